@@ -1,0 +1,8 @@
+// The one extension of the package. Each subject has its file and its bind function.
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+NB_MODULE(_core, m) {
+  m.doc() = "Compiled core: arrays and scalars in and out.";
+}

@@ -1,0 +1,15 @@
+"""Excitatory-inhibitory balance and its homeostasis. Public names only; the subpackages say what they do."""
+
+from equipoise import units as units
+from equipoise.model.calcium import Calcium as Calcium
+from equipoise.model.neurons import EIF as EIF
+from equipoise.model.neurons import LIF as LIF
+from equipoise.model.neurons import PIF as PIF
+from equipoise.model.neurons import IntegrateAndFire as IntegrateAndFire
+from equipoise.results import Epoch as Epoch
+from equipoise.results import NumericalFailure as NumericalFailure
+from equipoise.results import Recording as Recording
+from equipoise.results import SpikeTrains as SpikeTrains
+from equipoise.results import Status as Status
+
+__version__ = "0.1.0"

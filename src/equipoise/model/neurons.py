@@ -1,0 +1,116 @@
+"""Neurons: frozen descriptions and their drift, no solver.
+
+All are integrate-and-fire neurons under I(t) = mu + sigma xi(t) (Eq. 1): dv = (drift(v) + mu) dt + sigma dW, spike and
+reset at `v_threshold`, then silent for `tau_ref`. A new neuron subclasses `IntegrateAndFire`, gives `drift` and
+`lower_bound`, and every statistic of `equipoise.renewal` works on it by threshold integration.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from equipoise.quantities import Array, check_fields, quantity
+from equipoise.units import ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntegrateAndFire:
+    """A white-noise-driven integrate-and-fire neuron; subclass it to add one of your own.
+
+    Potentials share one unit, volts or thresholds. `tau_ref` is the absolute refractory period [s].
+    """
+
+    v_threshold: float = quantity("spike threshold", default=1.0, symbol="v_th")
+    v_reset: float = quantity("reset potential", default=0.0, symbol="v_r")
+    tau_ref: float = quantity("refractory period", default=0.0, unit="ms", low=0.0, high=100 * ms)
+
+    def __post_init__(self):
+        check_fields(self)
+        if not self.v_reset < self.v_threshold:
+            raise ValueError(
+                f"{type(self).__name__}.v_reset (reset potential) must lie below v_threshold={self.v_threshold:g}, "
+                f"got {self.v_reset:g}."
+            )
+
+    def drift(self, v: Array) -> Array:
+        """Drift without input [V/s] at potentials v of any shape."""
+        raise NotImplementedError(f"{type(self).__name__} must define drift(self, v), the drift without input in V/s.")
+
+    def lower_bound(self, mu: float, sigma: float) -> float:
+        """Where to put the reflecting lower end of the membrane range [V]; low enough not to matter, or physical."""
+        raise NotImplementedError(f"{type(self).__name__} must define lower_bound(self, mu, sigma) in V.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PIF(IntegrateAndFire):
+    """Perfect integrate-and-fire neuron dv = mu dt + sigma dW, reflected at `v_bound` (Eq. 39; paper: 10, 0, -1)."""
+
+    v_threshold: float = quantity("spike threshold", default=10.0, symbol="v_th")
+    v_bound: float = quantity("reflecting lower bound", default=-1.0, symbol="v_B")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.v_bound <= self.v_reset:
+            raise ValueError(
+                f"PIF.v_bound (reflecting lower bound) must not exceed v_reset={self.v_reset:g}, got {self.v_bound:g}."
+            )
+
+    def drift(self, v: Array) -> Array:
+        """No drift of its own."""
+        return np.zeros_like(np.asarray(v, dtype=np.float64))
+
+    def lower_bound(self, mu: float, sigma: float) -> float:  # noqa: ARG002
+        """The reflecting bound itself."""
+        return self.v_bound
+
+
+@dataclass(frozen=True, kw_only=True)
+class LIF(IntegrateAndFire):
+    """Leaky integrate-and-fire neuron tau_m dv = (v_leak - v + mu tau_m) dt + sigma tau_m dW (Eq. 43)."""
+
+    tau_m: float = quantity("membrane time constant", default=10 * ms, unit="ms", low=0.1 * ms, high=1000 * ms)
+    v_leak: float = quantity("leak potential", default=0.0, symbol="v_l")
+    tau_ref: float = quantity("refractory period", default=2 * ms, unit="ms", low=0.0, high=100 * ms)
+
+    def drift(self, v: Array) -> Array:
+        """(v_leak - v)/tau_m."""
+        return (self.v_leak - np.asarray(v, dtype=np.float64)) / self.tau_m
+
+    def lower_bound(self, mu: float, sigma: float) -> float:
+        """Nine free standard deviations below reset and mean."""
+        centre = min(self.v_leak + mu * self.tau_m, self.v_reset)
+        return centre - 9.0 * sigma * math.sqrt(self.tau_m / 2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EIF(IntegrateAndFire):
+    """Exponential integrate-and-fire neuron (Fourcaud-Trocme et al. 2003).
+
+    tau_m dv/dt = v_leak - v + slope exp((v - v_onset)/slope) + tau_m (mu + sigma xi); a spike is counted at
+    `v_threshold`, the cut-off far above `v_onset`.
+    """
+
+    tau_m: float = quantity("membrane time constant", default=10 * ms, unit="ms", low=0.1 * ms, high=1000 * ms)
+    v_leak: float = quantity("leak potential", default=0.0, symbol="v_l")
+    v_onset: float = quantity("spike onset potential", default=1.0, symbol="V_T")
+    slope: float = quantity("spike slope factor", default=0.1, low=0.0, open_low=True, symbol="Delta_T")
+    v_threshold: float = quantity("spike cut-off", default=2.5, symbol="v_th")
+    tau_ref: float = quantity("refractory period", default=2 * ms, unit="ms", low=0.0, high=100 * ms)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.v_onset < self.v_threshold:
+            raise ValueError(
+                f"EIF.v_threshold (spike cut-off) must lie above v_onset={self.v_onset:g}, got {self.v_threshold:g}."
+            )
+
+    def drift(self, v: Array) -> Array:
+        """(v_leak - v + slope exp((v - v_onset)/slope))/tau_m."""
+        v = np.asarray(v, dtype=np.float64)
+        return (self.v_leak - v + self.slope * np.exp((v - self.v_onset) / self.slope)) / self.tau_m
+
+    def lower_bound(self, mu: float, sigma: float) -> float:
+        """Nine free standard deviations below reset and mean."""
+        centre = min(self.v_leak + mu * self.tau_m, self.v_reset)
+        return centre - 9.0 * sigma * math.sqrt(self.tau_m / 2.0)

@@ -1,0 +1,113 @@
+"""What a parameter is: meaning, unit, plausible range; and the one place where bad input becomes a clear message.
+
+A frozen dataclass declares its fields with `quantity` and calls `check_fields(self)` in ``__post_init__``. Arrays
+given to functions go through `finite`. A value out of range is usually a forgotten unit, so the message tries the unit on it.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from equipoise import units
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Meaning, unit and allowed range of a parameter; `unit` is a name of `equipoise.units` or free text."""
+
+    meaning: str
+    unit: str = ""
+    low: float = -np.inf
+    high: float = np.inf
+    open_low: bool = False
+    symbol: str = ""
+
+    @property
+    def scale(self) -> float:
+        """SI value of one `unit`; 1 for units that are not in `equipoise.units`."""
+        return getattr(units, self.unit, 1.0) if self.unit else 1.0
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies in the range."""
+        above = value > self.low if self.open_low else value >= self.low
+        return bool(above and value <= self.high and np.isfinite(value))
+
+    def range_text(self) -> str:
+        """The range as words, in the quantity's own unit."""
+        unit = f" {self.unit}" if self.unit else ""
+        low, high = self.low / self.scale, self.high / self.scale
+        if np.isinf(low) and np.isinf(high):
+            return "must be finite"
+        if np.isinf(high):
+            return f"must be {'above' if self.open_low else 'at least'} {low:g}{unit}"
+        if np.isinf(low):
+            return f"must be at most {high:g}{unit}"
+        return f"must lie in {'(' if self.open_low else '['}{low:g}, {high:g}]{unit}"
+
+
+def quantity(
+    meaning: str,
+    *,
+    default: Any = MISSING,
+    unit: str = "",
+    low: float = -np.inf,
+    high: float = np.inf,
+    open_low: bool = False,
+    symbol: str = "",
+) -> Any:
+    """Declare a dataclass field that knows its meaning, unit and plausible range (all in SI)."""
+    about = Quantity(meaning, unit, low, high, open_low, symbol)
+    return field(default=default, metadata={"quantity": about})
+
+
+def check_fields(owner: Any) -> None:
+    """Check every `quantity` field of a dataclass instance; raises TypeError or ValueError that names the field."""
+    for f in fields(owner):
+        about = f.metadata.get("quantity")
+        if about is not None:
+            number = check(type(owner).__name__ + "." + f.name, getattr(owner, f.name), about)
+            object.__setattr__(owner, f.name, number)
+
+
+def check(name: str, value: Any, about: Quantity) -> float:
+    """Return `value` as a float if it fits `about`; raises TypeError or ValueError with a suggestion."""
+    label = f"{name} ({about.meaning})"
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{label} must be a number, got {value!r}.") from None
+    if about.holds(number):
+        return number
+    unit = f" {about.unit}" if about.unit else ""
+    message = f"{label} {about.range_text()}, got {number / about.scale:g}{unit}."
+    if about.scale != 1.0 and about.holds(number * about.scale):
+        message += f" Did you mean {name.rsplit('.', 1)[-1]}={number:g} * {about.unit}?"
+    raise ValueError(message)
+
+
+def finite(function: str, name: str, value: ArrayLike, *, low: float = -np.inf, open_low: bool = False) -> Array:
+    """Return `value` as a float64 array of finite numbers above `low`; the error names function, argument and place."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{function}: {name} must be a number or an array of numbers, got {value!r}.") from None
+    bad = ~np.isfinite(array) | (array <= low if open_low else array < low)
+    if bad.any():
+        wanted = "finite" if np.isinf(low) else f"finite and {'above' if open_low else 'at least'} {low:g}"
+        where = "" if array.ndim == 0 else f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}"
+        raise ValueError(f"{function}: {name} must be {wanted}, got {array[bad][0]:g}{where}.")
+    return array
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A sentence "Did you mean ...?" for a misspelt name, with the known names behind it."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{hint} Known: {', '.join(known)}."

@@ -1,0 +1,162 @@
+"""What comes out: Status (failure as data, with advice), spike trains and recordings."""
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class Status(enum.Enum):
+    """How a computation ended; the value is advice in plain words."""
+
+    OK = "The result meets its tolerance."
+    INFEASIBLE = "No solution exists for this request; change the target or the model."
+    IMPLAUSIBLE = "A solution exists on paper only; its parameters lie far outside physiology."
+    NOT_CONVERGED = "The solver stopped before its tolerance; try another start or a wider bracket."
+    UNSTABLE = "The state exists but is not stable; small disturbances grow."
+    MARGINAL = "The state is neutral in some direction; noise moves it along a line of equilibria."
+    WEIGHT_AT_ZERO = "A weight sits at its lower bound; only one of the two calcium moments is regulated."
+    PAST_FOLD = "Beyond the fold no equilibrium is left; inhibition grows without end. Weaken the drive."
+    INSUFFICIENT_DATA = "Too few spikes for this estimate; use a longer recording."
+
+    @property
+    def advice(self) -> str:
+        """The advice that belongs to this status."""
+        return self.value
+
+    @property
+    def usable(self) -> bool:
+        """Whether the result that carries this status is a number to work with."""
+        return self in (Status.OK, Status.IMPLAUSIBLE, Status.UNSTABLE, Status.MARGINAL, Status.WEIGHT_AT_ZERO)
+
+
+class NumericalFailure(RuntimeError):
+    """Raised for a Status that carries no usable result, where the caller asked for that."""
+
+    def __init__(self, status: Status, message: str):
+        super().__init__(f"{message} [{status.name}]")
+        self.status = status
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeTrains:
+    """Spikes of several units over one observation window.
+
+    `times` (n_spikes,) in seconds, sorted; `units` (n_spikes,) index of the unit of each spike; `n_units` counts units
+    without spikes too; the window is [t_start, t_stop], always explicit.
+    """
+
+    times: Array
+    units: NDArray[np.int64]
+    n_units: int
+    t_start: float
+    t_stop: float
+
+    def __post_init__(self):
+        times = np.ascontiguousarray(self.times, dtype=np.float64)
+        units = np.ascontiguousarray(self.units, dtype=np.int64)
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "units", units)
+        _check_trains(self)
+
+    @classmethod
+    def single(cls, times, *, t_start: float, t_stop: float) -> "SpikeTrains":
+        """Spikes of one unit."""
+        times = np.asarray(times, dtype=np.float64)
+        return cls(times, np.zeros(times.size, np.int64), 1, t_start, t_stop)
+
+    @property
+    def duration(self) -> float:
+        """Length of the window [s]."""
+        return self.t_stop - self.t_start
+
+    def unit(self, index: int) -> Array:
+        """Spike times of one unit (n,) [s]."""
+        if not 0 <= index < self.n_units:
+            raise IndexError(f"SpikeTrains.unit: index must lie in [0, {self.n_units - 1}], got {index}.")
+        return self.times[self.units == index]
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self.unit(i) for i in range(self.n_units))
+
+    def between(self, start: float, stop: float) -> "SpikeTrains":
+        """The spikes in [start, stop), with that window."""
+        if not self.t_start <= start < stop <= self.t_stop:
+            raise ValueError(
+                f"SpikeTrains.between: start and stop must satisfy {self.t_start:g} <= start < stop <= "
+                f"{self.t_stop:g} s, got start={start:g}, stop={stop:g}."
+            )
+        first, last = np.searchsorted(self.times, [start, stop])
+        return SpikeTrains(self.times[first:last], self.units[first:last], self.n_units, start, stop)
+
+    def __repr__(self) -> str:
+        return f"SpikeTrains({self.n_units} units, {self.times.size} spikes, {self.t_start:g} to {self.t_stop:g} s)"
+
+
+def _check_trains(trains: SpikeTrains) -> None:
+    t, u = trains.times, trains.units
+    if t.ndim != 1 or t.shape != u.shape:
+        raise ValueError(f"SpikeTrains: times and units must be 1-D of one length, got {t.shape} and {u.shape}.")
+    if not trains.t_stop > trains.t_start:
+        raise ValueError(f"SpikeTrains: t_stop must exceed t_start, got {trains.t_start:g} to {trains.t_stop:g} s.")
+    if t.size == 0:
+        return
+    if not np.isfinite(t).all():
+        raise ValueError(f"SpikeTrains: times must be finite, got {t[~np.isfinite(t)][0]}. Remove such spikes.")
+    if (np.diff(t) < 0).any():
+        at = int(np.argmax(np.diff(t) < 0))
+        raise ValueError(
+            f"SpikeTrains: times must be sorted, got {t[at]:g} s before {t[at + 1]:g} s at index {at}. "
+            "Sort times and units together."
+        )
+    if t[0] < trains.t_start or t[-1] > trains.t_stop:
+        hint = " Are the times in ms?" if t[-1] > 100 * trains.t_stop else ""
+        raise ValueError(
+            f"SpikeTrains: times must lie in [{trains.t_start:g}, {trains.t_stop:g}] s, "
+            f"got {t[0]:g} to {t[-1]:g} s.{hint}"
+        )
+    if u.min() < 0 or u.max() >= trains.n_units:
+        raise ValueError(f"SpikeTrains: units must lie in [0, {trains.n_units - 1}], got {u.min()} to {u.max()}.")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A named stretch of a recording [s]."""
+
+    name: str
+    start: float
+    stop: float
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Spike trains with named units, epochs and the facts of where they come from.
+
+    `labels` holds per-unit text such as the brain region: {"region": ("adn", ...)}.
+    """
+
+    spikes: SpikeTrains
+    unit_names: tuple[str, ...]
+    epochs: tuple[Epoch, ...]
+    source: str = ""
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        n = self.spikes.n_units
+        if len(self.unit_names) != n:
+            raise ValueError(f"Recording: unit_names must name all {n} units, got {len(self.unit_names)} names.")
+        for key, values in self.labels.items():
+            if len(values) != n:
+                raise ValueError(f"Recording: labels[{key!r}] must have {n} entries, got {len(values)}.")
+
+    def during(self, epoch: Epoch) -> SpikeTrains:
+        """The spikes of one epoch."""
+        return self.spikes.between(epoch.start, epoch.stop)
+
+    def __repr__(self) -> str:
+        epochs = ", ".join(f"{e.name} {e.stop - e.start:g} s" for e in self.epochs)
+        return f"Recording({self.source or 'unnamed'}: {self.spikes!r}; epochs: {epochs})"
