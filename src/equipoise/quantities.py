@@ -1,7 +1,8 @@
 """What a parameter is: meaning, unit, plausible range; and the one place where bad input becomes a clear message.
 
 A frozen dataclass declares its fields with `quantity` and calls `check_fields(self)` in ``__post_init__``. Arrays
-given to functions go through `finite`. A value out of range is usually a forgotten unit, so the message tries the unit on it.
+given to functions go through `finite`. A value out of range is usually a forgotten unit, so the message tries the unit
+on it.
 """
 
 import difflib

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from equipoise.quantities import check, check_fields, quantity
-from equipoise.quantities import Quantity
+from equipoise.quantities import Quantity, check, check_fields, quantity
 from equipoise.units import ms, second
 
 

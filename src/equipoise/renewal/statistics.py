@@ -1,8 +1,8 @@
 """Exact statistics of one cell: the verbs, on any neuron under white-noise input and on any ISI law.
 
-Every verb takes a neuron with `mu` [V/s] and `sigma` [V/sqrt(s)] (Eq. 1), which broadcast, or a law alone. Transforms are
-returned at real s >= 0 [1/s]; `isi_laplace_complement` is 1 - P_L without cancellation, `log_isi_laplace` does not
-underflow.
+Every verb takes a neuron with `mu` [V/s] and `sigma` [V/sqrt(s)] (Eq. 1), which broadcast, or a law alone.
+Transforms are returned at real s >= 0 [1/s]; `isi_laplace_complement` is 1 - P_L without cancellation,
+`log_isi_laplace` does not underflow.
 """
 
 from collections.abc import Callable
