@@ -41,7 +41,7 @@ inline double flat(double z) { return z == 0.0 ? 1.0 : -std::expm1(-z) / z; }
 inline double rising(double z) {
   static const Table t = series(2, [](int) { return 1.0; });
   if (z < small) return std::exp(-z) * sum(t, z);
-  return (1 - (1 + z) * std::exp(-z)) / (z * z);
+  return (1 - (1 + z) * std::exp(-z)) / z / z;
 }
 
 // int_0^1 y^2 e^{-zy} dy
@@ -55,14 +55,14 @@ inline double rising2(double z) {
 inline double falling(double z) {
   static const Table t = series(2, [](int n) { return n - 1.0; });
   if (z < small) return std::exp(-z) * sum(t, z);
-  return (z - 1 + std::exp(-z)) / (z * z);
+  return (z - 1 + std::exp(-z)) / z / z;
 }
 
 // int_0^1 y (1 - y) e^{-zy} dy
 inline double bump(double z) {
   static const Table t = series(3, [](int n) { return n - 2.0; });
   if (z < small) return std::exp(-z) * sum(t, z);
-  return (z - 2 + (2 + z) * std::exp(-z)) / (z * z * z);
+  return (z - 2 + (2 + z) * std::exp(-z)) / z / z / z;
 }
 
 // int_0^1 y^2 (1 - y) e^{-zy} dy

@@ -18,6 +18,7 @@ namespace {
 constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double noise_free = 1e17;  // beyond this |w| the leading term is exact in double precision
 constexpr double huge = 1e250;       // stands for infinite wave numbers, so that 0 * huge stays 0
+constexpr double no_noise = 1e-120;  // sigma/d below this counts as zero: its square would underflow
 
 struct Cell {
   double a, d, tau_ref;  // v_r - v_B, v_th - v_r, refractory period
@@ -195,7 +196,8 @@ double growth(const Cell& c, const Waves& k) {
   using namespace moments;
   const double l = k.lambda * c.d, n = k.kappa * c.d;
   const double lift = n < 1.0 ? n * falling(n) : 1.0 - flat(n);
-  return -std::expm1(-2.0 * k.gamma * c.a) * flat(l) + k.e * (l * rising(l) + std::exp(-l) * lift);
+  const double drop = l < small ? l * rising(l) : flat(l) - std::exp(-l);  // the product underflows for huge l
+  return -std::expm1(-2.0 * k.gamma * c.a) * flat(l) + k.e * (drop + std::exp(-l) * lift);
 }
 
 // -log P_L = log(1 + X), X = kappa lambda d growth e^{lambda d}/(kappa + lambda e).
@@ -258,8 +260,7 @@ double log_laplace_by_sigma(const Cell& c, const Waves& k, double sigma, double 
 Gradient log_laplace_gradient_of(const Cell& c, double s, double mu, double sigma) {
   if (s == 0.0) return {0.0, 0.0};
   if (silent(mu, sigma)) return {inf, inf};
-  const double w = drift_number(c, mu, sigma);
-  if (w > noise_free) return {s * c.d / (mu * mu), sigma * s * s * c.d / (mu * mu * mu)};
+  if (sigma == 0.0) return {s * (c.d / mu) / mu, 0.0};
   const Waves k = waves_of(c, s, mu, sigma);
   const double bare = minus_log_laplace({c.a, c.d, 0.0}, s, mu, sigma);
   return {log_laplace_by_mu(c, k, sigma), log_laplace_by_sigma(c, k, sigma, bare)};
@@ -282,20 +283,22 @@ double drift_number_for(double cv2, double rho, double low) {
   return w;
 }
 
+double noise_of(const Cell& c, double sigma) { return sigma < no_noise * c.d ? 0.0 : sigma; }
+
 template <class F>
-void fill(In mu, In sigma, Out out, F f) {
+void fill(const Cell& c, In mu, In sigma, Out out, F f) {
   same_size(mu.size(), sigma.size());
   same_size(mu.size(), out.size());
-  for (std::size_t i = 0; i < mu.size(); ++i) out.data()[i] = f(mu.data()[i], sigma.data()[i]);
+  for (std::size_t i = 0; i < mu.size(); ++i) out.data()[i] = f(mu.data()[i], noise_of(c, sigma.data()[i]));
 }
 
 template <class F>
-void fill_gradient(In mu, In sigma, Out by_mu, Out by_sigma, F f) {
+void fill_gradient(const Cell& c, In mu, In sigma, Out by_mu, Out by_sigma, F f) {
   same_size(mu.size(), sigma.size());
   same_size(mu.size(), by_mu.size());
   same_size(mu.size(), by_sigma.size());
   for (std::size_t i = 0; i < mu.size(); ++i) {
-    const Gradient g = f(mu.data()[i], sigma.data()[i]);
+    const Gradient g = f(mu.data()[i], noise_of(c, sigma.data()[i]));
     by_mu.data()[i] = g.by_mu;
     by_sigma.data()[i] = g.by_sigma;
   }
@@ -303,41 +306,41 @@ void fill_gradient(In mu, In sigma, Out by_mu, Out by_sigma, F f) {
 
 void pif_rate(double a, double d, double tau_ref, In mu, In sigma, Out out) {
   const Cell c{a, d, tau_ref};
-  fill(mu, sigma, out, [&](double m, double g) { return rate_of(c, m, g); });
+  fill(c, mu, sigma, out, [&](double m, double g) { return rate_of(c, m, g); });
 }
 
 void pif_log_rate(double a, double d, double tau_ref, In mu, In sigma, Out out) {
   const Cell c{a, d, tau_ref};
-  fill(mu, sigma, out, [&](double m, double g) { return log_rate_of(c, m, g); });
+  fill(c, mu, sigma, out, [&](double m, double g) { return log_rate_of(c, m, g); });
 }
 
 void pif_cv(double a, double d, double tau_ref, In mu, In sigma, Out out) {
   const Cell c{a, d, tau_ref};
-  fill(mu, sigma, out, [&](double m, double g) { return cv_of(c, m, g); });
+  fill(c, mu, sigma, out, [&](double m, double g) { return cv_of(c, m, g); });
 }
 
 void pif_log_rate_gradient(double a, double d, double tau_ref, In mu, In sigma, Out by_mu, Out by_sigma) {
   const Cell c{a, d, tau_ref};
-  fill_gradient(mu, sigma, by_mu, by_sigma, [&](double m, double g) { return log_rate_gradient_of(c, m, g); });
+  fill_gradient(c, mu, sigma, by_mu, by_sigma, [&](double m, double g) { return log_rate_gradient_of(c, m, g); });
 }
 
 void pif_cv_gradient(double a, double d, double tau_ref, In mu, In sigma, Out by_mu, Out by_sigma) {
   const Cell c{a, d, tau_ref};
-  fill_gradient(mu, sigma, by_mu, by_sigma, [&](double m, double g) { return cv_gradient_of(c, m, g); });
+  fill_gradient(c, mu, sigma, by_mu, by_sigma, [&](double m, double g) { return cv_gradient_of(c, m, g); });
 }
 
 void pif_log_laplace(double a, double d, double tau_ref, In s, In mu, In sigma, Out out) {
   same_size(s.size(), mu.size());
   const Cell c{a, d, tau_ref};
   const double* at = s.data();
-  fill(mu, sigma, out, [&](double m, double g) { return -minus_log_laplace(c, *at++, m, g); });
+  fill(c, mu, sigma, out, [&](double m, double g) { return -minus_log_laplace(c, *at++, m, g); });
 }
 
 void pif_log_laplace_gradient(double a, double d, In s, In mu, In sigma, Out by_mu, Out by_sigma) {
   same_size(s.size(), mu.size());
   const Cell c{a, d, 0.0};
   const double* at = s.data();
-  fill_gradient(mu, sigma, by_mu, by_sigma, [&](double m, double g) { return log_laplace_gradient_of(c, *at++, m, g); });
+  fill_gradient(c, mu, sigma, by_mu, by_sigma, [&](double m, double g) { return log_laplace_gradient_of(c, *at++, m, g); });
 }
 
 // C_v^2 as a function of the drift number w = 2 mu d/sigma^2, without refractory period.

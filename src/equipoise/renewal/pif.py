@@ -1,11 +1,12 @@
 """The perfect integrate-and-fire neuron in closed form: rate, C_v, transform, their gradients, and the inverse.
 
-dv = mu dt + sigma dW, threshold v_th, reset v_r, reflecting bound v_B (Eqs. 39-42). With k = 2 mu/sigma^2 and x = v - v_B
+dv = mu dt + sigma dW, threshold v_th, reset v_r, reflecting bound v_B (Eqs. 39-42). With
+k = 2 mu/sigma^2 and x = v - v_B
 
     1/r = (2/sigma^2) INT_{x_r}^{x_th} (1 - e^{-k x})/k dx + tau_ref
 
-and C_v (at tau_ref = 0) depends on k alone, so that the inverse is one monotone root. Everything is a sum of terms of one
-sign, hence accurate through mu = 0 and for either sign of the drift.
+and C_v (at tau_ref = 0) depends on k alone, so that the inverse is one monotone root. Everything is a sum of terms of
+one sign, hence accurate through mu = 0 and for either sign of the drift.
 
 Without noise (sigma = 0) a positive drift fires regularly: r = mu/(v_th - v_r), C_v = 0. At mu <= 0 the cell is silent:
 r = 0, log r = -inf, P_L = 0, and C_v takes its limit for vanishing noise (1 for mu < 0, the driftless value at mu = 0).
@@ -78,9 +79,9 @@ def log_isi_laplace_gradient(neuron: PIF, s: Array, mu: Array, sigma: Array) -> 
 def input_for(neuron: PIF, rate: Array, cv: Array) -> tuple[Array, Array, list[Status]]:
     """The input (mu, sigma) of a given rate [Hz] and C_v: C_v -> k, then mu = r A(k), sigma^2 = 2 mu/k.
 
-    INFEASIBLE, with NaN, where r tau_ref >= 1 or C_v/(1 - r tau_ref) reaches the largest C_v of the cell. That is 1 for
-    a bound close to the reset (the paper's -1, 0, 10); a bound far below lets C_v exceed 1, and then the branch with the
-    larger drift is taken. IMPLAUSIBLE where the drift crosses the way from reset to threshold in less than 1 ms.
+    INFEASIBLE, with NaN, where r tau_ref >= 1 or C_v/(1 - r tau_ref) reaches the largest C_v of the cell. That is 1
+    for a bound close to the reset (the paper's -1, 0, 10); a bound far below lets C_v exceed 1, and then the branch
+    with the larger drift is taken. IMPLAUSIBLE where the drift crosses the way from reset to threshold within 1 ms.
     """
     active = 1.0 - rate * neuron.tau_ref
     with np.errstate(divide="ignore", invalid="ignore"):
