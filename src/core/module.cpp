@@ -3,6 +3,11 @@
 
 namespace nb = nanobind;
 
+void bind_calcium(nb::module_&);
+void bind_pif(nb::module_&);
+
 NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_calcium(m);
+  bind_pif(m);
 }
