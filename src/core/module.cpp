@@ -4,8 +4,10 @@
 namespace nb = nanobind;
 
 void bind_lif(nb::module_& m);
+void bind_lif_laplace(nb::module_& m);
 
 NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
   bind_lif(m);
+  bind_lif_laplace(m);
 }
