@@ -3,6 +3,7 @@
 
 namespace nb = nanobind;
 
+<<<<<<< HEAD
 void bind_calcium(nb::module_&);
 void bind_pif(nb::module_&);
 
@@ -10,4 +11,13 @@ NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
   bind_calcium(m);
   bind_pif(m);
+=======
+void bind_lif(nb::module_& m);
+void bind_lif_laplace(nb::module_& m);
+
+NB_MODULE(_core, m) {
+  m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_lif(m);
+  bind_lif_laplace(m);
+>>>>>>> lif
 }
