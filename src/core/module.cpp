@@ -4,6 +4,7 @@
 namespace nb = nanobind;
 
 <<<<<<< HEAD
+<<<<<<< HEAD
 void bind_calcium(nb::module_&);
 void bind_pif(nb::module_&);
 
@@ -20,4 +21,11 @@ NB_MODULE(_core, m) {
   bind_lif(m);
   bind_lif_laplace(m);
 >>>>>>> lif
+=======
+void bind_threshold(nb::module_& m);
+
+NB_MODULE(_core, m) {
+  m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_threshold(m);
+>>>>>>> eif
 }
