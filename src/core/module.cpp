@@ -3,6 +3,11 @@
 
 namespace nb = nanobind;
 
+void bind_cell_loop(nb::module_& m);
+void bind_isi_sampler(nb::module_& m);
+
 NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_cell_loop(m);
+  bind_isi_sampler(m);
 }
