@@ -15,7 +15,7 @@ from equipoise import _core
 from equipoise.model.neurons import LIF, PIF
 from equipoise.quantities import Array, Quantity, check, check_fields, finite, quantity
 from equipoise.results import NumericalFailure, Status
-from equipoise.units import second
+from equipoise.units import hour, ms
 
 Words = NDArray[np.uint64]
 
@@ -26,15 +26,19 @@ BUDGET = 4_000_000  # steps of one call into the core, about 0.1 s, so that Ctrl
 class StepControl:
     """How finely a membrane is stepped, and when to give up.
 
-    `reach`: a PIF's step is so short that threshold and bound lie this many standard deviations apart, and visiting both
-    has probability 1e-6 at 5; the LIF's is shortened within this distance of threshold. `fine`: the LIF's shortest step in units of tau_m; its error falls with the square.
-    `flush` [s]: the longest time for which the weights of a silent cell are left alone. `max_steps` ends a simulation
-    that gets nowhere.
+    `reach`: a PIF's step is so short that threshold and bound lie this many standard deviations apart (a path visits
+    both with probability 1e-6 at 5); the LIF's steps shrink within this distance of threshold. `fine`: the LIF's
+    shortest step in units of tau_m; its error falls with the square.
+    `flush` [s]: the longest time between updates of the input by the weights, which follow calcium within an interval;
+    the error falls with its square while it stays below the interspike interval and the calcium decay. `max_steps` ends
+    a simulation that gets nowhere.
     """
 
     reach: float = quantity("standard deviations to an ignored boundary", default=5.0, low=1.0, high=20.0)
     fine: float = quantity("shortest LIF step in tau_m", default=0.02, low=1e-5, high=1.0)
-    flush: float = quantity("longest time between weight updates", default=1 * second, unit="ms", low=1e-3, high=3600.0)
+    flush: float = quantity(
+        "longest time between weight updates", default=50 * ms, unit="ms", low=0.1 * ms, high=1 * hour
+    )
     max_steps: float = quantity("steps after which to give up", default=1e10, low=1.0)
 
     def __post_init__(self):
@@ -90,12 +94,12 @@ def _(neuron: LIF, steps: StepControl) -> Array:
 def random_words(seed: int | np.random.SeedSequence) -> Words:
     """The four words of the xoshiro256++ stream that belongs to a seed."""
     if isinstance(seed, np.random.SeedSequence):
-        return seed.generate_state(4, np.uint64)
+        return seed.generate_state(4, np.uint64).astype(np.uint64)
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise TypeError(f"seed must be an integer or a numpy SeedSequence, got {seed!r}. Use seed=1, for example.")
     if seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}.")
-    return np.random.SeedSequence(int(seed)).generate_state(4, np.uint64)
+    return random_words(np.random.SeedSequence(int(seed)))
 
 
 def _count(function: str, name: str, value: int) -> int:

@@ -33,7 +33,7 @@ DURATION = Quantity("simulated time", unit="second", low=0.0, open_low=True)
 
 @dataclass(frozen=True, kw_only=True)
 class CellInputs:
-    """Excitatory and inhibitory inputs of one cell: numbers, rates [Hz], Fano factors (1: Poisson), steady drive [V/s]."""
+    """Inputs of one cell: their numbers, rates [Hz], Fano factors (1: Poisson), and a steady drive [V/s]."""
 
     k_e: float = quantity("number of excitatory inputs", default=200.0, low=0.0)
     rate_e: float = quantity("rate of an excitatory input", default=5.0, unit="Hz", low=0.0, high=1000.0)
@@ -71,7 +71,9 @@ class LoopRule:
     def __post_init__(self):
         check_fields(self)
         if self.kind not in SENSED:
-            raise ValueError(f"LoopRule.kind must be 'calcium' or 'rate', got {self.kind!r}.{suggest(self.kind, SENSED)}")
+            raise ValueError(
+                f"LoopRule.kind must be 'calcium' or 'rate', got {self.kind!r}.{suggest(self.kind, SENSED)}"
+            )
         if self.tau_adapt is None:
             return
         about = Quantity("time constant of the set points", unit="second", low=0.0, open_low=True)
@@ -212,7 +214,8 @@ def _run(before: CellRun, duration: float, progress: Callable[[float], None] | N
     buffer = np.empty(6 * _rows(int(state[SAMPLES]), stop, before.sample_every))
     kept, first_spike, first_sample = np.empty(before.keep_spikes), state[SPIKES], state[SAMPLES]
     fixed = membrane(loop.neuron, loop.steps), _inputs(loop.inputs), _sensor(loop.sensor), _rule(loop.rule)
-    times = np.array([stop, loop.steps.flush, before.sample_every])
+    flush = np.inf if loop.rule is None else loop.steps.flush
+    times = np.array([stop, flush, before.sample_every])
     outcome, spent = 1, 0
     while outcome == 1 and spent < loop.steps.max_steps:
         budget = int(min(BUDGET, loop.steps.max_steps - spent))
