@@ -5,6 +5,7 @@ namespace nb = nanobind;
 
 <<<<<<< HEAD
 <<<<<<< HEAD
+<<<<<<< HEAD
 void bind_calcium(nb::module_&);
 void bind_pif(nb::module_&);
 
@@ -28,4 +29,13 @@ NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
   bind_threshold(m);
 >>>>>>> eif
+=======
+void bind_cell_loop(nb::module_& m);
+void bind_isi_sampler(nb::module_& m);
+
+NB_MODULE(_core, m) {
+  m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_cell_loop(m);
+  bind_isi_sampler(m);
+>>>>>>> loop
 }
