@@ -3,39 +3,21 @@
 
 namespace nb = nanobind;
 
-<<<<<<< HEAD
-<<<<<<< HEAD
-<<<<<<< HEAD
-void bind_calcium(nb::module_&);
-void bind_pif(nb::module_&);
-
-NB_MODULE(_core, m) {
-  m.doc() = "Compiled core: arrays and scalars in and out.";
-  bind_calcium(m);
-  bind_pif(m);
-=======
+void bind_calcium(nb::module_& m);
+void bind_cell_loop(nb::module_& m);
+void bind_isi_sampler(nb::module_& m);
 void bind_lif(nb::module_& m);
 void bind_lif_laplace(nb::module_& m);
-
-NB_MODULE(_core, m) {
-  m.doc() = "Compiled core: arrays and scalars in and out.";
-  bind_lif(m);
-  bind_lif_laplace(m);
->>>>>>> lif
-=======
+void bind_pif(nb::module_& m);
 void bind_threshold(nb::module_& m);
 
 NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
-  bind_threshold(m);
->>>>>>> eif
-=======
-void bind_cell_loop(nb::module_& m);
-void bind_isi_sampler(nb::module_& m);
-
-NB_MODULE(_core, m) {
-  m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_calcium(m);
   bind_cell_loop(m);
   bind_isi_sampler(m);
->>>>>>> loop
+  bind_lif(m);
+  bind_lif_laplace(m);
+  bind_pif(m);
+  bind_threshold(m);
 }
