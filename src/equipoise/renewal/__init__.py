@@ -22,8 +22,8 @@ from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI
 from equipoise.renewal.laws import EmpiricalISI as EmpiricalISI
 from equipoise.renewal.laws import ExponentialISI as ExponentialISI
 from equipoise.renewal.laws import GammaISI as GammaISI
-from equipoise.renewal.laws import ISILaw as ISILaw
 from equipoise.renewal.laws import InverseGaussianISI as InverseGaussianISI
+from equipoise.renewal.laws import ISILaw as ISILaw
 from equipoise.renewal.laws import LogNormalISI as LogNormalISI
 from equipoise.renewal.laws import NeuronISI as NeuronISI
 from equipoise.renewal.laws import WeibullISI as WeibullISI

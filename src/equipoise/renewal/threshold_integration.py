@@ -254,17 +254,6 @@ def log_isi_laplace_gradient(neuron: IntegrateAndFire, s: Array, mu: Array, sigm
 
 provides(
     IntegrateAndFire,
-<<<<<<< HEAD
-    rate=_rate,
-    log_rate=lambda n, mu, sigma: _log_rate(n, _checked(n, mu, sigma, wanted=_MOMENTS)),
-    cv=lambda n, mu, sigma: _cv(n, sigma, _checked(n, mu, sigma, wanted=_MOMENTS)),
-    log_isi_laplace=lambda n, s, mu, sigma: _checked(n, mu, sigma, s, wanted=_LAPLACE)[:, _LOG_LAPLACE] - s * n.tau_ref,
-    log_rate_gradient=lambda n, mu, sigma: _log_rate_gradient(n, _checked(n, mu, sigma, wanted=_MOMENTS | _GRADIENTS)),
-    cv_gradient=lambda n, mu, sigma: _cv_gradient(n, sigma, _checked(n, mu, sigma, wanted=_MOMENTS | _GRADIENTS)),
-    log_isi_laplace_gradient=lambda n, s, mu, sigma: _pair(
-        _checked(n, mu, sigma, s, wanted=_LAPLACE | _GRADIENTS), _LOG_LAPLACE
-    ),
-=======
     rate=rate,
     log_rate=log_rate,
     cv=cv,
@@ -272,5 +261,4 @@ provides(
     log_rate_gradient=log_rate_gradient,
     cv_gradient=cv_gradient,
     log_isi_laplace_gradient=log_isi_laplace_gradient,
->>>>>>> eif
 )
