@@ -3,6 +3,11 @@
 
 namespace nb = nanobind;
 
+void bind_lif(nb::module_& m);
+
+NB_MODULE(_core, m) {
+  m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_lif(m);
 void bind_trains(nb::module_& m);
 
 NB_MODULE(_core, m) {

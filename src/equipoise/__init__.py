@@ -1,5 +1,6 @@
 """Excitatory-inhibitory balance and its homeostasis. Public names only; the subpackages say what they do."""
 
+from equipoise import renewal as renewal
 from equipoise import units as units
 from equipoise.model.calcium import Calcium as Calcium
 from equipoise.model.neurons import EIF as EIF
