@@ -4,13 +4,10 @@
 namespace nb = nanobind;
 
 void bind_lif(nb::module_& m);
-
-NB_MODULE(_core, m) {
-  m.doc() = "Compiled core: arrays and scalars in and out.";
-  bind_lif(m);
 void bind_trains(nb::module_& m);
 
 NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_lif(m);
   bind_trains(m);
 }
