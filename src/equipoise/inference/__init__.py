@@ -1,1 +1,4 @@
-"""To be written."""
+"""From recordings to the parameters of homeostasis."""
+
+from equipoise.inference.cells import analyze as analyze
+from equipoise.inference.settings import AnalysisSettings as AnalysisSettings
