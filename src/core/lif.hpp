@@ -77,7 +77,7 @@ EQ_INLINE double q_above_integral_at(double u) {  // e^{-u^2} int_0^u q
 
 EQ_INLINE double erfcx_excess_at(double x) {  // int_0^x erfcx - log(1 + x/4)/sqrt(pi)
   const double z = compact(x);
-  return panel_value(lif_tables::erfcx_excess, z) * (1.0 - z);
+  return panel_value(lif_tables::erfcx_excess, z) * (0.25 * x * z);
 }
 
 // ---- integrals over a range ------------------------------------------------------------------------------------------

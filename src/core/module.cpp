@@ -3,11 +3,23 @@
 
 namespace nb = nanobind;
 
+void bind_calcium(nb::module_& m);
+void bind_cell_loop(nb::module_& m);
+void bind_isi_sampler(nb::module_& m);
 void bind_lif(nb::module_& m);
+void bind_lif_laplace(nb::module_& m);
+void bind_pif(nb::module_& m);
+void bind_threshold(nb::module_& m);
 void bind_trains(nb::module_& m);
 
 NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_calcium(m);
+  bind_cell_loop(m);
+  bind_isi_sampler(m);
   bind_lif(m);
+  bind_lif_laplace(m);
+  bind_pif(m);
+  bind_threshold(m);
   bind_trains(m);
 }

@@ -1,11 +1,18 @@
 """What comes out: Status (failure as data, with advice), spike trains and recordings."""
 
 import enum
-from collections.abc import Iterator, Mapping
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Array = NDArray[np.float64]
 
@@ -160,3 +167,29 @@ class Recording:
     def __repr__(self) -> str:
         epochs = ", ".join(f"{e.name} {e.stop - e.start:g} s" for e in self.epochs)
         return f"Recording({self.source or 'unnamed'}: {self.spikes!r}; epochs: {epochs})"
+
+
+def write_atomically(path: Path, write: Callable[[str], object]) -> None:
+    """Let `write(name)` fill a temporary file beside `path`, then rename it: a reader never sees half a file."""
+    handle, name = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    try:
+        write(name)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def save_dataset(data: "xr.Dataset", path: Path) -> None:
+    """Write a Dataset as netCDF, atomically."""
+    write_atomically(path, lambda name: data.to_netcdf(name, engine="h5netcdf"))
+
+
+def load_dataset(path: Path) -> "xr.Dataset":
+    """Read a saved Dataset into memory."""
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="h5netcdf") as data:
+        return data.load()

@@ -1,1 +1,19 @@
-"""To be written."""
+"""A small engine on plain functions: fixed points, spectra, conserved quantities, continuation, slow evolution.
+
+Every function takes ``f(x) -> dx/dt`` on 1-D arrays, and where it needs one ``jacobian(x)``. Nothing here knows about
+neurons; names of variables are passed in so that results can speak.
+"""
+
+from equipoise.dynamics.continuation import Branch as Branch
+from equipoise.dynamics.continuation import SpecialPoint as SpecialPoint
+from equipoise.dynamics.continuation import continuation as continuation
+from equipoise.dynamics.derivatives import complex_step as complex_step
+from equipoise.dynamics.derivatives import differences as differences
+from equipoise.dynamics.evolution import Trajectory as Trajectory
+from equipoise.dynamics.evolution import evolve as evolve
+from equipoise.dynamics.fixed_points import FixedPoint as FixedPoint
+from equipoise.dynamics.fixed_points import fixed_point as fixed_point
+from equipoise.dynamics.invariants import Invariant as Invariant
+from equipoise.dynamics.invariants import invariants as invariants
+from equipoise.dynamics.spectra import Spectrum as Spectrum
+from equipoise.dynamics.spectra import spectrum as spectrum

@@ -61,6 +61,20 @@ def cv_gradient(neuron: LIF, mu: Array, sigma: Array) -> tuple[Array, Array]:
     return by_mu, by_sigma
 
 
+def log_isi_laplace(neuron: LIF, s: Array, mu: Array, sigma: Array) -> Array:
+    """log P_L(s) for 1-D arrays s [1/s], mu, sigma (Eq. 44); tables for the last 32 values of s are kept."""
+    out = np.empty_like(mu)
+    _core.lif_log_isi_laplace(_parameters(neuron), s, mu, sigma, out)
+    return out
+
+
+def log_isi_laplace_gradient(neuron: LIF, s: Array, mu: Array, sigma: Array) -> tuple[Array, Array]:
+    """d log P_L/dmu [s/V] and d log P_L/dsigma [sqrt(s)/V]; +inf for a silent neuron without noise and s > 0."""
+    by_mu, by_sigma = np.empty_like(mu), np.empty_like(mu)
+    _core.lif_log_isi_laplace_gradient(_parameters(neuron), s, mu, sigma, by_mu, by_sigma)
+    return by_mu, by_sigma
+
+
 provides(
     LIF,
     rate=rate,
@@ -68,4 +82,6 @@ provides(
     cv=cv,
     log_rate_gradient=log_rate_gradient,
     cv_gradient=cv_gradient,
+    log_isi_laplace=log_isi_laplace,
+    log_isi_laplace_gradient=log_isi_laplace_gradient,
 )

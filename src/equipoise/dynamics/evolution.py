@@ -1,0 +1,141 @@
+"""Slow evolution: stiff trajectories with reflecting lower bounds, to hours and weeks.
+
+A bounded variable that reaches its bound is pinned there until its derivative points inwards again: the integration is
+cut at both events, so that no step straddles the kink. The solver switches between stiff and non-stiff methods (SciPy's
+LSODA), so that minutes and weeks cost alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from equipoise.quantities import Array
+from equipoise.results import Status
+
+Function = Callable[[Array], Array]
+
+
+@dataclass(frozen=True, repr=False)
+class Trajectory:
+    """Times (t,) [s], states (n, t) of the named variables, and how the integration ended."""
+
+    t: Array
+    x: Array
+    names: tuple[str, ...]
+    status: Status
+    message: str
+
+    def __repr__(self) -> str:
+        ends = ", ".join(
+            f"{n} {a:.6g} -> {b:.6g}" for n, a, b in zip(self.names, self.x[:, 0], self.x[:, -1], strict=True)
+        )
+        return f"Trajectory({self.t[-1]:g} s; {ends}; {self.status.name})"
+
+
+def evolve(
+    f: Function,
+    start: Array,
+    times: Array,
+    *,
+    names: tuple[str, ...],
+    lower: Array | float = -np.inf,
+    upper: float = np.inf,
+    tolerance: float = 1e-9,
+) -> Trajectory:
+    """Integrate dx/dt = f(x) from `start` and return the states at `times` (t,), which begin at 0.
+
+    Stops early with Status.PAST_FOLD when a variable exceeds `upper` (runaway), returning what was reached.
+    """
+    x = np.array(start, dtype=np.float64)
+    times = np.asarray(times, dtype=np.float64)
+    floor = np.array(np.broadcast_to(np.asarray(lower, dtype=np.float64), x.shape))
+    states = np.full((x.size, times.size), np.nan)
+    t, pinned = float(times[0]), (x <= floor) & (f(x) < 0.0)
+    states[:, times == t] = x[:, None]
+    for _ in range(MAX_SEGMENTS):
+        atol = tolerance * np.maximum(np.abs(x), 1e-6 * np.max(np.abs(x)))
+        segment = _Segment(f, floor, upper, pinned, atol, tolerance)
+        t, x, pinned, status, message = segment.run(t, x, times, states)
+        if status is not None:
+            done = ~np.isnan(states[0])
+            return Trajectory(times[done], states[:, done], tuple(names), status, message)
+    done = ~np.isnan(states[0])
+    message = f"more than {MAX_SEGMENTS} encounters with a bound; the dynamics chatters there."
+    return Trajectory(times[done], states[:, done], tuple(names), Status.NOT_CONVERGED, message)
+
+
+MAX_SEGMENTS = 500
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A stretch of the trajectory on which the same variables are pinned to their bounds."""
+
+    f: Function
+    floor: Array
+    upper: float
+    pinned: np.ndarray
+    atol: Array
+    rtol: float
+
+    def full(self, free: Array) -> Array:
+        """The whole state, pinned variables at their bounds."""
+        x = self.floor.copy()
+        x[~self.pinned] = np.maximum(free, self.floor[~self.pinned])
+        return x
+
+    def events(self) -> list[Callable[[float, Array], float]]:
+        """A free variable reaches its bound; a pinned one is pushed off it; one runs away."""
+        bounded = np.flatnonzero(np.isfinite(self.floor[~self.pinned]))
+        hits = [self._hit(k) for k in bounded]
+        frees = [self._release(k) for k in np.flatnonzero(self.pinned)]
+        away = [lambda _t, z: self.upper - float(np.max(z, initial=-np.inf))] if np.isfinite(self.upper) else []
+        for event in (*hits, *frees, *away):
+            event.terminal, event.direction = True, -1.0  # type: ignore[attr-defined]
+        return [*hits, *frees, *away]
+
+    def _hit(self, k: int) -> Callable[[float, Array], float]:
+        low = self.floor[~self.pinned][k]
+        return lambda _t, z: z[k] - low
+
+    def _release(self, k: int) -> Callable[[float, Array], float]:
+        return lambda _t, z: -self.f(self.full(z))[k]
+
+    def run(
+        self, t: float, x: Array, times: Array, states: Array
+    ) -> tuple[float, Array, np.ndarray, Status | None, str]:
+        """Integrate to the next event or the end, filling `states`; the status is None at a change of pinned set."""
+        from scipy.integrate import solve_ivp
+
+        free = ~self.pinned
+        if not free.any():
+            states[:, times >= t] = x[:, None]
+            return float(times[-1]), x, self.pinned, Status.OK, "every variable rests at its bound."
+        ahead = times[times > t]
+        result = solve_ivp(
+            lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], method="LSODA", t_eval=ahead,
+            events=self.events(), rtol=self.rtol, atol=self.atol[free],
+        )  # fmt: skip
+        for t_k, z in zip(result.t, np.transpose(result.y), strict=True):
+            states[:, times == t_k] = self.full(z)[:, None]
+        if result.status == 0:
+            return float(times[-1]), x, self.pinned, Status.OK, "the end was reached."
+        if result.status < 0:
+            return t, x, self.pinned, Status.NOT_CONVERGED, str(result.message)
+        which = next(k for k, at in enumerate(result.t_events) if at.size)
+        return float(result.t_events[which][0]), *self._after(which, self.full(result.y_events[which][0]))
+
+    def _after(self, which: int, x: Array) -> tuple[Array, np.ndarray, Status | None, str]:
+        """State, pinned set and fate behind event number `which`."""
+        hits = np.flatnonzero(~self.pinned & np.isfinite(self.floor))
+        releases = np.flatnonzero(self.pinned)
+        pinned = self.pinned.copy()
+        if which < hits.size:
+            x[hits[which]] = self.floor[hits[which]]
+            pinned[hits[which]] = self.f(x)[hits[which]] <= 0.0
+        elif which < hits.size + releases.size:
+            pinned[releases[which - hits.size]] = False
+        else:
+            return x, pinned, Status.PAST_FOLD, "a variable runs away without end."
+        return x, pinned, None, ""

@@ -1,0 +1,96 @@
+"""How a paper is reproduced: each figure is compute() -> Dataset, draw(fig, data), claims(data) -> checks.
+
+`reproduce` saves the data as netCDF and draws every figure *from the saved file*, so that a figure can be drawn again
+without computing. A claim is a sentence of the paper (or of this package about it) with the number that decides it and
+the outcome that is expected; a claim of the paper that is false is expected to fail, and shown as such.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from equipoise.results import load_dataset, save_dataset, write_atomically
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure as Canvas
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement, where it stands, the numbers found, whether it holds, and whether it was expected to."""
+
+    text: str
+    source: str
+    found: str
+    holds: bool
+    expected: bool = True
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the outcome is the expected one."""
+        return self.holds == self.expected
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in words."""
+        if self.as_expected:
+            return "holds" if self.holds else "does not hold (as derived)"
+        return "FAILS" if self.expected else "HOLDS, against the derivation"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a paper: its name, title and the three functions; `size` in inches."""
+
+    name: str
+    title: str
+    compute: Callable[[], "xr.Dataset"]
+    draw: Callable[["Canvas", "xr.Dataset"], None]
+    claims: Callable[["xr.Dataset"], Sequence[Claim]]
+    size: tuple[float, float] = (7.2, 3.2)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A source: key on the command line, full title, and its figures."""
+
+    key: str
+    title: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """One figure done: the files written and the claims decided."""
+
+    figure: Figure
+    files: tuple[Path, ...]
+    claims: tuple[Claim, ...]
+
+
+def reproduce(paper: Paper, out: Path) -> Iterator[Reproduced]:
+    """Compute, save, draw and check each figure of a paper into the folder `out`, one by one."""
+    out.mkdir(parents=True, exist_ok=True)
+    for figure in paper.figures:
+        path = out / f"{figure.name}.nc"
+        save_dataset(figure.compute(), path)
+        data = load_dataset(path)
+        yield Reproduced(figure, (path, *redraw(figure, data, out)), tuple(figure.claims(data)))
+
+
+def redraw(figure: Figure, data: "xr.Dataset", out: Path) -> tuple[Path, ...]:
+    """Draw a figure from its data as PNG and PDF."""
+    import matplotlib.pyplot as plt
+
+    from equipoise import plotting
+
+    with plotting.style():
+        canvas = plt.figure(figsize=figure.size, layout="constrained")
+        figure.draw(canvas, data)
+        files = tuple(out / f"{figure.name}.{kind}" for kind in ("png", "pdf"))
+        for path in files:
+            write_atomically(path, lambda target: canvas.savefig(target, dpi=200))
+        plt.close(canvas)
+    return files

@@ -1,0 +1,230 @@
+"""Rate, C_v and Laplace transform of any white-noise-driven integrate-and-fire neuron, by threshold integration.
+
+For dv = (f(v) + mu) dt + sigma dW with threshold v_th, reset v_r and a reflecting lower end v_low, put D = sigma^2/2
+and g = f + mu. The backward Kolmogorov equations, solved upward from v_low, are
+
+    D u' + g u = 1                    1/r = tau_ref + INT u dv
+    D w' + g w = 2 D u^2              Var T = INT w dv,  C_v = r sqrt(Var T)
+    D (rho' + rho^2) + g rho = s      log P_L(s) = -s tau_ref - INT rho dv
+
+with u = w = rho = 0 at v_low and integrals from v_r to v_th. They are the adjoint of the forward scheme of Richardson
+(2007, Phys. Rev. E 76:021919; 2008, Biol. Cybern. 99:381): all three stay positive, so nothing cancels, and u carries
+its own exponent, so that log r is found far below the underflow of r.
+
+The drift is sampled once per call on panels that depend on the neuron alone (so that an element of a batch never
+depends on its neighbours) and held as Chebyshev series; the compiled core then steps each element on a mesh of its own,
+solves again with every step halved, and refines until the two agree.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from equipoise import _core
+from equipoise.model.neurons import IntegrateAndFire
+from equipoise.quantities import Array, finite
+from equipoise.renewal.dispatch import provides
+from equipoise.results import NumericalFailure, Status
+
+TOLERANCE = 1e-10  # relative, on mean, variance and log P_L; met with margin, see the tests
+MOST_STEPS = 400_000  # of one element: about as many as a barrier of exp(1e6) needs
+NODES = 16
+DEEPEST = 45  # bisections of a panel: a kink or jump of the drift is confined to 3e-14 of it
+MOST_PANELS = 5_000
+RESOLVED = 1e-14  # last Chebyshev coefficients beside the largest
+
+_MOMENTS, _LAPLACE, _GRADIENTS = 1, 2, 4
+_LOG_MEAN, _LOG_VARIANCE, _LOG_LAPLACE, _ERROR, _CODE = 0, 3, 6, 9, 12  # columns of a record; gradients follow values
+_RECORD = 13
+_NOT_CONVERGED, _SILENT = 1, 2
+
+_ANGLES = np.pi * (np.arange(NODES) + 0.5) / NODES
+_TO_CHEBYSHEV = np.cos(np.outer(np.arange(NODES), _ANGLES)) * np.where(np.arange(NODES) == 0, 1, 2)[:, None] / NODES
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ThresholdStatistics:
+    """Statistics at broadcast (mu, sigma, s), with the solver's own error; a gradient is a pair (by mu, by sigma).
+
+    `error` is the largest relative difference (of mean, variance, log P_L) to the solution with steps twice as long;
+    `status` is OK or NOT_CONVERGED, per element.
+    """
+
+    rate: Array
+    log_rate: Array
+    cv: Array
+    log_isi_laplace: Array
+    log_rate_gradient: tuple[Array, Array]
+    cv_gradient: tuple[Array, Array]
+    log_isi_laplace_gradient: tuple[Array, Array]
+    error: Array
+    status: np.ndarray
+
+
+def statistics(
+    neuron: IntegrateAndFire,
+    *,
+    mu: ArrayLike,
+    sigma: ArrayLike,
+    s: ArrayLike = 0.0,
+    tolerance: float = TOLERANCE,
+) -> ThresholdStatistics:
+    """All statistics and gradients of any neuron, LIF and PIF too, at mu [V/s], sigma [V/sqrt(s)] and s [1/s].
+
+    At sigma = 0 they are the limits sigma -> 0; where the drift then blocks the way to threshold the rate is 0, its
+    logarithm -inf, C_v is 1 (rare escapes are Poissonian) and P_L is 0 for s > 0. Raises ValueError for bad input;
+    an element that does not converge is labelled in `status`.
+    """
+    name = "threshold_integration.statistics"
+    arrays = (finite(name, "mu", mu), finite(name, "sigma", sigma, low=0.0), finite(name, "s", s, low=0.0))
+    mu, sigma, s = np.broadcast_arrays(*arrays)
+    record = solve(neuron, mu.ravel(), sigma.ravel(), s.ravel(), wanted=7, tolerance=tolerance)
+
+    def shaped(value):
+        return tuple(map(shaped, value)) if isinstance(value, tuple) else value.reshape(mu.shape)[()]
+
+    return ThresholdStatistics(
+        rate=shaped(np.exp(_log_rate(neuron, record))),
+        log_rate=shaped(_log_rate(neuron, record)),
+        cv=shaped(_cv(neuron, sigma.ravel(), record)),
+        log_isi_laplace=shaped(record[:, _LOG_LAPLACE] - s.ravel() * neuron.tau_ref),
+        log_rate_gradient=shaped(_log_rate_gradient(neuron, record)),
+        cv_gradient=shaped(_cv_gradient(neuron, sigma.ravel(), record)),
+        log_isi_laplace_gradient=shaped(_pair(record, _LOG_LAPLACE)),
+        error=shaped(record[:, _ERROR:_CODE].max(axis=1)),
+        status=shaped(np.where(record[:, _CODE] == _NOT_CONVERGED, Status.NOT_CONVERGED, Status.OK)),
+    )
+
+
+def solve(
+    neuron: IntegrateAndFire, mu: Array, sigma: Array, s: Array, *, wanted: int, tolerance: float = TOLERANCE
+) -> Array:
+    """Records (n, 13) of the compiled solver for flat arrays; `wanted` adds 1 moments, 2 P_L, 4 gradients."""
+    v_low = np.array([_lower_bound(neuron, *pair) for pair in zip(mu.tolist(), sigma.tolist(), strict=True)])
+    edges, coefficients = sample_drift(neuron, v_low.min(initial=neuron.v_reset))
+    record = np.empty(mu.size * _RECORD)
+    flat = (np.ascontiguousarray(a) for a in (mu, sigma, s))
+    _core.threshold_statistics(
+        edges, coefficients.ravel(), v_low, neuron.v_reset, *flat, wanted, tolerance, MOST_STEPS, record
+    )
+    return record.reshape(-1, _RECORD)
+
+
+def _lower_bound(neuron: IntegrateAndFire, mu: float, sigma: float) -> float:
+    if sigma == 0.0:
+        return neuron.v_reset
+    bound = float(neuron.lower_bound(mu, sigma))
+    if not -np.inf < bound <= neuron.v_reset:
+        raise ValueError(
+            f"{type(neuron).__name__}.lower_bound(mu={mu:g}, sigma={sigma:g}) must return a finite potential at or "
+            f"below v_reset={neuron.v_reset:g}, got {bound:g}."
+        )
+    return bound
+
+
+def sample_drift(neuron: IntegrateAndFire, lowest: float) -> tuple[Array, Array]:
+    """The drift from below `lowest` to threshold as Chebyshev series: edges (n + 1,), coefficients (n, 16).
+
+    Panels start as [v_reset, v_threshold] and ever wider ones below, and are bisected until the series resolves the
+    drift to rounding. Raises ValueError if the drift is not finite or too rough.
+    """
+    width = neuron.v_threshold - neuron.v_reset
+    bounds = [neuron.v_threshold, neuron.v_reset]
+    while bounds[-1] > lowest:
+        bounds.append(neuron.v_reset - width * (2.0 ** (len(bounds) - 1) - 1.0))
+    lower, upper = np.array(bounds[1:]), np.array(bounds[:-1])
+    done: list[tuple[Array, Array]] = []
+    for depth in range(DEEPEST + 1):
+        series = _chebyshev(neuron, lower, upper)
+        rough = np.abs(series[:, -3:]).max(axis=1) > RESOLVED * np.abs(series).max(axis=1)
+        rough &= (depth < DEEPEST) & (upper - lower > 1e-14 * width)
+        done.append((lower[~rough], series[~rough]))
+        middle = 0.5 * (lower[rough] + upper[rough])
+        lower, upper = np.append(lower[rough], middle), np.append(middle, upper[rough])
+        if lower.size == 0:
+            break
+        if lower.size > MOST_PANELS:
+            raise ValueError(f"{type(neuron).__name__}.drift must be piecewise smooth in v; it is rough everywhere.")
+    lower, series = (np.concatenate(parts) for parts in zip(*done, strict=True))
+    order = np.argsort(lower)
+    return np.append(lower[order], neuron.v_threshold), np.ascontiguousarray(series[order])
+
+
+def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> Array:
+    v = 0.5 * ((lower + upper)[:, None] + (upper - lower)[:, None] * np.cos(_ANGLES))
+    f = np.asarray(neuron.drift(v), dtype=np.float64)
+    if f.shape != v.shape:
+        raise ValueError(f"{type(neuron).__name__}.drift must return one value per potential, {v.shape}, got {f.shape}.")
+    if not np.isfinite(f).all():
+        at = v[~np.isfinite(f)][0]
+        raise ValueError(f"{type(neuron).__name__}.drift must be finite up to v_threshold, got {f[v == at][0]} at {at:g}.")
+    return f @ _TO_CHEBYSHEV.T
+
+
+def _pair(record: Array, column: int) -> tuple[Array, Array]:
+    return record[:, column + 1], record[:, column + 2]
+
+
+def _log_rate(neuron: IntegrateAndFire, record: Array) -> Array:
+    log_mean = record[:, _LOG_MEAN]
+    return -(np.logaddexp(np.log(neuron.tau_ref), log_mean) if neuron.tau_ref > 0.0 else log_mean)
+
+
+def _log_rate_gradient(neuron: IntegrateAndFire, record: Array) -> tuple[Array, Array]:
+    silent = record[:, _CODE] == _SILENT
+    share = np.exp(np.where(silent, 0.0, record[:, _LOG_MEAN]) + np.where(silent, 0.0, _log_rate(neuron, record)))
+    by_mu, by_sigma = _pair(record, _LOG_MEAN)
+    return -share * by_mu, -share * by_sigma
+
+
+def _cv(neuron: IntegrateAndFire, sigma: Array, record: Array) -> Array:
+    silent = record[:, _CODE] == _SILENT
+    cv = np.exp(0.5 * np.where(silent, 0.0, record[:, _LOG_VARIANCE]) + np.where(silent, 0.0, _log_rate(neuron, record)))
+    return np.where(silent, 1.0, np.where(sigma == 0.0, 0.0, cv))
+
+
+def _cv_gradient(neuron: IntegrateAndFire, sigma: Array, record: Array) -> tuple[Array, Array]:
+    silent, noisy = record[:, _CODE] == _SILENT, sigma > 0.0
+    cv = _cv(neuron, sigma, record)
+    by = zip(_log_rate_gradient(neuron, record), _pair(record, _LOG_VARIANCE), strict=True)
+    by_mu, by_sigma = (cv * (np.where(silent, 0.0, g) + 0.5 * np.where(silent, 0.0, h)) for g, h in by)
+    slope = _cv(neuron, np.ones_like(sigma), record)  # without noise the record holds Var T/sigma^2
+    return np.where(noisy, by_mu, 0.0), np.where(noisy, by_sigma, np.where(silent, 0.0, slope))
+
+
+def _checked(neuron: IntegrateAndFire, mu: Array, sigma: Array, s: Array | None = None, *, wanted: int) -> Array:
+    record = solve(neuron, mu, sigma, np.zeros_like(mu) if s is None else s, wanted=wanted)
+    bad = np.flatnonzero(record[:, _CODE] == _NOT_CONVERGED)
+    if bad.size:
+        i = bad[0]
+        at = f"mu={mu[i]:g}, sigma={sigma[i]:g}" + ("" if s is None else f", s={s[i]:g}")
+        raise NumericalFailure(
+            Status.NOT_CONVERGED,
+            f"Threshold integration of {type(neuron).__name__} at {at} did not reach {TOLERANCE:g} in {MOST_STEPS} "
+            f"steps. The noise may be too small beside the barrier to threshold, or s too large: raise sigma (or set "
+            f"it to 0), or lower s.",
+        )
+    return record
+
+
+def _rate(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
+    return np.exp(_log_rate(neuron, _checked(neuron, mu, sigma, wanted=_MOMENTS)))
+
+
+provides(
+    IntegrateAndFire,
+    rate=_rate,
+    log_rate=lambda n, mu, sigma: _log_rate(n, _checked(n, mu, sigma, wanted=_MOMENTS)),
+    cv=lambda n, mu, sigma: _cv(n, sigma, _checked(n, mu, sigma, wanted=_MOMENTS)),
+    log_isi_laplace=lambda n, s, mu, sigma: (
+        _checked(n, mu, sigma, s, wanted=_LAPLACE)[:, _LOG_LAPLACE] - s * n.tau_ref
+    ),
+    log_rate_gradient=lambda n, mu, sigma: _log_rate_gradient(
+        n, _checked(n, mu, sigma, wanted=_MOMENTS | _GRADIENTS)
+    ),
+    cv_gradient=lambda n, mu, sigma: _cv_gradient(n, sigma, _checked(n, mu, sigma, wanted=_MOMENTS | _GRADIENTS)),
+    log_isi_laplace_gradient=lambda n, s, mu, sigma: _pair(
+        _checked(n, mu, sigma, s, wanted=_LAPLACE | _GRADIENTS), _LOG_LAPLACE
+    ),
+)
