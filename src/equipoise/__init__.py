@@ -7,6 +7,14 @@ from equipoise.model.neurons import EIF as EIF
 from equipoise.model.neurons import LIF as LIF
 from equipoise.model.neurons import PIF as PIF
 from equipoise.model.neurons import IntegrateAndFire as IntegrateAndFire
+from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI
+from equipoise.renewal.laws import EmpiricalISI as EmpiricalISI
+from equipoise.renewal.laws import ExponentialISI as ExponentialISI
+from equipoise.renewal.laws import GammaISI as GammaISI
+from equipoise.renewal.laws import InverseGaussianISI as InverseGaussianISI
+from equipoise.renewal.laws import LogNormalISI as LogNormalISI
+from equipoise.renewal.laws import NeuronISI as NeuronISI
+from equipoise.renewal.laws import WeibullISI as WeibullISI
 from equipoise.results import Epoch as Epoch
 from equipoise.results import NumericalFailure as NumericalFailure
 from equipoise.results import Recording as Recording

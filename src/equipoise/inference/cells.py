@@ -143,7 +143,7 @@ def _calcium(
     spikes, grouped = recording.spikes, group(recording)
     window = (spikes.t_start, spikes.t_stop)
     values = np.full((3, spikes.n_units, len(SOURCES), 2), np.nan)  # value, low, high
-    enough = grouped.n_intervals >= MIN_INTERVALS
+    enough = (dataset["status"] == Status.OK.name).values
     for u in range(spikes.n_units):
         model = (float(dataset["mu"][u]), float(dataset["sigma"][u]))
         values[:, u] = _sources(grouped.unit(u), window, bool(enough[u]), model, (epoch, u), settings)

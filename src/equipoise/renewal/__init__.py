@@ -1,6 +1,18 @@
 """One cell, exactly: rate, irregularity and Laplace transform of its interspike intervals, for neurons and ISI laws."""
 
 from equipoise.renewal import lif as _lif  # noqa: F401  registers its statistics
+"""One cell, exactly: interval laws, rate, C_v and Laplace transform of each neuron, calcium moments, the inverse."""
+from equipoise.renewal import pif as pif
+from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI
+from equipoise.renewal.laws import EmpiricalISI as EmpiricalISI
+from equipoise.renewal.laws import ExponentialISI as ExponentialISI
+from equipoise.renewal.laws import GammaISI as GammaISI
+from equipoise.renewal.laws import InverseGaussianISI as InverseGaussianISI
+from equipoise.renewal.laws import ISILaw as ISILaw
+from equipoise.renewal.laws import LogNormalISI as LogNormalISI
+from equipoise.renewal.laws import NeuronISI as NeuronISI
+from equipoise.renewal.laws import WeibullISI as WeibullISI
+from equipoise.renewal.laws import sample as sample
 from equipoise.renewal.statistics import cv as cv
 from equipoise.renewal.statistics import cv_gradient as cv_gradient
 from equipoise.renewal.statistics import isi_density as isi_density

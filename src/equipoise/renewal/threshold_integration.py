@@ -155,10 +155,14 @@ def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> Array:
     v = 0.5 * ((lower + upper)[:, None] + (upper - lower)[:, None] * np.cos(_ANGLES))
     f = np.asarray(neuron.drift(v), dtype=np.float64)
     if f.shape != v.shape:
-        raise ValueError(f"{type(neuron).__name__}.drift must return one value per potential, {v.shape}, got {f.shape}.")
+        raise ValueError(
+            f"{type(neuron).__name__}.drift must return one value per potential, {v.shape}, got {f.shape}."
+        )
     if not np.isfinite(f).all():
         at = v[~np.isfinite(f)][0]
-        raise ValueError(f"{type(neuron).__name__}.drift must be finite up to v_threshold, got {f[v == at][0]} at {at:g}.")
+        raise ValueError(
+            f"{type(neuron).__name__}.drift must be finite up to v_threshold, got {f[v == at][0]} at {at:g}."
+        )
     return f @ _TO_CHEBYSHEV.T
 
 
@@ -180,7 +184,9 @@ def _log_rate_gradient(neuron: IntegrateAndFire, record: Array) -> tuple[Array, 
 
 def _cv(neuron: IntegrateAndFire, sigma: Array, record: Array) -> Array:
     silent = record[:, _CODE] == _SILENT
-    cv = np.exp(0.5 * np.where(silent, 0.0, record[:, _LOG_VARIANCE]) + np.where(silent, 0.0, _log_rate(neuron, record)))
+    cv = np.exp(
+        0.5 * np.where(silent, 0.0, record[:, _LOG_VARIANCE]) + np.where(silent, 0.0, _log_rate(neuron, record))
+    )
     return np.where(silent, 1.0, np.where(sigma == 0.0, 0.0, cv))
 
 
@@ -217,12 +223,8 @@ provides(
     rate=_rate,
     log_rate=lambda n, mu, sigma: _log_rate(n, _checked(n, mu, sigma, wanted=_MOMENTS)),
     cv=lambda n, mu, sigma: _cv(n, sigma, _checked(n, mu, sigma, wanted=_MOMENTS)),
-    log_isi_laplace=lambda n, s, mu, sigma: (
-        _checked(n, mu, sigma, s, wanted=_LAPLACE)[:, _LOG_LAPLACE] - s * n.tau_ref
-    ),
-    log_rate_gradient=lambda n, mu, sigma: _log_rate_gradient(
-        n, _checked(n, mu, sigma, wanted=_MOMENTS | _GRADIENTS)
-    ),
+    log_isi_laplace=lambda n, s, mu, sigma: _checked(n, mu, sigma, s, wanted=_LAPLACE)[:, _LOG_LAPLACE] - s * n.tau_ref,
+    log_rate_gradient=lambda n, mu, sigma: _log_rate_gradient(n, _checked(n, mu, sigma, wanted=_MOMENTS | _GRADIENTS)),
     cv_gradient=lambda n, mu, sigma: _cv_gradient(n, sigma, _checked(n, mu, sigma, wanted=_MOMENTS | _GRADIENTS)),
     log_isi_laplace_gradient=lambda n, s, mu, sigma: _pair(
         _checked(n, mu, sigma, s, wanted=_LAPLACE | _GRADIENTS), _LOG_LAPLACE
