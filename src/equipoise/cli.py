@@ -1,5 +1,6 @@
 """The command line: `equipoise analyze RECORDING`. Heavy modules load inside the commands, so that help is instant."""
 
+import dataclasses
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -179,10 +180,11 @@ def _analysis(recording: "Recording", settings: "AnalysisSettings") -> "xr.Datas
 def _load(name: str, time_unit: str, t_stop: float | None, epochs: list[str] | None) -> "Recording":
     from equipoise import recordings
 
-    if name == "example" and not Path(name).exists():
-        return recordings.example()
-    unit: str | float = float(time_unit) if _NUMBER.fullmatch(time_unit) and time_unit[-1].isdigit() else time_unit
     parsed = [_epoch(text) for text in epochs] if epochs else None
+    if name == "example" and not Path(name).exists():
+        example = recordings.example()
+        return dataclasses.replace(example, epochs=tuple(parsed)) if parsed else example
+    unit: str | float = float(time_unit) if re.fullmatch(r"[\d.eE+-]+", time_unit) else time_unit
     return recordings.load(name, time_unit=unit, t_stop=t_stop, epochs=parsed)
 
 

@@ -106,8 +106,7 @@ def draw_rates(
         shown = y > 0
         ax.plot((x + shift)[shown], y[shown], color=color, lw=1.0, marker="o", ms=3.5, alpha=0.9)
         ax.vlines((x + shift)[shown], np.maximum(lower, 1e-9)[shown], upper[shown], color=color, lw=1.0, alpha=0.6)
-    ax.set_yscale("log")
-    _plain_log(ax.yaxis)
+    _log_scale(ax, rate.values)
     ax.set_xticks(x, [str(name) for name in rate.epoch.values])
     ax.set_xlim(-0.4, len(x) - 0.6)
     ax.set_ylabel("firing rate (Hz)")
@@ -201,8 +200,9 @@ def draw_weights(ax: "Axes", j_e: "xr.DataArray", j_i: "xr.DataArray") -> None:
         for u in range(weights.sizes["unit"]):
             ax.plot(k, weights.isel(unit=u).values / mV, color=color, ls=line, lw=1.0, marker="o", ms=2.5, alpha=0.55)
         ax.plot([], [], color=color, ls=line, lw=1.6, label=words)
-    ax.set(xscale="log", yscale="log")
-    _plain_log(ax.yaxis)
+    ax.set_xscale("log")
+    _log_scale(ax, np.concatenate([j_e.values, j_i.values]))
+    ax.set_xlim(k[0] / 1.3, k[-1] * 1.3)
     ax.set_xticks(k, [f"{int(v):,}" for v in k])
     ax.minorticks_off()
     ax.set_xlabel("number of inputs $K$ of each kind")
@@ -220,6 +220,15 @@ def _unit_rows(ax: "Axes", names: Sequence[str]) -> None:
     ax.set_yticks(np.arange(0, len(names), step), list(names)[::step])
     ax.set_ylim(len(names) - 0.3, -0.7)
     ax.tick_params(axis="y", length=0)
+
+
+def _log_scale(ax: "Axes", values: Array) -> None:
+    """A logarithmic y axis where there is something to show on it, else a word."""
+    if np.any(np.isfinite(values) & (values > 0)):
+        ax.set_yscale("log")
+        _plain_log(ax.yaxis)
+    else:
+        ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center", color=QUIET)
 
 
 def _plain_log(axis) -> None:

@@ -1,7 +1,6 @@
-"""One cell, exactly: rate, irregularity and Laplace transform of its interspike intervals, for neurons and ISI laws."""
+"""One cell, exactly: interval laws, rate, C_v and Laplace transform of each neuron, calcium moments, the inverse."""
 
 from equipoise.renewal import lif as _lif  # noqa: F401  registers its statistics
-"""One cell, exactly: interval laws, rate, C_v and Laplace transform of each neuron, calcium moments, the inverse."""
 from equipoise.renewal import pif as pif
 from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI
 from equipoise.renewal.laws import EmpiricalISI as EmpiricalISI
