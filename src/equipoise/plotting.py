@@ -33,7 +33,7 @@ PREDICTIONS = {
     "poisson": ("#8A9199", "s", "Poisson, mean rate"),
 }
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": QUIET,
     "axes.labelcolor": INK,

@@ -139,7 +139,8 @@ def _read_npz(path: Path) -> _Raw:
     raw.labels = {key: tuple(str(v) for v in data[key]) for key in _LABELS if key in data}
     raw.names = _names(path, raw, data)
     raw.epochs = _epochs(path, data)
-    raw.window = tuple(float(data[key]) if key in data else None for key in ("t_start", "t_stop"))
+    start, stop = (float(data[key]) if key in data else None for key in ("t_start", "t_stop"))
+    raw.window = (start, stop)
     return raw
 
 

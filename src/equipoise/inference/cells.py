@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.inference.settings import AnalysisSettings
 from equipoise.inference.surrogates import calcium_of, displaced, shuffled, surrogate_calcium
@@ -197,7 +198,7 @@ def _gap(values: Array, first: str, second: str, meaning: str) -> tuple:
     return (("unit", "moment"), fraction, _about(f"({first} - {second})/actual: {meaning}", "1"))
 
 
-def _outside(values: Array, first: str, second: str) -> Array:
+def _outside(values: Array, first: str, second: str) -> NDArray[np.bool_]:
     """Whether a source lies outside the central 95 % of the surrogates of another (False where unknown)."""
     a, b = list(SOURCES).index(first), list(SOURCES).index(second)
     return (values[0, :, a] < values[1, :, b]) | (values[0, :, a] > values[2, :, b])

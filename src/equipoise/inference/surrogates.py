@@ -7,8 +7,10 @@ import numpy as np
 
 from equipoise.model.calcium import Calcium
 from equipoise.quantities import Array
-from equipoise.renewal.calcium import calcium_moments_of
+from equipoise.renewal.traces import calcium_moments_of
 from equipoise.results import SpikeTrains
+
+WARM_UP = 10.0  # time constants of the sensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,14 @@ def displaced(times: Array, *, width: float, window: tuple[float, float], rng: n
 
 
 def calcium_of(times: Array, sensor: Calcium, window: tuple[float, float]) -> Array:
-    """Time averages of C and C^2 (2,) [µM, µM^2] that spikes cause in a window, exact between them."""
-    mean, second = calcium_moments_of(sensor, SpikeTrains.single(times, t_start=window[0], t_stop=window[1]))
+    """Time averages of C and C^2 (2,) [µM, µM^2] that spikes cause in a window, exact between them.
+
+    Calcium at the start is unknown: it begins at 0, and ten time constants (a tenth of the window at most) pass before
+    the averages begin.
+    """
+    train = SpikeTrains.single(times, t_start=window[0], t_stop=window[1])
+    discard = min(WARM_UP * sensor.tau, 0.1 * train.duration)
+    mean, second = calcium_moments_of(sensor, train, discard=discard)
     return np.array([np.squeeze(mean), np.squeeze(second)], dtype=np.float64)
 
 

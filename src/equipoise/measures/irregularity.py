@@ -16,6 +16,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.measures.trains import GroupedTrains, group
 from equipoise.quantities import Array, Quantity, check
@@ -170,7 +171,7 @@ def _garwood(n: Array, z: float) -> tuple[Array, Array]:
     return low, gammaincinv(n + 1.0, 1.0 - tail)
 
 
-def _wilson(count: Array, n: Array, z: float) -> tuple[Array, Array, Array]:
+def _wilson(count: NDArray, n: NDArray, z: float) -> tuple[Array, Array, Array]:
     with np.errstate(invalid="ignore", divide="ignore"):
         value = count / n
         centre, scale = (value + z * z / (2 * n)), 1.0 / (1.0 + z * z / n)

@@ -89,9 +89,10 @@ def calcium_figure(dataset: "xr.Dataset", moment: str) -> "Figure":
     figure, axes = _subplots(1, n, min(1.6 + 0.24 * dataset.sizes["unit"], 11.0), sharex=True, sharey=True)
     actual = dataset[f"calcium_{moment}"].sel(source="actual")
     scale = 100.0 / actual.where(actual > 0)
-    parts = [dataset[f"calcium_{moment}{end}"] * scale for end in ("", "_low", "_high")]
+    ratio, low, high = (dataset[f"calcium_{moment}{end}"] * scale for end in ("", "_low", "_high"))
     for i, name in enumerate(dataset["epoch"].values):
-        plotting.draw_calcium(axes[0, i], *(p.isel(epoch=i) for p in parts), unit_labels(dataset))
+        here = {"epoch": i}
+        plotting.draw_calcium(axes[0, i], ratio.isel(here), low.isel(here), high.isel(here), unit_labels(dataset))
         axes[0, i].set_title(str(name))
         axes[0, i].set_xlabel("predicted / actual (%)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -103,13 +104,12 @@ def operating_figure(dataset: "xr.Dataset", settings: AnalysisSettings) -> "Figu
     """Where the model neuron must be put to fire like each unit."""
     neuron = settings.neuron
     step = neuron.v_threshold - neuron.v_reset
-    mean = np.linspace(neuron.v_reset - 6.0 * step, neuron.v_threshold + 0.8 * step, 140)
-    sd = np.geomspace(0.015 * step, 4.0 * step, 120)
+    across = np.linspace(neuron.v_reset - 6.0 * step, neuron.v_threshold + 0.8 * step, 140)
+    background = operating_map(neuron, mean=across, sd=np.geomspace(0.015 * step, 4.0 * step, 120))
     figure, axes = _subplots(1, 1, 4.6)
-    background = operating_map(neuron, mean=mean, sd=sd)
     background["cv"] = background["cv"].where(background["rate"] > RARE)  # below, C_v is 1 whatever the input
-    points = (dataset[name] for name in ("membrane_mean", "membrane_sd", "input_status"))
-    plotting.draw_operating_points(axes[0, 0], *points, background)
+    mean, sd, status = (dataset[name] for name in ("membrane_mean", "membrane_sd", "input_status"))
+    plotting.draw_operating_points(axes[0, 0], mean, sd, status, background)
     return figure
 
 

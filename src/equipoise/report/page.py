@@ -117,7 +117,8 @@ def _figures(dataset: "xr.Dataset", recording: Recording, settings: AnalysisSett
 def _figure(index: int, figure: "Figure", name: str) -> str:
     title, caption = CAPTIONS[name]
     image = f'<img alt="{escape(title)}" src="data:image/png;base64,{figures.as_png(figure)}">'
-    return f"<figure>{image}<figcaption><b>Figure {index}. {title}.</b> {caption}</figcaption></figure>"
+    words = f"<figcaption><b>Figure {index}. {title}.</b> {caption}</figcaption>"
+    return f"<figure><div class='wide'>{image}</div>{words}</figure>"
 
 
 def _flags(dataset: "xr.Dataset") -> str:
