@@ -2,6 +2,15 @@
 
 from equipoise.renewal import lif as _lif  # noqa: F401  registers its statistics
 from equipoise.renewal import pif as pif
+from equipoise.renewal.calcium import CalciumMoments as CalciumMoments
+from equipoise.renewal.calcium import calcium_average as calcium_average
+from equipoise.renewal.calcium import calcium_gradient as calcium_gradient
+from equipoise.renewal.calcium import calcium_moments as calcium_moments
+from equipoise.renewal.calcium import calcium_raw_moments as calcium_raw_moments
+from equipoise.renewal.encoding import balanced_buffering as balanced_buffering
+from equipoise.renewal.encoding import calcium_sensitivities as calcium_sensitivities
+from equipoise.renewal.encoding import critical_retention as critical_retention
+from equipoise.renewal.encoding import divergent_rate_limit as divergent_rate_limit
 from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI
 from equipoise.renewal.laws import EmpiricalISI as EmpiricalISI
 from equipoise.renewal.laws import ExponentialISI as ExponentialISI
@@ -22,3 +31,6 @@ from equipoise.renewal.statistics import log_isi_laplace_gradient as log_isi_lap
 from equipoise.renewal.statistics import log_rate as log_rate
 from equipoise.renewal.statistics import log_rate_gradient as log_rate_gradient
 from equipoise.renewal.statistics import rate as rate
+from equipoise.renewal.traces import calcium_moments_of as calcium_moments_of
+from equipoise.renewal.traces import calcium_trace as calcium_trace
+from equipoise.renewal.traces import saturated_averages_of as saturated_averages_of

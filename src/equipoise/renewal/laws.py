@@ -14,7 +14,7 @@ the last two by quadrature (`renewal.quadrature`). C_v = 0 is the clock, P_L = e
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -145,15 +145,20 @@ def _mean(law) -> Array:
 
 
 def _own_rate(law) -> Array:
-    return _number(law.rate)
+    return _full(law, law.rate)
 
 
 def _own_log_rate(law) -> Array:
-    return np.log(_number(law.rate))
+    return np.log(_full(law, law.rate))
 
 
 def _own_cv(law) -> Array:
-    return _number(law.cv)
+    return _full(law, law.cv)
+
+
+def _full(law, value: ArrayLike) -> Array:
+    """A parameter in the broadcast shape of all of them."""
+    return np.broadcast_to(_number(value), np.broadcast_shapes(*(np.shape(getattr(law, f.name)) for f in fields(law))))
 
 
 def _columns(*values: ArrayLike) -> tuple[Array, ...]:
@@ -343,8 +348,8 @@ provides(
 )
 provides(
     DeadTimeISI,
-    rate=lambda law: np.broadcast_arrays(law.rate, law.dead_time)[0],
-    log_rate=lambda law: np.log(np.broadcast_arrays(law.rate, law.dead_time)[0]),
+    rate=_own_rate,
+    log_rate=_own_log_rate,
     cv=lambda law: 1.0 - _number(law.rate) * law.dead_time,
     log_isi_laplace=_dead_time_laplace,
     isi_density=_dead_time_density,

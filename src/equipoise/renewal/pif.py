@@ -117,6 +117,7 @@ def _largest_cv(reset: float, gap: float) -> tuple[float, float]:
     ratio = reset / gap
     sides = np.geomspace(1e-12, 60.0, 600)
     w = np.concatenate([-sides[::-1], [0.0], sides])
+    best, peak = -60.0, 1.0
     for _ in range(4):
         squared = np.empty(w.size)
         _core.pif_cv_squared(ratio, w, squared)

@@ -1,6 +1,6 @@
 """Transforms of the log-normal and the Weibull law by the trapezoid rule, which converges geometrically here.
 
-Both integrands are analytic in a strip. Where P_L > 1/2 its complement is integrated and log P_L = log1p(-(1 - P_L)), so
+Both integrands are analytic in a strip. Where P_L > 1/2 its complement is integrated and log P_L = log1p(P_L - 1), so
 that s -> 0 loses nothing; elsewhere P_L is integrated around its saddle with the maximum taken out, so that s -> inf
 does not underflow. The node count depends on an element's own parameters only, never on its neighbours.
 """
