@@ -148,8 +148,8 @@ def draw_operating_points(
 ) -> None:
     """The model neuron's input (unit, epoch) as mean and sd of its free membrane [V], over lines of equal rate and C_v.
 
-    `background` holds `rate` and `cv` over (sd, mean) [V] and the attributes `v_threshold` and `v_reset`. Points
-    beyond the map stand at its left edge, as triangles; implausible ones are hollow.
+    `background` holds `log_rate` [log Hz] and `cv` over (sd, mean) [V] and the attributes `v_threshold` and `v_reset`.
+    Points beyond the map stand at its edge, as triangles; implausible ones are hollow.
     """
     _contours(ax, background)
     x_low, x_high = (float(background["mean"][i]) / mV for i in (0, -1))
@@ -176,13 +176,22 @@ def draw_operating_points(
 
 
 def _contours(ax: "Axes", background: "xr.Dataset") -> None:
+    """Lines of equal rate, labelled at the left, and of equal C_v, labelled at the right."""
+    families = (("log_rate", {1: "1 Hz", 5: "5 Hz", 20: "20 Hz"}, np.log, QUIET, "-", 0.36),)
+    families += (("cv", {0.5: "$C_v$ 0.5", 1.0: "$C_v$ 1", 1.4: "$C_v$ 1.4"}, float, "#A88F5F", "--", 0.93),)
     x, y = background["mean"].values / mV, background["sd"].values / mV
-    rates = ax.contour(x, y, background["rate"].values, levels=[1, 5, 20], colors=QUIET, linewidths=0.9)
-    ax.clabel(rates, fmt=lambda v: f"{v:g} Hz", fontsize=7.5)
-    cvs = ax.contour(
-        x, y, background["cv"].values, levels=[0.5, 1.0, 1.4], colors="#B9A27A", linewidths=0.9, linestyles="--"
-    )
-    ax.clabel(cvs, fmt=lambda v: f"$C_v$ {v:g}", fontsize=7.5)
+    for name, words, transform, color, line, across in families:
+        levels = {float(transform(v)): text for v, text in words.items()}
+        values = background[name].values
+        lines = ax.contour(x, y, values, levels=list(levels), colors=color, linewidths=0.9, linestyles=line)
+        column = int(across * (x.size - 1))
+        known = np.isfinite(values[:, column])
+        if not known.any():
+            continue
+        # Both rise with the noise there, so that the height of a label can be read off the column.
+        heights = np.interp(list(levels), values[known, column], y[known])
+        places = [(float(x[column]), float(h)) for h in heights]
+        ax.clabel(lines, manual=places, fmt=levels, fontsize=8)
     for key, words in (("v_threshold", "threshold"), ("v_reset", "reset")):
         value = background.attrs[key] / mV
         ax.axvline(value, color=INK, lw=0.9, ls=":")

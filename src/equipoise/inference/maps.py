@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 def operating_map(neuron: LIF | EIF, *, mean: Array, sd: Array) -> "xr.Dataset":
-    """Rate [Hz] and C_v of a neuron over mean and sd [V] of its membrane without threshold, dims (sd, mean)."""
+    """Rate [Hz], its logarithm and C_v over (sd, mean) [V] of the neuron's membrane without threshold."""
     import xarray as xr
 
     mu = (np.asarray(mean) - neuron.v_leak) / neuron.tau_m
     sigma = np.asarray(sd)[:, None] * np.sqrt(2.0 / neuron.tau_m)
     grid = {
         "rate": (("sd", "mean"), statistics.rate(neuron, mu=mu, sigma=sigma), {"units": "Hz"}),
+        "log_rate": (("sd", "mean"), statistics.log_rate(neuron, mu=mu, sigma=sigma), {"units": "log Hz"}),
         "cv": (("sd", "mean"), statistics.cv(neuron, mu=mu, sigma=sigma), {"units": "1"}),
     }
     attrs = {"v_threshold": neuron.v_threshold, "v_reset": neuron.v_reset}

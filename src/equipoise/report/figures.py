@@ -104,7 +104,7 @@ def operating_figure(dataset: "xr.Dataset", settings: AnalysisSettings) -> "Figu
     """Where the model neuron must be put to fire like each unit."""
     neuron = settings.neuron
     step = neuron.v_threshold - neuron.v_reset
-    across = np.linspace(neuron.v_reset - 6.0 * step, neuron.v_threshold + 0.8 * step, 140)
+    across = np.linspace(neuron.v_reset - 6.0 * step, neuron.v_threshold + 0.8 * step, 280)
     background = operating_map(neuron, mean=across, sd=np.geomspace(0.015 * step, 4.0 * step, 120))
     figure, axes = _subplots(1, 1, 4.6)
     background["cv"] = background["cv"].where(background["rate"] > RARE)  # below, C_v is 1 whatever the input
