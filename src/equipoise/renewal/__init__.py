@@ -2,15 +2,22 @@
 
 from equipoise.renewal import lif as _lif  # noqa: F401  registers its statistics
 from equipoise.renewal import pif as pif
+from equipoise.renewal import threshold_integration as threshold_integration
 from equipoise.renewal.calcium import CalciumMoments as CalciumMoments
 from equipoise.renewal.calcium import calcium_average as calcium_average
 from equipoise.renewal.calcium import calcium_gradient as calcium_gradient
 from equipoise.renewal.calcium import calcium_moments as calcium_moments
 from equipoise.renewal.calcium import calcium_raw_moments as calcium_raw_moments
+from equipoise.renewal.conventions import brunel_from as brunel_from
+from equipoise.renewal.conventions import input_from as input_from
+from equipoise.renewal.conventions import input_from_brunel as input_from_brunel
+from equipoise.renewal.conventions import membrane_from as membrane_from
 from equipoise.renewal.encoding import balanced_buffering as balanced_buffering
 from equipoise.renewal.encoding import calcium_sensitivities as calcium_sensitivities
 from equipoise.renewal.encoding import critical_retention as critical_retention
 from equipoise.renewal.encoding import divergent_rate_limit as divergent_rate_limit
+from equipoise.renewal.inverse import InputFor as InputFor
+from equipoise.renewal.inverse import input_for as input_for
 from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI
 from equipoise.renewal.laws import EmpiricalISI as EmpiricalISI
 from equipoise.renewal.laws import ExponentialISI as ExponentialISI
