@@ -94,7 +94,7 @@ def test_the_model_neuron_fires_like_the_unit(example):
     np.testing.assert_allclose(dataset.membrane_mean, mu * neuron.tau_m)
     reasons = dataset.input_reason.values[dataset.input_status.values == "IMPLAUSIBLE"]
     assert reasons.size
-    assert all(reasons)
+    assert all("threshold distances below reset" in reason for reason in reasons)
 
 
 def test_global_irregularity_asks_for_more_than_local(example):

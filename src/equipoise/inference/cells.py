@@ -19,7 +19,7 @@ from equipoise.measures.irregularity import MIN_INTERVALS
 from equipoise.quantities import Array
 from equipoise.recordings import digest
 from equipoise.renewal.calcium import calcium_moments
-from equipoise.renewal.inverse import input_for
+from equipoise.renewal.inverse import DEEPEST_MEAN, input_for
 from equipoise.renewal.laws import EmpiricalISI, ExponentialISI, NeuronISI
 from equipoise.results import Epoch, Recording, Status
 
@@ -129,9 +129,21 @@ def _input(rate: float, cv: float, n: int, settings: AnalysisSettings) -> tuple[
     if not np.isfinite(cv):
         return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, f"{n} intervals; {MIN_INTERVALS} are needed"
     found = input_for(settings.neuron, rate=rate, cv=cv, throw=False)
-    status = np.asarray(found.status).item() if not isinstance(found.status, Status) else found.status
-    reason = "" if status is Status.OK else str(found.message) or status.advice
+    status = found.status if isinstance(found.status, Status) else found.status.item()
+    reason = _input_reason(status, float(found.mu), found.message, settings)
     return float(found.mu), float(found.sigma), status.name, reason
+
+
+def _input_reason(status: Status, mu: float, message: str, settings: AnalysisSettings) -> str:
+    """Why an input is missing or implausible, in the words of an experiment."""
+    if status is Status.OK:
+        return ""
+    neuron = settings.neuron
+    depth = (neuron.v_reset - neuron.v_leak - mu * neuron.tau_m) / (neuron.v_threshold - neuron.v_reset)
+    if status is Status.IMPLAUSIBLE and depth > DEEPEST_MEAN:
+        too_deep = f"more than {DEEPEST_MEAN:g} is too deep"
+        return f"needs a mean potential {depth:.1f} threshold distances below reset; {too_deep}"
+    return message.removeprefix("input_for: ")
 
 
 # Calcium and its predictions -----------------------------------------------------------------------------------------

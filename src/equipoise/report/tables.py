@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 NONE = "–"
+MOST_NOTES = 40  # lines on the screen; the page shows all
 STATUS_WORDS = {
     "OK": "ok",
     "IMPLAUSIBLE": "implausible",
@@ -170,7 +171,7 @@ def _unit_flags(cell: "xr.Dataset") -> list[tuple[str, str]]:
     bad = [int(K) for K in cell["k"].values if str(cell["weight_status"].sel(k=K).item()) == Status.INFEASIBLE.name]
     if bad:
         which = ", ".join(f"{K:,}" for K in bad)
-        found.append(("no positive weights", f"at K = {which}: {cell['weight_reason'].sel(k=bad[0]).item()}"))
+        found.append(("no positive weights", f"at K = {which}; they need K > {float(cell['k_min']):,.0f}"))
     if float(cell["refractory_violations"]) > 0.01:
         share = 100 * float(cell["refractory_violations"])
         found.append(("isolation", f"{share:.1f} % of intervals are shorter than the refractory period"))
@@ -189,7 +190,10 @@ def render_table(dataset: "xr.Dataset") -> "RenderableType":
     from rich.text import Text
 
     parts: list[RenderableType] = [_screen_table(dataset, e) for e in range(dataset.sizes["epoch"])]
-    notes = [f"  {epoch}, unit {unit}: {kind}: {reason}" for epoch, unit, kind, reason in flags(dataset)]
+    found = flags(dataset)
+    notes = [f"  {epoch}, unit {unit}, {kind}: {reason}" for epoch, unit, kind, reason in found[:MOST_NOTES]]
+    if len(found) > MOST_NOTES:
+        notes.append(f"  and {len(found) - MOST_NOTES} more, see the report")
     parts.append(Text("Flagged" if notes else "No unit is flagged.", style="bold"))
     parts.append(Text("\n".join(notes)))
     legend = (
