@@ -10,6 +10,7 @@ void bind_lif(nb::module_& m);
 void bind_lif_laplace(nb::module_& m);
 void bind_pif(nb::module_& m);
 void bind_threshold(nb::module_& m);
+void bind_trains(nb::module_& m);
 
 NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
@@ -20,4 +21,5 @@ NB_MODULE(_core, m) {
   bind_lif_laplace(m);
   bind_pif(m);
   bind_threshold(m);
+  bind_trains(m);
 }

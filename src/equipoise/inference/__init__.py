@@ -1,1 +1,5 @@
-"""To be written."""
+"""From recordings to the parameters of homeostasis."""
+
+from equipoise.inference.cells import analyze as analyze
+from equipoise.inference.maps import operating_map as operating_map
+from equipoise.inference.settings import AnalysisSettings as AnalysisSettings

@@ -1,0 +1,223 @@
+"""The command line: `equipoise analyze RECORDING`. Heavy modules load inside the commands, so that help is instant."""
+
+import dataclasses
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from equipoise import units
+from equipoise.quantities import suggest
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from equipoise.inference import AnalysisSettings
+    from equipoise.results import Epoch, Recording
+
+app = typer.Typer(
+    help="Excitatory-inhibitory balance and its homeostasis.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+TIME = {"s": 1.0, "ms": units.ms, "us": units.us, "min": units.minute, "h": units.hour}
+POTENTIAL = {"V": 1.0, "mV": units.mV, "uV": units.uV}
+RATE = {"Hz": 1.0, "kHz": units.kHz}
+CALCIUM = {"uM": 1.0, "nM": units.nM}
+_NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s]*)\s*")
+
+
+def parse_quantity(text: str, known: dict[str, float], default: str) -> float:
+    """The SI value of a text such as "20 ms", "20ms" or "20" (then in the `default` unit); raises ValueError."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise ValueError(f"must be a number with a unit such as '20 {default}', got {text!r}.")
+    unit = match[2].replace("µ", "u").replace("μ", "u") or default
+    if unit not in known:
+        raise ValueError(f"has the unknown unit {match[2]!r}.{suggest(unit, known)}")
+    return float(match[1]) * known[unit]
+
+
+def _quantity(known: dict[str, float], default: str) -> Callable[[str | float], float]:
+    def parse(text: str | float) -> float:
+        try:
+            return parse_quantity(str(text), known, default)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    parse.__name__ = default
+    return parse
+
+
+_ms, _s = _quantity(TIME, "ms"), _quantity(TIME, "s")
+_mV, _Hz, _uM = _quantity(POTENTIAL, "mV"), _quantity(RATE, "Hz"), _quantity(CALCIUM, "uM")
+
+
+def _in_degrees(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in str(text).replace(" ", "").split(","))
+    except ValueError:
+        raise typer.BadParameter(f"must be whole numbers with commas such as '100,1000', got {text!r}.") from None
+
+
+_in_degrees.__name__ = "K,K,..."
+
+
+def _option(panel: str, text: str, name: str, parser: Callable | None = None, unit: str = ""):
+    more = {"parser": parser, "metavar": f"<{unit}>"} if parser else {}
+    return typer.Option(name, help=text, rich_help_panel=panel, **more)
+
+
+@app.callback()
+def _root() -> None:
+    """Excitatory-inhibitory balance and its homeostasis."""
+
+
+@app.command()
+def analyze(
+    recording: Annotated[str, typer.Argument(help="An .npz or .csv file, or the word 'example'.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Directory for the report and the data.")] = Path("output"),
+    open_report: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    irregularity: Annotated[
+        str, typer.Option(help="Which C_v the model neuron must show: local (from neighbouring intervals) or global.")
+    ] = "local",
+    time_unit: Annotated[
+        str, _option("Recording", "Unit of the file's times: s, ms, us, or seconds per tick.", "--time-unit")
+    ] = "s",
+    t_stop: Annotated[
+        float | None, _option("Recording", "End of the recording; default the last spike.", "--t-stop", _s, "s")
+    ] = None,
+    epoch: Annotated[
+        list[str] | None, _option("Recording", "An epoch as NAME:START:STOP in s; may be repeated.", "--epoch")
+    ] = None,
+    tau_m: Annotated[float, _option("Neuron", "Membrane time constant.", "--tau-m", _ms, "ms")] = "20 ms",  # type: ignore[assignment]
+    tau_ref: Annotated[float, _option("Neuron", "Refractory period.", "--tau-ref", _ms, "ms")] = "2 ms",  # type: ignore[assignment]
+    v_threshold: Annotated[float, _option("Neuron", "Threshold above rest.", "--v-threshold", _mV, "mV")] = "20 mV",  # type: ignore[assignment]
+    v_reset: Annotated[float, _option("Neuron", "Reset potential.", "--v-reset", _mV, "mV")] = "10 mV",  # type: ignore[assignment]
+    v_leak: Annotated[float, _option("Neuron", "Leak potential.", "--v-leak", _mV, "mV")] = "0 mV",  # type: ignore[assignment]
+    tau_ca: Annotated[float, _option("Calcium", "Decay time of calcium.", "--tau-ca", _ms, "ms")] = "300 ms",  # type: ignore[assignment]
+    influx: Annotated[float, _option("Calcium", "Calcium per spike.", "--influx", _uM, "uM")] = "1 uM",  # type: ignore[assignment]
+    buffering: Annotated[
+        float, _option("Calcium", "Fraction of calcium removed at a spike (alpha).", "--buffering")
+    ] = 0.1,
+    rate_e: Annotated[
+        float | None,
+        _option(
+            "Inputs", "Rate of each excitatory input; default the recorded population's mean.", "--rate-e", _Hz, "Hz"
+        ),
+    ] = None,
+    rate_i: Annotated[
+        float | None, _option("Inputs", "Rate of each inhibitory input; default the same.", "--rate-i", _Hz, "Hz")
+    ] = None,
+    in_degrees: Annotated[
+        tuple, _option("Inputs", "Numbers of inputs of each kind.", "--in-degrees", _in_degrees, "K,K,...")
+    ] = "100,1000,10000",  # type: ignore[assignment]
+    surrogates: Annotated[int, _option("Surrogates", "Surrogate trains of each kind.", "--surrogates")] = 200,
+    smoothing: Annotated[float, _option("Surrogates", "Kernel of the smoothed rate.", "--smoothing", _s, "s")] = "1 s",  # type: ignore[assignment]
+    seed: Annotated[int, _option("Surrogates", "Seed of the surrogates.", "--seed")] = 1,
+) -> None:
+    """Report rates, irregularity, calcium, model input and predicted weights of recorded units.
+
+    Numbers without a unit are in the unit named in angle brackets; "20ms" and "0.02 s" work too.
+    """
+    with errors(debug):
+        from equipoise.inference import AnalysisSettings
+        from equipoise.model.calcium import Calcium
+        from equipoise.model.neurons import LIF
+
+        settings = AnalysisSettings(
+            neuron=LIF(tau_m=tau_m, tau_ref=tau_ref, v_threshold=v_threshold, v_reset=v_reset, v_leak=v_leak),
+            sensor=Calcium(tau=tau_ca, influx=influx, buffering=buffering),
+            irregularity=irregularity,
+            in_degrees=in_degrees,
+            rate_e=rate_e,
+            rate_i=rate_i,
+            surrogates=surrogates,
+            smoothing=smoothing,
+            seed=seed,
+        )
+        data = _load(recording, time_unit, t_stop, epoch)
+        page = analyze_to(data, settings, out)
+        if open_report:
+            typer.launch(str(page))
+
+
+def analyze_to(recording: "Recording", settings: "AnalysisSettings", out: Path) -> Path:
+    """Analyse with a progress bar, print the table, write page and data to a directory; returns the page's path."""
+    from rich.console import Console
+
+    from equipoise import report
+
+    dataset = _analysis(recording, settings)
+    stem = Path(recording.source or "recording").stem
+    data = report.write_netcdf(dataset, out / f"{stem}.nc")
+    page = report.write_html(dataset, recording, settings, out / f"{stem}.html")
+    console = Console()
+    console.print(report.render_table(dataset))
+    console.print(f"\nReport: {page}\nData:   {data}", soft_wrap=True, highlight=False)
+    return page
+
+
+def _analysis(recording: "Recording", settings: "AnalysisSettings") -> "xr.Dataset":
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from equipoise.inference import analyze as run
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"Analysing {recording.spikes.n_units} units", total=1.0)
+        return run(recording, settings, progress=lambda fraction: bar.update(task, completed=fraction))
+
+
+def _load(name: str, time_unit: str, t_stop: float | None, epochs: list[str] | None) -> "Recording":
+    from equipoise import recordings
+
+    parsed = [_epoch(text) for text in epochs] if epochs else None
+    if name == "example" and not Path(name).exists():
+        example = recordings.example()
+        return dataclasses.replace(example, epochs=tuple(parsed)) if parsed else example
+    unit: str | float = float(time_unit) if re.fullmatch(r"[\d.eE+-]+", time_unit) else time_unit
+    return recordings.load(name, time_unit=unit, t_stop=t_stop, epochs=parsed)
+
+
+def _epoch(text: str) -> "Epoch":
+    from equipoise.results import Epoch
+
+    try:
+        name, start, stop = text.rsplit(":", 2)
+        return Epoch(name, float(start), float(stop))
+    except ValueError:
+        raise ValueError(
+            f"--epoch must read NAME:START:STOP with times in s such as sleep:0:600, got {text!r}."
+        ) from None
+
+
+@contextmanager
+def errors(debug: bool) -> Iterator[None]:
+    """Turn the package's errors into one line on stderr and exit code 2, unless `debug` asks for the traceback."""
+    from equipoise.results import NumericalFailure
+
+    try:
+        yield
+    except (ValueError, TypeError, OSError, NumericalFailure) as error:
+        if debug:
+            raise
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"equipoise: {message}", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def main() -> None:
+    """Entry point of the command `equipoise`."""
+    app()

@@ -1,0 +1,296 @@
+"""From recorded spikes to the homeostasis of one cell: `analyze`.
+
+Per unit and epoch: rate and irregularity; both calcium moments of the actual spikes beside what simpler descriptions of
+the same spikes predict; the input that makes the model neuron fire like the unit; and the weights at which calcium
+homeostasis would hold it there.
+"""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.inference.settings import AnalysisSettings
+from equipoise.inference.surrogates import calcium_of, displaced, shuffled, surrogate_calcium
+from equipoise.measures import group, summary
+from equipoise.measures.irregularity import MIN_INTERVALS
+from equipoise.quantities import Array
+from equipoise.recordings import digest
+from equipoise.renewal.calcium import calcium_moments
+from equipoise.renewal.inverse import DEEPEST_MEAN, input_for
+from equipoise.renewal.laws import EmpiricalISI, ExponentialISI, NeuronISI
+from equipoise.results import Epoch, Recording, Status
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MOMENTS = ("mean", "second_moment")
+SOURCES = {
+    "actual": "the spikes as recorded",
+    "renewal": "renewal process with the unit's own intervals (Theorem 1)",
+    "shuffled": "the unit's own intervals in random order",
+    "inhomogeneous": "Poisson process with the unit's smoothed rate",
+    "poisson": "Poisson process with the unit's mean rate",
+    "model": "the model neuron under the inferred input",
+}
+GAPS = {
+    "serial_gap": ("actual", "shuffled", "serial correlation of intervals"),
+    "interval_gap": ("renewal", "poisson", "shape of the interval distribution"),
+    "modulation_gap": ("inhomogeneous", "poisson", "slow modulation of the rate"),
+    "remaining_gap": ("actual", "inhomogeneous", "what the smoothed rate leaves unexplained"),
+}
+Progress = Callable[[float], None]
+
+
+def analyze(
+    recording: Recording, settings: AnalysisSettings | None = None, *, progress: Progress | None = None
+) -> "xr.Dataset":
+    """Analyse every unit in every epoch; a Dataset over (unit, epoch), with `source`, `moment` and `k` beside.
+
+    Holds all of `measures.summary`; `calcium_mean` [µM] and `calcium_second_moment` [µM^2] per `source` (see
+    `SOURCES`), with `_low` and `_high`, the central 95 % of the surrogates; the gaps between the sources as fractions
+    of the actual moment (see `GAPS`); the model neuron's input `mu` [V/s] and `sigma` [V/sqrt(s)], with the mean and
+    sd of its membrane without threshold [V]; and `j_e`, `j_i` [V] for each in-degree `k` (Eqs. 30-31). The actual
+    moments are the set point that homeostasis would have to hold. `input_status`, `calcium_status` and `weight_status`
+    say what is missing, `input_reason` and `weight_reason` why. `progress` is called with the fraction done.
+    """
+    import xarray as xr
+
+    settings = settings or AnalysisSettings()
+    parts = []
+    for i, epoch in enumerate(recording.epochs):
+        n = recording.spikes.n_units
+        here = _Steps(progress, i * n, len(recording.epochs) * n)
+        parts.append(_epoch(recording, epoch, i, settings, here))
+    dataset = xr.concat(parts, dim="epoch", data_vars="all", coords="minimal", compat="override", join="override")
+    labels = {key: ("unit", list(values)) for key, values in recording.labels.items()}
+    return dataset.assign_coords(labels).assign_attrs(_provenance(recording, settings))
+
+
+class _Steps:
+    """Counts finished units and reports the fraction done."""
+
+    def __init__(self, report: Progress | None, done: int, total: int):
+        self.report, self.done, self.total = report, done, total
+
+    def step(self) -> None:
+        self.done += 1
+        if self.report:
+            self.report(self.done / self.total)
+
+
+def _epoch(recording: Recording, epoch: Epoch, index: int, settings: AnalysisSettings, steps: _Steps) -> "xr.Dataset":
+    spikes = recording.during(epoch)
+    part = Recording(spikes, recording.unit_names, (epoch,))
+    dataset = summary(
+        part,
+        refractory=settings.lvr_refractory,
+        tau_ref=settings.neuron.tau_ref,
+        confidence=settings.confidence,
+    )
+    rates = dataset["rate"].values
+    dataset = dataset.assign(_inputs(dataset, settings))
+    dataset = dataset.assign(_calcium(part, dataset, index, settings, steps))
+    dataset = dataset.assign(_weights(dataset, settings, float(rates.mean()) if rates.size else 0.0))
+    dataset = dataset.assign_coords(k=list(settings.in_degrees), source=list(SOURCES), moment=list(MOMENTS))
+    dataset.attrs.clear()  # those of one epoch
+    return dataset.expand_dims(epoch=[epoch.name]).assign_coords(
+        start=("epoch", [epoch.start]), stop=("epoch", [epoch.stop])
+    )
+
+
+# The input of the model neuron ---------------------------------------------------------------------------------------
+
+
+def _inputs(dataset: "xr.Dataset", settings: AnalysisSettings) -> dict[str, tuple]:
+    """mu and sigma that give the model neuron each unit's rate and irregularity, or the reason why none do."""
+    wanted = dataset["cv_local" if settings.irregularity == "local" else "cv"].values
+    found = [
+        _input(float(r), float(c), int(n), settings)
+        for r, c, n in zip(dataset["rate"].values, wanted, dataset["n_intervals"].values, strict=True)
+    ]
+    mu, sigma, status, reason = (np.array(column) for column in zip(*found, strict=True))
+    neuron = settings.neuron
+    mean, sd = neuron.v_leak + mu * neuron.tau_m, sigma * np.sqrt(neuron.tau_m / 2.0)
+    return {
+        "irregularity": ("unit", wanted, _about(f"C_v of the model neuron ({settings.irregularity})", "1")),
+        "mu": ("unit", mu, _about("mean input", "V/s")),
+        "sigma": ("unit", sigma, _about("noise amplitude of the input", "V/sqrt(s)")),
+        "membrane_mean": ("unit", mean, _about("mean membrane potential without threshold", "V")),
+        "membrane_sd": ("unit", sd, _about("sd of the membrane potential without threshold", "V")),
+        "input_status": ("unit", status),
+        "input_reason": ("unit", reason),
+    }
+
+
+def _input(rate: float, cv: float, n: int, settings: AnalysisSettings) -> tuple[float, float, str, str]:
+    if not np.isfinite(cv):
+        return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, f"{n} intervals; {MIN_INTERVALS} are needed"
+    found = input_for(settings.neuron, rate=rate, cv=cv, throw=False)
+    status = found.status if isinstance(found.status, Status) else found.status.item()
+    reason = _input_reason(status, float(found.mu), found.message, settings)
+    return float(found.mu), float(found.sigma), status.name, reason
+
+
+def _input_reason(status: Status, mu: float, message: str, settings: AnalysisSettings) -> str:
+    """Why an input is missing or implausible, in the words of an experiment."""
+    if status is Status.OK:
+        return ""
+    neuron = settings.neuron
+    depth = (neuron.v_reset - neuron.v_leak - mu * neuron.tau_m) / (neuron.v_threshold - neuron.v_reset)
+    if status is Status.IMPLAUSIBLE and depth > DEEPEST_MEAN:
+        too_deep = f"more than {DEEPEST_MEAN:g} is too deep"
+        return f"needs a mean potential {depth:.1f} threshold distances below reset; {too_deep}"
+    return message.removeprefix("input_for: ")
+
+
+# Calcium and its predictions -----------------------------------------------------------------------------------------
+
+
+def _calcium(
+    recording: Recording, dataset: "xr.Dataset", epoch: int, settings: AnalysisSettings, steps: _Steps
+) -> dict[str, tuple]:
+    """Calcium moments by source and the gaps between sources; units without enough spikes are labelled."""
+    spikes, grouped = recording.spikes, group(recording)
+    window = (spikes.t_start, spikes.t_stop)
+    values = np.full((3, spikes.n_units, len(SOURCES), 2), np.nan)  # value, low, high
+    enough = (dataset["status"] == Status.OK.name).values
+    for u in range(spikes.n_units):
+        model = (float(dataset["mu"][u]), float(dataset["sigma"][u]))
+        values[:, u] = _sources(grouped.unit(u), window, bool(enough[u]), model, (epoch, u), settings)
+        steps.step()
+    variables = _calcium_variables(values)
+    variables |= {name: _gap(values, *pair) for name, pair in GAPS.items()}
+    variables["serial_order_matters"] = (("unit", "moment"), _outside(values, "actual", "shuffled"))
+    variables["set_point_mean"] = ("unit", values[0, :, 0, 0], _about("implied set point of mean calcium", "uM"))
+    set_point = values[0, :, 0, 1]
+    variables["set_point_second_moment"] = ("unit", set_point, _about("implied set point of its square", "uM^2"))
+    text = np.where(enough, Status.OK.name, Status.INSUFFICIENT_DATA.name)
+    return variables | {"calcium_status": ("unit", text)}
+
+
+def _sources(times: Array, window, enough: bool, model, place: tuple[int, int], settings: AnalysisSettings) -> Array:
+    """Both moments (value, low, high) of every source; sources that need intervals are NaN without enough of them."""
+    sensor, n = settings.sensor, settings.surrogates
+    values = np.full((3, len(SOURCES), 2), np.nan)
+    values[:, 0] = calcium_of(times, sensor, window)
+    if enough:
+        # A generator per unit, epoch and kind: no unit's surrogates depend on the other units of the file.
+        one, two = (np.random.default_rng([settings.seed, *place, kind]) for kind in (0, 1))
+        mixed = surrogate_calcium(lambda: shuffled(times, one), n, sensor, window)
+        moved = surrogate_calcium(
+            lambda: displaced(times, width=settings.smoothing, window=window, rng=two), n, sensor, window
+        )
+        values[:, 1] = calcium_moments(sensor, EmpiricalISI(intervals=np.diff(times)))
+        values[:, 2] = mixed.mean, mixed.low, mixed.high
+        values[:, 3] = moved.mean, moved.low, moved.high
+        values[:, 4] = calcium_moments(sensor, ExponentialISI(rate=times.size / (window[1] - window[0])))
+    if np.isfinite(model).all():
+        values[:, 5] = np.squeeze(calcium_moments(sensor, NeuronISI(settings.neuron, mu=model[0], sigma=model[1])))
+    return values
+
+
+def _calcium_variables(values: Array) -> dict[str, tuple]:
+    variables = {}
+    for m, (name, unit) in enumerate(zip(MOMENTS, ("uM", "uM^2"), strict=True)):
+        for e, end in enumerate(("", "_low", "_high")):
+            about = _about(f"calcium {name.replace('_', ' ')}{end.replace('_', ', ')}", unit)
+            variables[f"calcium_{name}{end}"] = (("unit", "source"), values[e, :, :, m], about)
+    return variables
+
+
+def _gap(values: Array, first: str, second: str, meaning: str) -> tuple:
+    """(first - second)/actual for both moments."""
+    names = list(SOURCES)
+    difference = values[0, :, names.index(first)] - values[0, :, names.index(second)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fraction = difference / values[0, :, 0]
+    return (("unit", "moment"), fraction, _about(f"({first} - {second})/actual: {meaning}", "1"))
+
+
+def _outside(values: Array, first: str, second: str) -> NDArray[np.bool_]:
+    """Whether a source lies outside the central 95 % of the surrogates of another (False where unknown)."""
+    a, b = list(SOURCES).index(first), list(SOURCES).index(second)
+    return (values[0, :, a] < values[1, :, b]) | (values[0, :, a] > values[2, :, b])
+
+
+# The weights of the rule ---------------------------------------------------------------------------------------------
+
+
+def equilibrium_weights(mu: float, sigma: float, K: float, rate_e: float, rate_i: float) -> tuple[float, float]:
+    """Weights (J_E*, J_I*) [V] that give the input (mu, sigma) through K + K Poisson inputs (Eqs. 30-31).
+
+    With L = lamE + lamI:
+    J_E* =  mu/(K L) + sqrt(lamI sigma^2/(K lamE L) - lamI mu^2/(K^2 lamE L^2))
+    J_I* = -mu/(K L) + sqrt(lamE sigma^2/(K lamI L) - lamE mu^2/(K^2 lamI L^2))
+
+    NaN where no real pair exists; a weight may be negative, which the caller reports.
+    """
+    L = rate_e + rate_i
+    spread = sigma**2 / (K * L) - mu**2 / (K**2 * L**2)
+    if spread < 0.0:
+        return np.nan, np.nan
+    return (
+        mu / (K * L) + np.sqrt(rate_i / rate_e * spread),
+        -mu / (K * L) + np.sqrt(rate_e / rate_i * spread),
+    )
+
+
+def minimal_in_degree(mu: Array, sigma: Array, rate_e: float, rate_i: float) -> Array:
+    """Both weights of Eqs. 30-31 are positive iff K > mu^2/(lam sigma^2), lam = lamE if mu > 0, else lamI."""
+    return mu**2 / (np.where(mu > 0, rate_e, rate_i) * sigma**2)
+
+
+def _weights(dataset: "xr.Dataset", settings: AnalysisSettings, population_rate: float) -> dict[str, tuple]:
+    """Weights of every unit at every in-degree, with a status and a reason."""
+    rate_e, rate_i = (population_rate if r is None else r for r in (settings.rate_e, settings.rate_i))
+    mu, sigma = dataset["mu"].values, dataset["sigma"].values
+    with np.errstate(invalid="ignore", divide="ignore"):
+        least = minimal_in_degree(mu, sigma, rate_e, rate_i)
+    rows = [
+        [_weight(m, s, K, k_min, (rate_e, rate_i)) for K in settings.in_degrees]
+        for m, s, k_min in zip(mu, sigma, least, strict=True)
+    ]
+    j_e, j_i, status, reason = (np.array([[cell[i] for cell in row] for row in rows]) for i in range(4))
+    over = ("unit", "k")
+    return {
+        "input_rate_e": ((), rate_e, _about("rate of each excitatory input", "Hz")),
+        "input_rate_i": ((), rate_i, _about("rate of each inhibitory input", "Hz")),
+        "k_min": ("unit", least, _about("in-degree above which both weights are positive", "1")),
+        "j_e": (over, j_e, _about("excitatory weight", "V")),
+        "j_i": (over, j_i, _about("inhibitory weight", "V")),
+        "weight_status": (over, status),
+        "weight_reason": (over, reason),
+    }
+
+
+def _weight(mu: float, sigma: float, K: int, k_min: float, rates: tuple[float, float]) -> tuple:
+    if not min(rates) > 0:
+        return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, "the recorded population is silent; state input rates"
+    if not np.isfinite(mu):
+        return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, "no input is known"
+    j_e, j_i = equilibrium_weights(mu, sigma, K, *rates)
+    if not (j_e > 0 and j_i > 0):
+        return np.nan, np.nan, Status.INFEASIBLE.name, f"positive weights need K > {k_min:.0f}"
+    return j_e, j_i, Status.OK.name, ""
+
+
+def _about(meaning: str, units: str) -> dict[str, str]:
+    return {"long_name": meaning, "units": units}
+
+
+def _provenance(recording: Recording, settings: AnalysisSettings) -> dict[str, str]:
+    from equipoise import __version__
+
+    return {
+        "title": "equipoise analyze",
+        "source": recording.source or "unnamed recording",
+        "digest": digest(recording),
+        "equipoise_version": __version__,
+        "settings": json.dumps(settings.table(), ensure_ascii=False),
+        "irregularity": settings.irregularity,
+        "confidence": f"{settings.confidence:g}",
+        "neuron": repr(settings.neuron),
+    }

@@ -1,0 +1,268 @@
+"""Drawing: `draw_x(ax, data)` puts computed data on an axis and computes nothing itself.
+
+One style and fixed colours: excitation red and solid, inhibition blue and dashed. The colours are told apart with every
+common form of colour blindness, and every distinction is also one of line, marker or place.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from equipoise.quantities import Array
+from equipoise.units import mV
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+EXCITATION = "#C4302B"
+INHIBITION = "#0072B2"
+INHIBITION_LINE = (0, (4, 1.6))
+INK = "#22262B"
+QUIET = "#8A9199"
+GRID = "#E4E7EA"
+EPOCHS = ("#3D5A98", "#D98C0D", "#2A8C6E", "#A14E8F", "#6B6F76")
+EPOCH_MARKERS = ("o", "D", "s", "^", "v")
+
+# The predictions of calcium beside the actual value: colour, marker, words.
+PREDICTIONS = {
+    "shuffled": ("#009E73", "o", "own intervals, shuffled"),
+    "inhomogeneous": ("#CC5FA0", "D", "Poisson, smoothed rate"),
+    "poisson": ("#8A9199", "s", "Poisson, mean rate"),
+}
+
+_STYLE: dict[Any, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "font.size": 9,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "savefig.dpi": 170,
+    "text.color": INK,
+    "xtick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.color": INK,
+    "ytick.labelsize": 8.5,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The style of all figures, for the length of a `with` block."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def epoch_look(index: int) -> dict[str, Any]:
+    """Colour and marker of the epoch with this index."""
+    return {"color": EPOCHS[index % len(EPOCHS)], "marker": EPOCH_MARKERS[index % len(EPOCH_MARKERS)]}
+
+
+def draw_raster(ax: "Axes", trains: Sequence[Array], names: Sequence[str], *, window: tuple[float, float]) -> None:
+    """Spike raster: one row per unit, times in s over `window`."""
+    size = min(7.0, 150.0 / max(len(trains), 1))
+    for row, times in enumerate(trains):
+        ax.plot(times, np.full(times.size, row), "|", color=INK, markersize=size, markeredgewidth=0.6)
+    _unit_rows(ax, names)
+    ax.set_xlim(*window)
+    ax.locator_params(axis="x", nbins=5, integer=True)
+    ax.set_ylabel("unit")
+
+
+def draw_population_rate(ax: "Axes", edges: Array, rate: Array, *, color: str = INK) -> None:
+    """Population rate [Hz per unit] in bins with the given edges [s]."""
+    ax.stairs(rate, edges, fill=True, color=color, alpha=0.85, linewidth=0)
+    ax.set_ylim(bottom=0)
+    ax.set_xlim(edges[0], edges[-1])
+    ax.set_xlabel("time (s)")
+    ax.set_ylabel("rate per unit\n(Hz)")
+
+
+def draw_rates(
+    ax: "Axes", rate: "xr.DataArray", low: "xr.DataArray", high: "xr.DataArray", groups: Sequence[str]
+) -> None:
+    """Firing rate of every unit [Hz] (unit, epoch) with its interval, one line per unit, coloured by group."""
+    x = np.arange(rate.sizes["epoch"])
+    for u in range(rate.sizes["unit"]):
+        color = _group_color(groups, u)
+        y, lower, upper = (a.isel(unit=u).values for a in (rate, low, high))
+        shift = 0.06 * (u / max(rate.sizes["unit"] - 1, 1) - 0.5)  # so that bars of different units do not coincide
+        shown = y > 0
+        ax.plot((x + shift)[shown], y[shown], color=color, lw=1.0, marker="o", ms=3.5, alpha=0.9)
+        ax.vlines((x + shift)[shown], np.maximum(lower, 1e-9)[shown], upper[shown], color=color, lw=1.0, alpha=0.6)
+    _log_scale(ax, rate.values)
+    ax.set_xticks(x, [str(name) for name in rate.epoch.values])
+    ax.set_xlim(-0.4, len(x) - 0.6)
+    ax.set_ylabel("firing rate (Hz)")
+    _group_legend(ax, groups)
+
+
+def draw_irregularity(ax: "Axes", local: "xr.DataArray", overall: "xr.DataArray") -> None:
+    """Global C_v against local irregularity (unit, epoch), one marker per unit and epoch."""
+    for i, name in enumerate(local.epoch.values):
+        ax.scatter(local.isel(epoch=i), overall.isel(epoch=i), s=26, alpha=0.9, lw=0, label=str(name), **epoch_look(i))
+    low, high = 0.3, 1.15 * max(3.0, _largest(overall))
+    ax.plot([low, high], [low, high], color=QUIET, lw=1.0, zorder=0)
+    ax.annotate("equal", (1.5, 1.5), (4, -4), textcoords="offset points", color=QUIET, fontsize=8.5, va="top")
+    ax.set(xscale="log", yscale="log", xlim=(low, 1.15 * max(2.0, _largest(local))), ylim=(low, high))
+    for axis in (ax.xaxis, ax.yaxis):
+        _plain_log(axis)
+    ax.set_xlabel("local irregularity $C_{v,\\mathrm{local}}$")
+    ax.set_ylabel("global $C_v$")
+    ax.legend(loc="upper right")
+
+
+def draw_calcium(
+    ax: "Axes", ratio: "xr.DataArray", low: "xr.DataArray", high: "xr.DataArray", names: Sequence[str]
+) -> None:
+    """Predicted over actual calcium (unit, source) [%] with the range of the surrogates, around 100."""
+    rows = np.arange(ratio.sizes["unit"])
+    ax.axvline(100.0, color=INK, lw=1.4)
+    for j, (source, (color, marker, words)) in enumerate(PREDICTIONS.items()):
+        y = rows + 0.22 * (j - 1)
+        ends = low.sel(source=source).values, high.sel(source=source).values
+        ax.hlines(y, *ends, color=color, lw=1.4, alpha=0.7)
+        ax.plot(ratio.sel(source=source).values, y, marker, color=color, ms=4.2, mew=0, label=words)
+    _unit_rows(ax, names)
+    ax.grid(axis="y")
+
+
+def draw_operating_points(
+    ax: "Axes", mean: "xr.DataArray", sd: "xr.DataArray", status: "xr.DataArray", background: "xr.Dataset"
+) -> None:
+    """The model neuron's input (unit, epoch) as mean and sd of its free membrane [V], over lines of equal rate and C_v.
+
+    `background` holds `log_rate` [log Hz] and `cv` over (sd, mean) [V] and the attributes `v_threshold` and `v_reset`.
+    Points beyond the map stand at its edge, as triangles; implausible ones are hollow.
+    """
+    _contours(ax, background)
+    x_low, x_high = (float(background["mean"][i]) / mV for i in (0, -1))
+    y_low, y_high = (float(background["sd"][i]) / mV for i in (0, -1))
+    for i, name in enumerate(mean.epoch.values):
+        x, y = mean.isel(epoch=i).values / mV, sd.isel(epoch=i).values / mV
+        solid = status.isel(epoch=i).values == "OK"
+        look, known = epoch_look(i), np.isfinite(x)
+        inside = known & (x > x_low) & (y < y_high)
+        for chosen, face in ((inside & solid, look["color"]), (inside & ~solid, "white")):
+            ax.plot(x[chosen], y[chosen], look["marker"], ms=5.5, mfc=face, mec=look["color"], mew=1.2, zorder=3)
+        outside = known & ~inside
+        place = np.clip(x, x_low, x_high), np.clip(y, y_low, y_high)
+        ax.plot(
+            place[0][outside], place[1][outside], "<", ms=6, mfc="white", mec=look["color"], zorder=3, clip_on=False
+        )
+        ax.plot([], [], look["marker"], color=look["color"], ms=5.5, label=str(name))
+    ax.plot([], [], "o", mfc="white", mec=QUIET, ms=5.5, label="implausible")
+    ax.set(xlim=(x_low, x_high), ylim=(y_low, y_high), yscale="log")
+    _plain_log(ax.yaxis)
+    ax.set_xlabel("mean potential without threshold (mV from rest)")
+    ax.set_ylabel("its standard deviation (mV)")
+    ax.legend(loc="lower left")
+
+
+def _contours(ax: "Axes", background: "xr.Dataset") -> None:
+    """Lines of equal rate, labelled at the left, and of equal C_v, labelled at the right."""
+    families = (("log_rate", {1: "1 Hz", 5: "5 Hz", 20: "20 Hz"}, np.log, QUIET, "-", 0.36),)
+    families += (("cv", {0.5: "$C_v$ 0.5", 1.0: "$C_v$ 1", 1.4: "$C_v$ 1.4"}, float, "#A88F5F", "--", 0.93),)
+    x, y = background["mean"].values / mV, background["sd"].values / mV
+    for name, words, transform, color, line, across in families:
+        levels = {float(transform(v)): text for v, text in words.items()}
+        values = background[name].values
+        lines = ax.contour(x, y, values, levels=list(levels), colors=color, linewidths=0.9, linestyles=line)
+        column = int(across * (x.size - 1))
+        known = np.isfinite(values[:, column])
+        if not known.any():
+            continue
+        # Both rise with the noise there, so that the height of a label can be read off the column.
+        heights = np.interp(list(levels), values[known, column], y[known])
+        places = [(float(x[column]), float(h)) for h in heights]
+        ax.clabel(lines, manual=places, fmt=levels, fontsize=8)
+    for key, words in (("v_threshold", "threshold"), ("v_reset", "reset")):
+        value = background.attrs[key] / mV
+        ax.axvline(value, color=INK, lw=0.9, ls=":")
+        ax.annotate(
+            words, (value, 1.0), (2, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
+            fontsize=8, ha="center", va="bottom",
+        )  # fmt: skip
+
+
+def draw_weights(ax: "Axes", j_e: "xr.DataArray", j_i: "xr.DataArray") -> None:
+    """Equilibrium weights (unit, k) [V] against the number of inputs K, one line per unit, with the slope K^(-1/2)."""
+    k = j_e["k"].values
+    looks = ((j_e, EXCITATION, "-", "excitatory $J_E$"), (j_i, INHIBITION, INHIBITION_LINE, "inhibitory $J_I$"))
+    for weights, color, line, words in looks:
+        for u in range(weights.sizes["unit"]):
+            ax.plot(k, weights.isel(unit=u).values / mV, color=color, ls=line, lw=1.0, marker="o", ms=2.5, alpha=0.55)
+        ax.plot([], [], color=color, ls=line, lw=1.6, label=words)
+    ax.set_xscale("log")
+    _log_scale(ax, np.concatenate([j_e.values, j_i.values]))
+    ax.set_xlim(k[0] / 1.3, k[-1] * 1.3)
+    ax.set_xticks(k, [f"{int(v):,}" for v in k])
+    ax.minorticks_off()
+    ax.set_xlabel("number of inputs $K$ of each kind")
+    ax.set_ylabel("weight (mV)")
+
+
+def draw_slope(ax: "Axes", k: Array, y: float) -> None:
+    """A guide of slope K^(-1/2) through the first K at height `y` [V]."""
+    line = y / mV * np.sqrt(k[0] / k)
+    ax.plot(k, line, color=INK, lw=1.0, ls=":", label=r"slope $K^{-1/2}$")
+
+
+def _unit_rows(ax: "Axes", names: Sequence[str]) -> None:
+    step = max(1, round(len(names) / 30))
+    ax.set_yticks(np.arange(0, len(names), step), list(names)[::step])
+    ax.set_ylim(len(names) - 0.3, -0.7)
+    ax.tick_params(axis="y", length=0)
+
+
+def _log_scale(ax: "Axes", values: Array) -> None:
+    """A logarithmic y axis where there is something to show on it, else a word."""
+    if np.any(np.isfinite(values) & (values > 0)):
+        ax.set_yscale("log")
+        _plain_log(ax.yaxis)
+    else:
+        ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center", color=QUIET)
+
+
+def _plain_log(axis) -> None:
+    """Plain numbers at 1, 2, 5 of each decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _group_color(groups: Sequence[str], unit: int) -> str:
+    known = sorted(set(groups))
+    return (INK, EPOCHS[2], EPOCHS[3], EPOCHS[0])[known.index(groups[unit]) % 4]
+
+
+def _group_legend(ax: "Axes", groups: Sequence[str]) -> None:
+    known = sorted(set(groups))
+    if len(known) < 2:
+        return
+    for name in known:
+        ax.plot([], [], color=_group_color(groups, list(groups).index(name)), marker="o", ms=3.5, label=name)
+    ax.legend(loc="best")
+
+
+def _largest(array: "xr.DataArray") -> float:
+    finite = array.values[np.isfinite(array.values)]
+    return float(finite.max()) if finite.size else 1.0
