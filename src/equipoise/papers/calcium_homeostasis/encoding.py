@@ -28,13 +28,14 @@ def compute() -> "xr.Dataset":
     buffering = np.array([0.02, 0.05, 0.1, 0.2, 0.3, 0.5])
     limits = [renewal.divergent_rate_limit(Calcium(tau=SENSOR.tau, buffering=a)) for a in buffering]
     at_one = renewal.calcium_sensitivities(SENSOR, renewal.GammaISI, rate=RATE, cv=1.0)
+    elasticity = [[q.rate, q.cv] for q in (at_one.mean, at_one.second_moment, at_one.variance)]
     return xr.Dataset(
         {
             "mean": ("cv", mean, {"units": "uM"}),
             "second_moment": ("cv", second, {"units": "uM^2"}),
             "simulated": (("simulated_cv", "moment", "part"), simulated),
             "rate_limit": ("buffering", limits, {"units": "Hz"}),
-            "elasticity": (("quantity", "of"), at_one),
+            "elasticity": (("quantity", "of"), elasticity),
         },
         coords={
             "cv": cv, "simulated_cv": SIMULATED_CV, "moment": ["mean", "second_moment"], "part": ["value", "error"],

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 NEURONS = {"PIF": PIF_NEURON, "LIF": LIF_NEURON, "EIF": EIF_NEURON}
 CONDITIONS = ("dr/dmu > 0", "dr/dsigma >= 0", "dCv/dmu <= 0", "dCv/dsigma > 0", "orientation")
-SIZE = 41
+SIZE = 61
+SLOWEST = 1e-2
+"""Below this rate [Hz] the cell counts as silent: C_v is 1 to all digits and its derivatives have no sign left."""
 SHADES = ("#F3F4F5", "#F2C9A1", "#9CC7E8", "#5B7FA6")
 """Neither; rate conditions only; irregularity conditions only; all four."""
 
@@ -39,7 +41,8 @@ def _signs(neuron, mean: np.ndarray, noise: np.ndarray) -> np.ndarray:
     mu, sigma = np.meshgrid(mean * span / time, noise * span / math.sqrt(time), indexing="ij")
     r_mu, r_sigma = renewal.log_rate_gradient(neuron, mu=mu, sigma=sigma)
     c_mu, c_sigma = renewal.cv_gradient(neuron, mu=mu, sigma=sigma)
-    return np.array([r_mu > 0, r_sigma >= 0, c_mu <= 0, c_sigma > 0, r_mu * c_sigma - r_sigma * c_mu > 0])
+    signs = np.array([r_mu > 0, r_sigma >= 0, c_mu <= 0, c_sigma > 0, r_mu * c_sigma - r_sigma * c_mu > 0])
+    return np.where(renewal.rate(neuron, mu=mu, sigma=sigma) > SLOWEST, signs, np.nan)
 
 
 def claims(data: "xr.Dataset") -> list[Claim]:
@@ -49,7 +52,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
     def decide(text: str, source: str, condition: str, expected: bool) -> Claim:
         found = ", ".join(f"{n} {100 * float(share.sel(neuron=n, condition=condition)):.0f} %" for n in NEURONS)
         everywhere = bool((share.sel(condition=condition) == 1.0).all())
-        return Claim(text, source, f"on {found} of the map", everywhere, expected)
+        return Claim(text, source, f"on {found} of the map where the cell fires", everywhere, expected)
 
     return [
         decide("The rate grows with the mean input", "Theorem 3, Eq. 29", "dr/dmu > 0", True),
@@ -71,8 +74,9 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
         holds = data["holds"].sel(neuron=neuron)
         rate = holds.sel(condition=list(CONDITIONS[:2])).all("condition").values.astype(int)
         irregularity = holds.sel(condition=list(CONDITIONS[2:4])).all("condition").values.astype(int)
+        kind = np.where(np.isnan(holds.isel(condition=0)), np.nan, rate + 2 * irregularity)
         ax.pcolormesh(
-            data["mean"], data["noise"], (rate + 2 * irregularity).T, cmap=ListedColormap(SHADES), vmin=-0.5, vmax=3.5,
+            data["mean"], data["noise"], kind.T, cmap=ListedColormap(SHADES), vmin=-0.5, vmax=3.5,
             rasterized=True,
         )  # fmt: skip
         ax.set(yscale="log", xlabel="mean input (threshold distances)", ylabel="noise (threshold distances)")

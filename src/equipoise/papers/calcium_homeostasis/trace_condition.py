@@ -1,4 +1,4 @@
-"""Theorem 3 without its trace condition: the same fixed point is stable or not, depending on the speed of excitation."""
+"""Theorem 3 without its trace condition: one fixed point, stable or not as excitation is fast or slow."""
 
 import math
 from typing import TYPE_CHECKING
@@ -97,5 +97,5 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     for ratio, look in zip(RATIOS, ({"color": plotting.QUIET}, {"color": plotting.INK}), strict=True):
         values = data["path"].sel(tau_ratio=ratio, variable="rate")
         path.plot(data["time"], values, **look, label=rf"$\tau_E / \tau_I$ = {ratio:g}")
-    path.set(xlabel=r"time ($\tau_I$ = 1, absolute scale)", ylabel="rate (Hz)")
+    path.set(xlabel=r"time ($\tau_I$ = 1, absolute scale)", ylabel="rate (Hz)", yscale="log", ylim=(1, 1e4))
     path.legend()
