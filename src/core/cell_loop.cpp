@@ -51,9 +51,10 @@ class Trace {
 
   // Commit t seconds without a spike.
   void advance(double t) {
+    const Decay decay = decay_in(t, sensor.tau);
     sample_until(time + t);
-    add_to_window(time + t);
-    slow = relax(slow, t, sensor, rule);
+    add_to_window(t, decay);
+    slow = relax(slow, t, decay, sensor, rule);
     time += t;
   }
 
@@ -68,23 +69,35 @@ class Trace {
   // Record what is due until `stop`; nothing that the dynamics depend on is touched.
   void sample_until(double stop) {
     for (double at = every * (n_samples + 1.0); at <= stop; at = every * (n_samples + 1.0)) {
-      add_to_window(at);
+      add_to_window(at - time, decay_in(at - time, sensor.tau));
       write(at);
       window = {at, {0.0, 0.0}, 0.0};
       n_samples += 1.0;
     }
   }
 
-  Slow at(double t) const { return relax(slow, std::max(0.0, t - time), sensor, rule); }
+  Slow after(double t, const Decay& decay) const { return relax(slow, t, decay, sensor, rule); }
+
+  Slow at(double moment) const {
+    const double t = std::max(0.0, moment - time);
+    return after(t, decay_in(t, sensor.tau));
+  }
+
+  Decay decay_over(double t) const { return decay_in(t, sensor.tau); }
 
   Slow slow;
   double time;
 
  private:
-  void add_to_window(double stop) {
-    const double from = std::max(time, window.start);
-    const double c = slow.calcium * std::exp(-(from - time) / sensor.tau);
-    const Integrals seen = calcium_integrals(c, std::max(0.0, stop - from), sensor.tau);
+  // The integrals from the last update, or from the window's start if that is later, to t after it.
+  void add_to_window(double t, const Decay& decay) {
+    Integrals seen;
+    if (window.start <= time) {
+      seen = calcium_integrals(slow.calcium, decay, sensor.tau);
+    } else {
+      const double before = window.start - time, rest = std::max(0.0, t - before);
+      seen = calcium_integrals(slow.calcium * std::exp(-before / sensor.tau), decay_in(rest, sensor.tau), sensor.tau);
+    }
     window.integrals.first += seen.first;
     window.integrals.second += seen.second;
   }
@@ -119,8 +132,10 @@ static Outcome run(Membrane& membrane, const Silence& after, const Input& input,
                    double& elapsed, Random& random, double t_stop, double flush, std::int64_t budget) {
   // The input until the next update is that of the weights halfway there, which without a spike are known: an error of
   // second order in `flush`, where the weights of its beginning would give the first.
+  const double ahead = 0.5 * flush;
+  const Decay decay_ahead = trace.decay_over(ahead);
   const auto feel = [&] {
-    const Slow halfway = trace.at(trace.time + 0.5 * flush);
+    const Slow halfway = trace.after(ahead, decay_ahead);
     const double j_e = halfway.j_e, j_i = halfway.j_i;
     const double mu = input.gain_e * j_e - input.gain_i * j_i + input.drive;
     const double variance = input.power_e * j_e * j_e + input.power_i * j_i * j_i;

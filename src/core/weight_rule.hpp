@@ -33,9 +33,18 @@ struct Integrals {
   double first, second;
 };
 
-EQ_INLINE Integrals calcium_integrals(double c, double t, double tau) {
-  const double lost = -std::expm1(-t / tau);
-  return {c * tau * lost, 0.5 * c * c * tau * lost * (2.0 - lost)};
+// Fractions of calcium kept and lost in a time; one exponential does for both where nothing cancels.
+struct Decay {
+  double kept, lost;
+};
+
+EQ_INLINE Decay decay_in(double t, double tau) {
+  const double kept = std::exp(-t / tau);
+  return {kept, kept < 0.9 ? 1.0 - kept : -std::expm1(-t / tau)};
+}
+
+EQ_INLINE Integrals calcium_integrals(double c, const Decay& decay, double tau) {
+  return {c * tau * decay.lost, 0.5 * c * c * tau * decay.lost * (1.0 + decay.kept)};
 }
 
 // What a set point gains in t when it follows x e^{-t/tau} with tau_adapt.
@@ -66,7 +75,7 @@ inline double reflected_excitation(const Slow& start, double gain, double t, con
   const double depth =
       rule.tau_adapt > 0.0
           ? -rule.tau_adapt * target_gain(start.target_e, c * c, turn, 0.5 * sensor.tau, rule.tau_adapt) / rule.tau_e
-          : (start.target_e * turn - calcium_integrals(c, turn, sensor.tau).second) / rule.tau_e;
+          : (start.target_e * turn - calcium_integrals(c, decay_in(turn, sensor.tau), sensor.tau).second) / rule.tau_e;
   return std::max(0.0, start.j_e + gain + std::max(0.0, -(start.j_e + depth)));
 }
 
@@ -84,10 +93,10 @@ inline void move_weights(const Slow& start, Slow& end, double gain_e, double gai
 }
 
 // The state t seconds later, if no spike falls in between.
-inline Slow relax(const Slow& start, double t, const Sensor& sensor, const Rule& rule) {
+inline Slow relax(const Slow& start, double t, const Decay& decay, const Sensor& sensor, const Rule& rule) {
   Slow end = start;
   const double c = start.calcium;
-  end.calcium = c * std::exp(-t / sensor.tau);
+  end.calcium = c * decay.kept;
   if (rule.sensed == Sensed::nothing || t == 0.0) return end;
   double error_e = start.target_e * t, error_i = -start.target_i * t;  // integrals of the two errors
   if (rule.sensed == Sensed::calcium && rule.tau_adapt > 0.0) {
@@ -98,7 +107,7 @@ inline Slow relax(const Slow& start, double t, const Sensor& sensor, const Rule&
     error_e = -rule.tau_adapt * (rule.relative ? start.target_e * std::log1p(moved_e / start.target_e) : moved_e);
     error_i = rule.tau_adapt * (rule.relative ? start.target_i * std::log1p(moved_i / start.target_i) : moved_i);
   } else if (rule.sensed == Sensed::calcium) {
-    const Integrals seen = calcium_integrals(c, t, sensor.tau);
+    const Integrals seen = calcium_integrals(c, decay, sensor.tau);
     error_e -= seen.second;
     error_i += seen.first;
   }

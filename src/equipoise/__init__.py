@@ -1,8 +1,21 @@
 """Excitatory-inhibitory balance and its homeostasis. Public names only; the subpackages say what they do."""
 
+from equipoise import dynamics as dynamics
 from equipoise import renewal as renewal
+from equipoise import theory as theory
 from equipoise import units as units
 from equipoise.model.calcium import Calcium as Calcium
+from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis as AdaptiveCalciumHomeostasis
+from equipoise.model.homeostasis import CalciumHomeostasis as CalciumHomeostasis
+from equipoise.model.homeostasis import CalciumSetPoint as CalciumSetPoint
+from equipoise.model.homeostasis import KineticHomeostasis as KineticHomeostasis
+from equipoise.model.homeostasis import RateHomeostasis as RateHomeostasis
+from equipoise.model.homeostasis import SetPoint as SetPoint
+from equipoise.model.inputs import DrivenNeuron as DrivenNeuron
+from equipoise.model.inputs import PoissonInputs as PoissonInputs
+from equipoise.model.inputs import RenewalInputs as RenewalInputs
+from equipoise.model.inputs import Weights as Weights
+from equipoise.model.kinetics import ProteinKinetics as ProteinKinetics
 from equipoise.model.neurons import EIF as EIF
 from equipoise.model.neurons import LIF as LIF
 from equipoise.model.neurons import PIF as PIF

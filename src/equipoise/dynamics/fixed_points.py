@@ -56,6 +56,21 @@ def fixed_point(
     return FixedPoint(x, size, max_steps, Status.NOT_CONVERGED)
 
 
+def bracketed_root(f: Callable[[float], float], low: float, high: float) -> float:
+    """Root of a scalar f between `low` and `high`, where its signs differ, to rounding (Brent's method)."""
+    from scipy.optimize import brentq
+
+    return brentq(f, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=300)  # type: ignore[return-value]
+
+
+def lowest_point(f: Callable[[float], float], low: float, high: float) -> tuple[float, float]:
+    """Place and value of the minimum of a scalar f with one minimum between `low` and `high`."""
+    from scipy.optimize import minimize_scalar
+
+    found = minimize_scalar(f, bounds=(low, high), method="bounded", options={"xatol": 1e-10 * abs(high)})
+    return float(found.x), float(found.fun)  # type: ignore[attr-defined]
+
+
 def _stack(f: Function, jacobian: Function, constraints) -> tuple[Function, Function]:
     if constraints is None:
         return f, jacobian

@@ -206,12 +206,13 @@ class KineticHomeostasis(CalciumHomeostasis):
         return (CalciumSaturating(self.sensor, k.K_M, 1), CalciumSaturating(self.sensor, k.K_D, 2))
 
     def rhs(self, state: Array, sensed: Array) -> Array:
-        """dp_E/dt = gamma_E (K_D <C^2/(K_D + C^2)> - p_E) with p_E = P_E/c_E, and likewise p_I with K_M."""
+        """dp_E/dt = gamma_E (K_D <C^2/(K_D + C^2)> - p_E) with p_E = P_E/c_E in µM^2, and p_I = P_I/c_I with K_M."""
         j_e, j_i, p_e, p_i = state
         k = self.proteins
         mean, second = targets_of(self.target)
         weights = self._weights_rhs(j_e, j_i, second - p_e, p_i - mean, second, mean)
-        return np.array([*weights, k.gamma_E * (k.K_D * sensed[1] - p_e), k.gamma_I * (k.K_M * sensed[0] - p_i)])
+        made_e, made_i = k.excitatory.gamma * k.K_D * sensed[1], k.inhibitory.gamma * k.K_M * sensed[0]
+        return np.array([*weights, made_e - k.excitatory.gamma * p_e, made_i - k.inhibitory.gamma * p_i])
 
 
 def targets_of(target: SetPoint | CalciumSetPoint) -> tuple[float, float]:

@@ -1,1 +1,17 @@
-"""To be written."""
+"""Papers as clients of the public API: each figure is computed, saved, drawn from the saved data, and checked."""
+
+from equipoise.papers.calcium_homeostasis import PAPER as CALCIUM_HOMEOSTASIS
+from equipoise.papers.framework import Claim as Claim
+from equipoise.papers.framework import Paper as Paper
+from equipoise.papers.framework import Reproduced as Reproduced
+from equipoise.papers.framework import reproduce as reproduce
+from equipoise.quantities import suggest
+
+PAPERS = {paper.key: paper for paper in (CALCIUM_HOMEOSTASIS,)}
+
+
+def find(key: str) -> Paper:
+    """The paper with this key; ValueError with the known ones otherwise."""
+    if key not in PAPERS:
+        raise ValueError(f"reproduce: no paper called {key!r}.{suggest(key, PAPERS)}")
+    return PAPERS[key]

@@ -5,10 +5,10 @@ without computing. A claim is a sentence of the paper (or of this package about 
 the outcome that is expected; a claim of the paper that is false is expected to fail, and shown as such.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from equipoise.results import load_dataset, save_dataset, write_atomically
 
@@ -40,15 +40,29 @@ class Claim:
         return "FAILS" if self.expected else "HOLDS, against the derivation"
 
 
+class Content(Protocol):
+    """What a module of a figure offers."""
+
+    def compute(self) -> "xr.Dataset":
+        """Everything the figure and its claims need."""
+        ...
+
+    def draw(self, canvas: "Canvas", data: "xr.Dataset") -> None:
+        """Draw saved data; computes nothing."""
+        ...
+
+    def claims(self, data: "xr.Dataset") -> Sequence[Claim]:
+        """Decide the claims from saved data."""
+        ...
+
+
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a paper: its name, title and the three functions; `size` in inches."""
+    """A figure: its name, title, the module that makes it, and its size in inches."""
 
     name: str
     title: str
-    compute: Callable[[], "xr.Dataset"]
-    draw: Callable[["Canvas", "xr.Dataset"], None]
-    claims: Callable[["xr.Dataset"], Sequence[Claim]]
+    content: Content
     size: tuple[float, float] = (7.2, 3.2)
 
 
@@ -75,9 +89,9 @@ def reproduce(paper: Paper, out: Path) -> Iterator[Reproduced]:
     out.mkdir(parents=True, exist_ok=True)
     for figure in paper.figures:
         path = out / f"{figure.name}.nc"
-        save_dataset(figure.compute(), path)
+        save_dataset(figure.content.compute(), path)
         data = load_dataset(path)
-        yield Reproduced(figure, (path, *redraw(figure, data, out)), tuple(figure.claims(data)))
+        yield Reproduced(figure, (path, *redraw(figure, data, out)), tuple(figure.content.claims(data)))
 
 
 def redraw(figure: Figure, data: "xr.Dataset", out: Path) -> tuple[Path, ...]:
@@ -88,7 +102,7 @@ def redraw(figure: Figure, data: "xr.Dataset", out: Path) -> tuple[Path, ...]:
 
     with plotting.style():
         canvas = plt.figure(figsize=figure.size, layout="constrained")
-        figure.draw(canvas, data)
+        figure.content.draw(canvas, data)
         files = tuple(out / f"{figure.name}.{kind}" for kind in ("png", "pdf"))
         for path in files:
             write_atomically(path, lambda target: canvas.savefig(target, dpi=200))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from equipoise.model.calcium import Calcium
 from equipoise.quantities import Array, finite
@@ -32,7 +32,7 @@ class BalancedBuffering(NamedTuple):
     loss: Array
 
     @property
-    def holds(self) -> Array:
+    def holds(self) -> NDArray[np.bool_]:
         """Whether the second moment rises with C_v at fixed rate."""
         return self.gain > self.loss
 
@@ -96,7 +96,7 @@ def _of_variance(moments: CalciumMoments, mean: Pair, second: Pair) -> Pair:
 def divergent_rate_limit(sensor: Calcium, family: Family = GammaISI, *, cv: tuple[float, float] = (0.2, 1.5)) -> float:
     """The rate [Hz] up to which the second moment rises with C_v everywhere in the range `cv`.
 
-    0 where it fails at any rate above 0.01 Hz, infinity where it holds up to 10 kHz (no buffering). The C_v range is
+    0 where it fails already at 0.01 Hz, infinity where it holds up to 10 kHz (no buffering). The C_v range is
     sampled at 41 points.
     """
     low, high = cv
@@ -104,8 +104,8 @@ def divergent_rate_limit(sensor: Calcium, family: Family = GammaISI, *, cv: tupl
         raise ValueError(f"divergent_rate_limit: cv must be a range (low, high) with 0 < low < high, got {cv!r}.")
     spread = np.linspace(low, high, 41)
 
-    def holds(rate: Array) -> Array:
-        return balanced_buffering(sensor, family, rate=rate[:, None], cv=spread).holds.all(axis=1)
+    def holds(rate: Array) -> NDArray[np.bool_]:
+        return np.all(balanced_buffering(sensor, family, rate=rate[:, None], cv=spread).holds, axis=-1)
 
     grid = np.geomspace(0.01, 1e4, 61)
     ok = holds(grid)

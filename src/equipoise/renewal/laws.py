@@ -225,7 +225,9 @@ def _gamma_gradient(law, s):
 
 def _excess_series(y: Array) -> Array:
     """log(1+y) - y/(1+y) = y^2/2 - 2 y^3/3 + 3 y^4/4 - ..., for small y."""
-    return sum((-1.0) ** n * (n - 1) / n * np.minimum(y, 1e-2) ** n for n in range(2, 10))
+    n = np.arange(2.0, 10.0)
+    terms = (-1.0) ** n * (n - 1) / n * np.minimum(y, 1e-2)[..., None] ** n
+    return terms.sum(axis=-1)
 
 
 def _gamma_density(law, t):

@@ -54,7 +54,7 @@ def sample_isi(
     cell hardly fires. Sources: Karatzas & Shreve 1991, Sec. 2.8 (bridge), Lepingle 1995 (reflection).
     """
     steps = steps or StepControl()
-    count = _count("sample_isi", "n", n)
+    count = whole_number("sample_isi", "n", n)
     mu = float(finite("sample_isi", "mu", mu))
     sigma = float(finite("sample_isi", "sigma", sigma, low=0.0))
     state = np.array([neuron.v_reset, neuron.tau_ref, 0.0])
@@ -102,7 +102,8 @@ def random_words(seed: int | np.random.SeedSequence) -> Words:
     return random_words(np.random.SeedSequence(int(seed)))
 
 
-def _count(function: str, name: str, value: int) -> int:
+def whole_number(function: str, name: str, value: int) -> int:
+    """Return a count, at least 0; raises ValueError or TypeError that names the argument."""
     number = check(f"{function}.{name}", value, Quantity("how many", low=0.0))
     if number != int(number):
         raise ValueError(f"{function}: {name} must be a whole number, got {value!r}.")

@@ -20,7 +20,7 @@ from equipoise import _core
 from equipoise.model.calcium import Calcium
 from equipoise.model.neurons import LIF, PIF
 from equipoise.quantities import Array, Quantity, check, check_fields, finite, quantity, suggest
-from equipoise.renewal.sampling import BUDGET, StepControl, Words, _count, membrane, random_words
+from equipoise.renewal.sampling import BUDGET, StepControl, Words, membrane, random_words, whole_number
 from equipoise.results import SpikeTrains, Status
 
 # Places in the flat state of the core; the rest is its own business.
@@ -174,7 +174,7 @@ def run_cell(
     state = _initial_state("run_cell", weights, loop.rule)
     state[POTENTIAL] = loop.neuron.v_reset
     every = np.inf if sample_every is None else _positive("run_cell.sample_every", sample_every, "time of a sample")
-    keep = _count("run_cell", "keep_spikes", keep_spikes)
+    keep = whole_number("run_cell", "keep_spikes", keep_spikes)
     total = _positive("run_cell.duration", duration, "simulated time")
     return _run(_blank(loop, state, random_words(seed), every, keep), total, progress)
 

@@ -155,10 +155,14 @@ def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> Array:
     v = 0.5 * ((lower + upper)[:, None] + (upper - lower)[:, None] * np.cos(_ANGLES))
     f = np.asarray(neuron.drift(v), dtype=np.float64)
     if f.shape != v.shape:
-        raise ValueError(f"{type(neuron).__name__}.drift must return one value per potential, {v.shape}, got {f.shape}.")
+        raise ValueError(
+            f"{type(neuron).__name__}.drift must return one value per potential, {v.shape}, got {f.shape}."
+        )
     if not np.isfinite(f).all():
         at = v[~np.isfinite(f)][0]
-        raise ValueError(f"{type(neuron).__name__}.drift must be finite up to v_threshold, got {f[v == at][0]} at {at:g}.")
+        raise ValueError(
+            f"{type(neuron).__name__}.drift must be finite up to v_threshold, got {f[v == at][0]} at {at:g}."
+        )
     return f @ _TO_CHEBYSHEV.T
 
 
@@ -183,7 +187,9 @@ def _log_rate_gradient(neuron: IntegrateAndFire, record: Array) -> tuple[Array, 
 
 def _cv(neuron: IntegrateAndFire, sigma: Array, record: Array) -> Array:
     silent = record[:, _CODE] == _SILENT
-    cv = np.exp(0.5 * np.where(silent, 0.0, record[:, _LOG_VARIANCE]) + np.where(silent, 0.0, _log_rate(neuron, record)))
+    cv = np.exp(
+        0.5 * np.where(silent, 0.0, record[:, _LOG_VARIANCE]) + np.where(silent, 0.0, _log_rate(neuron, record))
+    )
     return np.where(silent, 1.0, np.where(sigma == 0.0, 0.0, cv))
 
 

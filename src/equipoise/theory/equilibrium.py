@@ -180,8 +180,6 @@ def without_excitation(loop: ClosedLoop) -> Equilibrium:
 
 def without_inhibition(loop: ClosedLoop) -> Equilibrium:
     """The state with J_I = 0, where excitation alone holds the second moment (too few inputs), or its absence."""
-    from scipy.optimize import brentq
-
     assert isinstance(loop.rule, CalciumHomeostasis)
     mean, second = targets_of(loop.rule.target)
     sense = CalciumSecondMoment(loop.rule.sensor)
@@ -195,7 +193,7 @@ def without_inhibition(loop: ClosedLoop) -> Equilibrium:
     crossing = next((k for k in range(59) if values[k] < 0.0 <= values[k + 1]), None)
     if crossing is None:
         return nowhere(loop, Status.INFEASIBLE, "no excitatory weight gives the target second moment at J_I = 0.")
-    j_e = math.exp(float(brentq(excess, grid[crossing], grid[crossing + 1], xtol=1e-13)))
+    j_e = math.exp(dynamics.bracketed_root(excess, grid[crossing], grid[crossing + 1]))
     x = np.array([j_e, 0.0])
     given_up = sensing.value(CalciumMean(loop.rule.sensor), loop.cell.neuron, *loop.input(x))
     message = (
@@ -207,19 +205,15 @@ def without_inhibition(loop: ClosedLoop) -> Equilibrium:
 
 def _first_root(excess, scale: float) -> float | None:
     """Smallest J_I at which the calcium mean falls through its target; None where inhibition cannot bring it down."""
-    from scipy.optimize import brentq, minimize_scalar
-
     grid = scale * np.concatenate([np.linspace(0.02, 2.0, 100), np.geomspace(2.1, 50.0, 30)])
     values = np.array([excess(g) for g in grid])
     below = np.flatnonzero(values <= 0.0)
     if below.size:
         k = int(below[0])
-        return float(brentq(excess, grid[k - 1], grid[k], xtol=1e-15, rtol=1e-14)) if k else None
+        return dynamics.bracketed_root(excess, grid[k - 1], grid[k]) if k else None
     k = int(np.clip(np.argmin(values), 1, grid.size - 2))
-    lowest = minimize_scalar(excess, bounds=(grid[k - 1], grid[k + 1]), method="bounded", options={"xatol": 1e-10})
-    if lowest.fun > 0.0:
-        return None
-    return float(brentq(excess, grid[k - 1], float(lowest.x), xtol=1e-15, rtol=1e-14))
+    place, lowest = dynamics.lowest_point(excess, grid[k - 1], grid[k + 1])
+    return None if lowest > 0.0 else dynamics.bracketed_root(excess, grid[k - 1], place)
 
 
 def _past_fold(loop: ClosedLoop) -> str:

@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equipoise import renewal
+from equipoise import plotting, renewal
 from equipoise.model.calcium import Calcium
-from equipoise.papers.calcium_homeostasis.common import RATE, SENSOR
+from equipoise.papers.calcium_homeostasis.common import RATE, SENSOR, panels
 from equipoise.papers.framework import Claim
 from equipoise.results import SpikeTrains
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure as Canvas
 
 SIMULATED_CV = np.array([0.1, 0.5, 1.0, 1.5, 2.0])
 TRAINS, INTERVALS, SEED = 40, 20_000, 1
@@ -86,3 +87,21 @@ def _deviations(data: "xr.Dataset") -> np.ndarray:
 def _range(data: "xr.Dataset", name: str, unit: str) -> str:
     low, high = (float(data[name].interp(cv=c)) for c in (0.1, 2.0))
     return f"{low:.4f} to {high:.4f} {unit} from C_v = 0.1 to 2"
+
+
+def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
+    """Both moments against C_v with simulations, and the rate up to which the second one rises."""
+    mean, second, limit = panels(canvas, "Calcium mean", "Second moment", "Reach of the claim")
+    for ax, name, key in ((mean, "mean", "i"), (second, "second_moment", "e")):
+        ax.plot(data["cv"], data[name], **plotting.LOOK[key], label="theory")
+        dots = data["simulated"].sel(moment=name)
+        ax.errorbar(
+            data["simulated_cv"], dots.sel(part="value"), 2 * dots.sel(part="error"), fmt="o", ms=4,
+            color=plotting.INK, label="simulation",
+        )  # fmt: skip
+        ax.set(xlabel="irregularity $C_v$", xlim=(0, 2.05))
+    mean.set(ylabel=r"$\mu_\mathrm{Ca}$ (µM)", ylim=(0, 1.5))
+    second.set(ylabel=r"$\nu_\mathrm{Ca}$ (µM²)", ylim=(0, 3))
+    second.legend(loc="lower right")
+    limit.plot(data["buffering"], data["rate_limit"], "o-", color=plotting.INK)
+    limit.set(xlabel=r"buffering $\alpha$", ylabel="rises with $C_v$ up to (Hz)", yscale="log", xlim=(0, 0.55))

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equipoise import plotting
 from equipoise.model.inputs import DrivenNeuron
-from equipoise.papers.calcium_homeostasis.common import driven, rule
+from equipoise.papers.calcium_homeostasis.common import driven, panels, rule
 from equipoise.papers.framework import Claim
 from equipoise.theory import equilibrium, evolve
 from equipoise.theory.closed_loop import close
@@ -13,6 +14,7 @@ from equipoise.units import day
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure as Canvas
 
 FANO = np.array([0.2, 0.5, 0.8, 1.0, 1.25, 2.0, 3.0, 5.0])
 DRIVE = np.array([0.0, 10.0, 50.0, 200.0, 600.0])
@@ -77,3 +79,27 @@ def claims(data: "xr.Dataset") -> list[Claim]:
 def _signs(values: "xr.DataArray") -> str:
     flat = values.values.ravel()
     return f"{int((flat < 0).sum())} negative, {int((flat > 0).sum())} positive of {flat.size}"
+
+
+def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
+    """First response, final state, and the path between."""
+    first, last, path = panels(canvas, "First response", "Final state", "Weights after the step")
+    for key, label in (("e", "$J_E$"), ("i", "$J_I$")):
+        look = plotting.LOOK[key]
+        first.plot(data["fano"], 3600 * data["irregular"].sel(when="first", synapse=key), "o", **look, label=label)
+        last.plot(data["fano"], 100 * data["irregular"].sel(when="last", synapse=key), "o", **look)
+        for fano, alpha in zip(SHOWN, (0.35, 0.65, 1.0), strict=True):
+            values = data["path"].sel(shown=fano, variable=f"j_{key}")
+            path.plot(data["time"] / 3600, values / values[0], **look, alpha=alpha)
+    for ax in (first, last):
+        ax.axhline(0.0, color=plotting.GRID, zorder=0)
+        ax.set(xscale="log", xlabel="Fano factor of the inputs", xticks=[0.2, 0.5, 1, 2, 5])
+        ax.set_xticklabels(["0.2", "0.5", "1", "2", "5"])
+        ax.minorticks_off()
+    first.set(ylabel="relative change per hour")
+    first.legend()
+    last.set(ylabel="change at equilibrium (%)")
+    path.set(xscale="log", xlim=(1e-2, None), xlabel="time (h)", ylabel="weight / weight before")
+    for fano in SHOWN:
+        end = data["path"].sel(shown=fano, variable="j_e")
+        path.text(1500, float(end[-1] / end[0]), f"F = {fano:g}", va="center", color=plotting.INK)

@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equipoise import dynamics, renewal
+from equipoise import dynamics, plotting, renewal
 from equipoise.model.homeostasis import CalciumMean, CalciumSecondMoment, targets_of
-from equipoise.papers.calcium_homeostasis.common import PIF_NEURON, RATE, SENSOR, driven, rule
+from equipoise.papers.calcium_homeostasis.common import PIF_NEURON, RATE, SENSOR, driven, panels, rule
 from equipoise.papers.framework import Claim
 from equipoise.theory import equilibrium, resolve, sensing, stability
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure as Canvas
 
 CV = 0.8
 
@@ -68,3 +69,21 @@ def claims(data: "xr.Dataset") -> list[Claim]:
         Claim("The fixed point is stable", "Fig. 2, Theorem 3",
               f"recovery in {slowest[0] / 3600:.3g} h and {slowest[-1]:.3g} s", bool((slowest > 0).all())),
     ]  # fmt: skip
+
+
+def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
+    """Nullclines in input space and in activity space."""
+    space, activity = panels(canvas, "Input space", "Activity space")
+    names = (("i", r"$\dot J_I = 0$ (mean)"), ("e", r"$\dot J_E = 0$ (second moment)"))
+    for key, label in names:
+        space.plot(data[f"mu_{key}"], data["sigma"], **plotting.LOOK[key], label=label)
+        activity.plot(data[f"rate_{key}"], data[f"cv_{key}"], **plotting.LOOK[key])
+    point = data["point"]
+    space.plot(point.sel(entry="mu"), point.sel(entry="sigma"), "o", color=plotting.INK, zorder=5)
+    activity.plot(
+        point.sel(entry="rate"), point.sel(entry="cv"), "o", color=plotting.INK, zorder=5, label="fixed point"
+    )
+    space.set(xlabel=r"mean input $\mu$ (V/s)", ylabel=r"noise $\sigma$ (V/$\sqrt{\mathrm{s}}$)")
+    activity.set(xlabel="rate (Hz)", ylabel="$C_v$", ylim=(0, 1))
+    space.legend(loc="upper right")
+    activity.legend(loc="lower right")

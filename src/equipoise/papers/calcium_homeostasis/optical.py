@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equipoise.papers.calcium_homeostasis.common import driven, rule
+from equipoise import plotting
+from equipoise.papers.calcium_homeostasis.common import driven, panels, rule
 from equipoise.papers.framework import Claim
 from equipoise.theory import drive_branch, equilibrium, stability
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure as Canvas
 
 K = 200
 FOLDS_AT = (50, 200, 1000)
@@ -71,3 +73,22 @@ def claims(data: "xr.Dataset") -> list[Claim]:
         Claim("The equilibrium is stable all the way to the fold", "derived",
               f"stable at {int(data['stable'].sum())} of {data['stable'].size} drives", bool(data["stable"].all())),
     ]  # fmt: skip
+
+
+def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
+    """Weights, rate and C_v against drive, with the critical drive and the fold."""
+    weights, firing, irregularity = panels(canvas, "Weights", "Rate", "Irregularity")
+    for key, label in (("e", "$J_E$"), ("i", "$J_I$")):
+        weights.plot(data["drive"], data[f"j_{key}"], **plotting.LOOK[key], label=label)
+    firing.plot(data["drive"], data["rate"], color=plotting.INK)
+    irregularity.plot(data["drive"], data["cv"], color=plotting.INK)
+    for ax in (weights, firing, irregularity):
+        ax.axvline(float(data["critical"].sel(K=K)), color=plotting.QUIET, lw=0.8, ls=":")
+        ax.axvline(float(data["fold"].sel(K=K)), color=plotting.QUIET, lw=0.8)
+        ax.set(xlabel="tonic drive (V/s)", xlim=(0, 1400))
+    weights.set(ylabel="weight (V)")
+    weights.legend()
+    firing.set(ylabel="rate (Hz)", ylim=(4.5, 5.5))
+    irregularity.set(ylabel="$C_v$", ylim=(0.7, 1.0))
+    firing.text(float(data["critical"].sel(K=K)) - 15, 5.45, "$J_E = 0$", ha="right", va="top", color=plotting.QUIET)
+    firing.text(float(data["fold"].sel(K=K)) - 15, 5.45, "fold", ha="right", va="top", color=plotting.QUIET)

@@ -4,13 +4,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equipoise.papers.calcium_homeostasis.common import RATE, driven, rule
+from equipoise import plotting
+from equipoise.papers.calcium_homeostasis.common import RATE, driven, panels, rule
 from equipoise.papers.framework import Claim
 from equipoise.theory import equilibrium, evolve, feasibility
 from equipoise.units import hour
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure as Canvas
 
 TARGETS = (0.5, 0.8, 0.9)
 EVOLVED = (50, 200, 1000)
@@ -77,3 +79,24 @@ def claims(data: "xr.Dataset") -> list[Claim]:
 def _closed(K: int) -> tuple[float, float]:
     point = equilibrium(driven(K), rule())
     return point.j_e, point.j_i
+
+
+def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
+    """Weights and local exponents against K."""
+    weights, exponents = panels(canvas, "Equilibrium weights, $C_v^* = 0.8$", "Local exponent")
+    for key, label in (("e", "$J_E$"), ("i", "$J_I$")):
+        look = plotting.LOOK[key]
+        weights.plot(data["K"], data["weight"].sel(cv=0.8, synapse=key), **look, label=label)
+        weights.plot(data["evolved_K"], data["evolved"].sel(synapse=key), "o", mfc="none", color=look["color"])
+        for cv, alpha in zip(TARGETS, (0.35, 1.0, 0.65), strict=True):
+            exponents.plot(data["K"], data["exponent"].sel(cv=cv, synapse=key), **look, alpha=alpha)
+    guide = 2.2 * data["K"] ** -0.5
+    weights.plot(data["K"], guide, color=plotting.QUIET, lw=0.8)
+    weights.text(float(data["K"][40]), float(guide[40]) * 0.55, r"$\propto K^{-1/2}$", color=plotting.QUIET)
+    weights.set(xscale="log", yscale="log", xlabel="number of inputs K", ylabel="weight (V)")
+    weights.legend()
+    for cv in (0.5, 0.9):
+        at = data["exponent"].sel(cv=cv, synapse="e")
+        exponents.text(33, float(at[0]), f"$C_v^*$ = {cv}", va="bottom" if cv == 0.5 else "top", color=plotting.INK)
+    exponents.axhline(0.5, color=plotting.GRID, zorder=0)
+    exponents.set(xscale="log", xlabel="number of inputs K", ylabel=r"$\gamma = -d \log J / d \log K$")

@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equipoise import renewal
+from equipoise import plotting, renewal
 from equipoise.model.homeostasis import RateHomeostasis
 from equipoise.model.inputs import Weights, weights_for
-from equipoise.papers.calcium_homeostasis.common import RATE, driven
+from equipoise.papers.calcium_homeostasis.common import RATE, driven, panels
 from equipoise.papers.framework import Claim
 from equipoise.theory import equilibrium, evolve, stability
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure as Canvas
 
 TAU_E, TAU_I = 10.0, 1.0
 MISMATCH = 0.2
@@ -109,3 +110,20 @@ def claims(data: "xr.Dataset") -> list[Claim]:
               "perturbations stay where they are pushed; only unequal set points or noise move them",
               bool(np.ptp(q.sel(mismatch=0.0)) / float(q[0, 0]) > 1e-3), expected=False),
     ]  # fmt: skip
+
+
+def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
+    """The line of equilibria, the drift of Q, and the diffusion along the line."""
+    line, drift, spread = panels(canvas, "Line of equilibria", "Unequal set points", "Noise in both rules")
+    line.plot(data["line"].sel(synapse="e"), data["line"].sel(synapse="i"), "o-", ms=3, color=plotting.INK)
+    line.set(xlabel="$J_E$ (V)", ylabel="$J_I$ (V)")
+    for key, label in (("e", "$J_E$"), ("i", "$J_I$")):
+        drift.plot(data["time"], data["j"].sel(mismatch=MISMATCH, synapse=key), **plotting.LOOK[key], label=label)
+    drift.set(xlabel="time (s)", ylabel="weight (V)", ylim=(0, None))
+    drift.legend()
+    t = data["noise_time"]
+    spread.plot(t, data["spread"].sel(what="sd_q"), color=plotting.INK, label="SD of Q")
+    spread.plot(t, NOISE * np.sqrt(2 * t), color=plotting.QUIET, ls="--", label=r"$\propto \sqrt{t}$, exact")
+    spread.plot(t, data["spread"].sel(what="sd_rate"), color=plotting.EXCITATION, lw=1, label="SD of rate (Hz)")
+    spread.set(xlabel="time (s)", ylabel="spread over copies", ylim=(0, None))
+    spread.legend(loc="upper left")

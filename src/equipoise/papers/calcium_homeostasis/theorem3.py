@@ -1,0 +1,84 @@
+"""Theorem 3 assumes signs for the derivatives of r and C_v; this maps where PIF, LIF and EIF have them."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from equipoise import plotting, renewal
+from equipoise.papers.calcium_homeostasis.common import EIF_NEURON, LIF_NEURON, PIF_NEURON, panels
+from equipoise.papers.framework import Claim
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure as Canvas
+
+NEURONS = {"PIF": PIF_NEURON, "LIF": LIF_NEURON, "EIF": EIF_NEURON}
+CONDITIONS = ("dr/dmu > 0", "dr/dsigma >= 0", "dCv/dmu <= 0", "dCv/dsigma > 0", "orientation")
+SIZE = 41
+SHADES = ("#F3F4F5", "#F2C9A1", "#9CC7E8", "#5B7FA6")
+"""Neither; rate conditions only; irregularity conditions only; all four."""
+
+
+def compute() -> "xr.Dataset":
+    """Signs of the four derivatives and of d(r, C_v)/d(mu, sigma) on a grid of normalised input."""
+    import xarray as xr
+
+    mean, noise = np.linspace(-1.0, 2.0, SIZE), np.geomspace(0.05, 2.0, SIZE)
+    signs = np.array([_signs(neuron, mean, noise) for neuron in NEURONS.values()])
+    return xr.Dataset(
+        {"holds": (("neuron", "condition", "mean", "noise"), signs)},
+        coords={"neuron": list(NEURONS), "condition": list(CONDITIONS), "mean": mean, "noise": noise},
+    )
+
+
+def _signs(neuron, mean: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """The conditions (5, mean, noise); input in units of the span from reset to threshold and of the membrane time."""
+    span = neuron.v_threshold - neuron.v_reset if neuron is not EIF_NEURON else EIF_NEURON.v_onset - EIF_NEURON.v_reset
+    time = getattr(neuron, "tau_m", 0.1)
+    mu, sigma = np.meshgrid(mean * span / time, noise * span / math.sqrt(time), indexing="ij")
+    r_mu, r_sigma = renewal.log_rate_gradient(neuron, mu=mu, sigma=sigma)
+    c_mu, c_sigma = renewal.cv_gradient(neuron, mu=mu, sigma=sigma)
+    return np.array([r_mu > 0, r_sigma >= 0, c_mu <= 0, c_sigma > 0, r_mu * c_sigma - r_sigma * c_mu > 0])
+
+
+def claims(data: "xr.Dataset") -> list[Claim]:
+    """How much of the map meets each condition."""
+    share = data["holds"].mean(("mean", "noise"))
+
+    def decide(text: str, source: str, condition: str, expected: bool) -> Claim:
+        found = ", ".join(f"{n} {100 * float(share.sel(neuron=n, condition=condition)):.0f} %" for n in NEURONS)
+        everywhere = bool((share.sel(condition=condition) == 1.0).all())
+        return Claim(text, source, f"on {found} of the map", everywhere, expected)
+
+    return [
+        decide("The rate grows with the mean input", "Theorem 3, Eq. 29", "dr/dmu > 0", True),
+        decide("The rate grows with the noise", "Theorem 3, Eq. 29", "dr/dsigma >= 0", False),
+        decide("C_v falls with the mean input", "Theorem 3, Eq. 29", "dCv/dmu <= 0", False),
+        decide("C_v grows with the noise", "Theorem 3, Eq. 29", "dCv/dsigma > 0", False),
+        decide("(mu, sigma) -> (r, C_v) keeps its orientation, which is all the determinant needs", "derived",
+               "orientation", True),
+    ]  # fmt: skip
+
+
+def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
+    """Where the conditions of Theorem 3 hold, per neuron."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    axes = panels(canvas, *NEURONS)
+    for ax, neuron in zip(axes, NEURONS, strict=True):
+        holds = data["holds"].sel(neuron=neuron)
+        rate = holds.sel(condition=list(CONDITIONS[:2])).all("condition").values.astype(int)
+        irregularity = holds.sel(condition=list(CONDITIONS[2:4])).all("condition").values.astype(int)
+        ax.pcolormesh(
+            data["mean"], data["noise"], (rate + 2 * irregularity).T, cmap=ListedColormap(SHADES), vmin=-0.5, vmax=3.5,
+            rasterized=True,
+        )  # fmt: skip
+        ax.set(yscale="log", xlabel="mean input (threshold distances)", ylabel="noise (threshold distances)")
+        ax.axvline(1.0, color=plotting.INK, lw=0.8, ls=":")
+    for ax in axes[1:]:
+        ax.set_ylabel("")
+    labels = ("none", "on rate only", "on $C_v$ only", "on both")
+    handles = [Patch(fc=c, label=t) for c, t in zip(SHADES, labels, strict=True)]
+    canvas.legend(handles=handles, loc="outside lower center", ncol=4, title="conditions of Theorem 3 hold")
