@@ -101,18 +101,18 @@ def claims(data: "xr.Dataset") -> list[Claim]:
               f"J_E {100 * miss[-1]:+.2f} % at K_M = 2 mM, falling as K_M^-{closing:.2f}",
               abs(closing - 1) < 0.05 and abs(miss[-1]) < 0.02),
         Claim("[Ca] << K_M is enough for the reduced rules", "Sec. 2.2",
-              f"at K_M = 50 µM, 38 times the mean calcium, the cell is held at {fifty[2]:.2f} Hz but C_v {fifty[3]:.2f} "
+              f"at K_M = 50 µM, 38 times the mean calcium, the cell ends at {fifty[2]:.2f} Hz, C_v {fifty[3]:.2f} "
               f"instead of 0.8: the slow mode amplifies a saturation of {100 * small:.1f} %",
               abs(fifty[3] - 0.8) < 0.02, expected=False),
         Claim("The reduction holds where calcium is comparable to K_M", "Sec. 2.2, reversed",
-              f"at K_M = 5 µM P_E reaches {100 * saturated:.0f} % of its linear value", saturated > 0.95,
-              expected=False),
+              f"at K_M = 5 µM P_E reaches {100 * saturated:.0f} % of its linear value",
+              saturated > 0.95, expected=False),
     ]  # fmt: skip
 
 
 def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     """Saturation, a trace, and the cell it leads to."""
-    saturation, trace, cell = panels(canvas, "Saturation", "Along one train, K_M = 5 µM", "Where the cell ends")
+    saturation, trace, cell = panels(canvas, "Saturation", "Along one train, $K_M$ = 5 µM", "Where the cell ends")
     for pathway, key in (("inhibitory", "i"), ("excitatory", "e")):
         look = plotting.LOOK[key]
         saturation.plot(data["half"], data["sensed"].sel(pathway=pathway), label=pathway, **look)

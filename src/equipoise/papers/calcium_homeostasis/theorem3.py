@@ -18,7 +18,7 @@ CONDITIONS = ("dr/dmu > 0", "dr/dsigma >= 0", "dCv/dmu <= 0", "dCv/dsigma > 0", 
 SIZE = 61
 SLOWEST = 1e-2
 """Below this rate [Hz] the cell counts as silent: C_v is 1 to all digits and its derivatives have no sign left."""
-SHADES = ("#F3F4F5", "#F2C9A1", "#9CC7E8", "#5B7FA6")
+SHADES = ("#B9BDC2", "#F2C9A1", "#9CC7E8", "#5B7FA6")
 """Neither; rate conditions only; irregularity conditions only; all four."""
 
 
@@ -83,6 +83,7 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
         ax.axvline(1.0, color=plotting.INK, lw=0.8, ls=":")
     for ax in axes[1:]:
         ax.set_ylabel("")
-    labels = ("none", "on rate only", "on $C_v$ only", "on both")
-    handles = [Patch(fc=c, label=t) for c, t in zip(SHADES, labels, strict=True)]
-    canvas.legend(handles=handles, loc="outside lower center", ncol=4, title="conditions of Theorem 3 hold")
+    looks = {"silent": "white", "on rate only": SHADES[1], "on $C_v$ only": SHADES[2], "on both": SHADES[3]}
+    looks |= {"neither": SHADES[0]}
+    handles = [Patch(fc=c, ec=plotting.QUIET, label=t) for t, c in looks.items()]
+    canvas.legend(handles=handles, loc="outside lower center", ncol=5, title="conditions of Theorem 3 hold")
