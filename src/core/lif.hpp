@@ -68,7 +68,7 @@ EQ_INLINE double h_above_at(double u) { return panel_value(lif_tables::h_above, 
 
 EQ_INLINE double h_above_integral_at(double u) {  // e^{-2 u^2} int_0^u h
   const double s = 1.0 + u;
-  return panel_value(lif_tables::h_above_integral, compact(u)) * u / (s * s);
+  return panel_value(lif_tables::h_above_integral, compact(u)) * u / (s * s * s);
 }
 
 EQ_INLINE double q_above_integral_at(double u) {  // e^{-u^2} int_0^u q
