@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from nnmt.lif import delta, exp
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from scipy import integrate, special
@@ -72,7 +73,7 @@ def draw(n: int) -> Points:
 
 
 def nnmt_rate(p: Points) -> Array:
-    return delta._firing_rates_for_given_input(p.mean, p.sd, 0.0, 1.0, NEURON.tau_m, NEURON.tau_ref)
+    return np.asarray(delta._firing_rates_for_given_input(p.mean, p.sd, 0.0, 1.0, NEURON.tau_m, NEURON.tau_ref))
 
 
 def nnmt_cv(p: Points) -> Array:
@@ -121,7 +122,7 @@ def median_times(programs: list[Callable], p: Points, repeats: int) -> list[floa
     return [float(np.median(t)) for t in times]
 
 
-def works(values: Array) -> Array:
+def works(values: Array) -> NDArray[np.bool_]:
     """Where a program returned a number."""
     return np.isfinite(values) & (values != 0)
 
@@ -154,7 +155,7 @@ def read_references() -> dict[str, Array]:
 def make_references() -> None:
     """Compute the references with the mpmath functions of the tests (a minute or two)."""
     sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "systems"))
-    import lif_oracle as oracle
+    import lif_oracle as oracle  # pyright: ignore[reportMissingImports]
     import mpmath as mp
 
     mp.mp.dps = 34
@@ -190,7 +191,7 @@ def show(rows: list[Row]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--make-references", action="store_true", help="recompute the 30-digit references and stop")
     options = parser.parse_args()

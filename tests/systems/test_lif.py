@@ -1,6 +1,7 @@
 """The leaky integrate-and-fire neuron against 30-digit references, published values, exact identities and limits."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import lif_oracle as oracle
@@ -31,7 +32,8 @@ def doubles(column):
 
 def worst(values, references):
     """Largest relative error against references of 30 digits."""
-    return max(abs(float(mp.mpf(float(v)) / mp.mpf(r) - 1)) for v, r in zip(values, references, strict=True))
+    with mp.workdps(30):
+        return max(abs(float(mp.mpf(float(v)) / mp.mpf(r) - 1)) for v, r in zip(values, references, strict=True))
 
 
 def integrals(y_reset, y_threshold, d):
@@ -245,6 +247,30 @@ def test_gradients_against_differences_of_the_oracle(mu, sigma):
             assert by_sigma == pytest.approx(float(numeric_sigma), rel=2e-12, abs=1e-15)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_errors_from_inputs_are_those_of_their_rounding(seed):
+    # In volts, with a leak: allowed are a few roundings of v - v_leak, mu tau_m and sigma, amplified by the slopes.
+    neuron = eq.LIF(tau_m=20 * ms, v_threshold=-50e-3, v_reset=-60e-3, v_leak=-65e-3, tau_ref=2 * ms)
+    rng = np.random.default_rng(seed)
+    mu, sigma, s = rng.uniform(0.2, 1.4), 10 ** rng.uniform(-3, -1), 10 ** rng.uniform(-2, 3)
+    inputs = {"mu": mu, "sigma": sigma}
+    rounding = np.array([(0.065 + mu * neuron.tau_m) / neuron.tau_m, sigma]) * 2.0**-52
+    with mp.workdps(25):
+        log_rate = -mp.log(oracle.interval(neuron, mu, sigma))
+        cv, log_laplace = oracle.cv(neuron, mu, sigma), oracle.log_isi_laplace(neuron, s, mu, sigma)
+    for value, reference, slopes in (
+        (renewal.log_rate(neuron, **inputs), log_rate, renewal.log_rate_gradient(neuron, **inputs)),
+        (renewal.cv(neuron, **inputs), cv, renewal.cv_gradient(neuron, **inputs)),
+        (
+            renewal.log_isi_laplace(neuron, s=s, **inputs),
+            log_laplace,
+            renewal.log_isi_laplace_gradient(neuron, s=s, **inputs),
+        ),
+    ):
+        allowed = 4 * np.abs(slopes) @ rounding + 1e-14 * abs(value)
+        assert abs(value - float(reference)) <= allowed
+
+
 def test_leak_potential_only_shifts():
     # Powers of two shift without rounding.
     shifted = eq.LIF(v_threshold=65.0, v_reset=64.0, v_leak=64.0)
@@ -295,6 +321,19 @@ def test_vanishing_noise_below_threshold():
     np.testing.assert_allclose(renewal.log_rate(LIF, mu=50.0, sigma=sigma)[1:] / y[1:] ** 2, -1, rtol=1e-12)
     np.testing.assert_allclose(renewal.cv(LIF, mu=50.0, sigma=sigma), 1.0, rtol=1e-11)
     assert (renewal.rate(LIF, mu=50.0, sigma=sigma) == 0).all()
+
+
+@pytest.mark.parametrize("sigma", [5e-324, 1e-310, 1e-200, 1e-120])
+def test_noise_at_the_end_of_the_numbers(sigma):
+    # 64 puts the mean potential exactly at threshold, where y is 0/0 or as far as numbers reach.
+    for mu in (32.0, 64.0, 80.0):
+        inputs = {"mu": mu, "sigma": sigma}
+        assert 0 <= renewal.rate(BINARY, **inputs) < 500
+        assert 0 <= renewal.cv(BINARY, **inputs) <= 1
+        values = [renewal.log_rate(BINARY, **inputs), renewal.log_isi_laplace(BINARY, s=5.0, **inputs)]
+        values += [*renewal.log_rate_gradient(BINARY, **inputs), *renewal.cv_gradient(BINARY, **inputs)]
+        values += renewal.log_isi_laplace_gradient(BINARY, s=100.0, **inputs)
+        assert not np.isnan(values).any()
 
 
 def test_log_rate_far_below_underflow():
@@ -435,6 +474,18 @@ def test_a_forgotten_table_is_rebuilt_the_same():
     before = renewal.log_isi_laplace(LIF, s=10 / 3, mu=80.0, sigma=5.0)
     renewal.log_isi_laplace(LIF, s=np.linspace(1, 50, 100), mu=20.0, sigma=9.0)
     assert renewal.log_isi_laplace(LIF, s=10 / 3, mu=80.0, sigma=5.0) == before
+
+
+def test_threads_share_the_tables():
+    s = np.geomspace(0.1, 1e3, 60)
+    mu, sigma = np.linspace(0, 150, 50), np.linspace(20, 1, 50)
+
+    def one(value):
+        return renewal.log_isi_laplace(LIF, s=value, mu=mu, sigma=sigma)
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(one, s))
+    assert all((a == one(value)).all() for a, value in zip(together, s, strict=True))
 
 
 def test_shapes_broadcast():
