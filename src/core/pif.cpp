@@ -229,7 +229,7 @@ constexpr double weights[8] = {0.1894506104550684962854, 0.182603415044923588866
 double sensitivity(const Waves& k, double x) {
   using namespace moments;
   const double z = 2.0 * k.gamma * x, f = std::exp(-z), u = k.kappa + k.lambda * f;
-  return k.kappa * k.lambda * x * x * 2.0 * k.gamma * (k.kappa * rising(z) + k.lambda * f * falling(z)) / (u * u);
+  return k.kappa / u * ((k.kappa * rising(z) + k.lambda * f * falling(z)) / u) * (2.0 * k.gamma * x) * (k.lambda * x);
 }
 
 double log_laplace_by_mu(const Cell& c, const Waves& k, double sigma) {
