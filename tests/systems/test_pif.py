@@ -42,7 +42,7 @@ def literal_log_laplace(neuron, s, mu, sigma):
 
 def literal_moments(neuron, mu, sigma):
     """log rate and C_v from the transform near s = 0."""
-    h = mp.mpf(10) ** -60 * mp.exp(-conditioning(neuron, mu, sigma))
+    h = mp.mpf(10) ** -60 * mp.exp(-conditioning(neuron, -abs(mu), sigma))
     one, two = (literal_log_laplace(neuron, j * h, mu, sigma) for j in (1, 2))
     mean = -one / h
     return -mp.log(mean), mp.sqrt((two - 2 * one) / h**2) / mean
