@@ -155,7 +155,7 @@ def calcium_gradient(sensor: Calcium, neuron: IntegrateAndFire, mu: ArrayLike, s
 
 
 def log_slopes(sensor: Calcium, q1: Array, q2: Array, slope1: Array, slope2: Array) -> tuple[Array, Array]:
-    """d log K_1 and d log K_2 for slopes d log z_k of the transforms (Eqs. 36 and 37 in differential form)."""
+    """d log K_1 and d log K_2 for slopes d log z_k of the transforms."""
     lost1, lost2 = complements(sensor, q1, q2)
     a, p = sensor.buffering, sensor.retention
     d1, d2 = (1.0 - q1) * slope1, (1.0 - q2) * slope2
