@@ -327,7 +327,7 @@ bool march(const Problem& q, double roughest, std::size_t most, std::vector<Step
         State trial = y;
         const double rough = step(q, t, trial);
         const double factor = 0.8 * std::pow(roughest / std::max(rough, 1e-300), 1.0 / (N - 1));
-        if (rough > roughest) {
+        if (!(rough <= roughest)) {
           h = t.h * std::min(std::max(factor, 0.2), 0.8);
           continue;
         }
@@ -399,13 +399,14 @@ void compare(const Problem& q, const State& fine, const State& coarse, double* o
   if (q.wanted & LAPLACE && fine.log_p != 0.0) out[11] = std::fabs(coarse.log_p / fine.log_p - 1.0);
 }
 
-void solve(const Problem& q, double tolerance, std::size_t most, std::vector<Step>& mesh, double* out) {
+void solve(const Problem& q, double tolerance, double roughest, std::size_t most, std::vector<Step>& mesh, double* out) {
   std::fill(out, out + RECORD, std::numeric_limits<double>::quiet_NaN());
   if (q.d == 0.0 && blocked(q)) return write_silent(q, out);
   out[12] = NOT_CONVERGED;
-  for (double roughest : {1e-4, 1e-6, 1e-8, 1e-10}) {
+  for (int round = 0; round < 4; ++round, roughest *= 1e-2) {
     State coarse, fine;
-    if (!march(q, roughest, most, mesh, coarse) || !march_halved(q, mesh, fine)) return;
+    if (!march(q, roughest, most, mesh, coarse)) return;
+    if (!march_halved(q, mesh, fine)) continue;
     write(q, fine, out);
     compare(q, fine, coarse, out);
     if (std::max({out[9], out[10], out[11]}) <= tolerance) {
@@ -417,8 +418,9 @@ void solve(const Problem& q, double tolerance, std::size_t most, std::vector<Ste
 
 // Statistics of each element (mu, sigma, s); `out` takes RECORD numbers an element:
 // log<T>, d/dmu, d/dsigma; log Var T, d/dmu, d/dsigma; log P_L, d/dmu, d/dsigma; errors of the three; code.
+// Steps are first as long as a roughness `roughest` allows, shorter while fine and coarse differ by over `tolerance`.
 void threshold_statistics(In edges, In coefficients, In v_low, double v_reset, In mu, In sigma, In s, int wanted,
-                          double tolerance, std::size_t most_steps, Out out) {
+                          double tolerance, double roughest, std::size_t most_steps, Out out) {
   const std::size_t n = mu.size(), panels = edges.size() - 1;
   same_size(coefficients.size(), panels * DEGREE);
   same_size(v_low.size(), n), same_size(sigma.size(), n), same_size(s.size(), n);
@@ -428,7 +430,7 @@ void threshold_statistics(In edges, In coefficients, In v_low, double v_reset, I
   for (std::size_t i = 0; i < n; ++i) {
     const double d = 0.5 * sigma(i) * sigma(i);
     const Problem q{edges.data(), coefficients.data(), panels, v_low(i), v_reset, mu(i), d, s(i), wanted};
-    solve(q, tolerance, most_steps, mesh, out.data() + i * RECORD);
+    solve(q, tolerance, roughest, most_steps, mesh, out.data() + i * RECORD);
   }
 }
 
@@ -437,5 +439,5 @@ void threshold_statistics(In edges, In coefficients, In v_low, double v_reset, I
 void bind_threshold(nb::module_& m) {
   m.def("threshold_statistics", &threshold_statistics, nb::arg("edges"), nb::arg("coefficients"), nb::arg("v_low"),
         nb::arg("v_reset"), nb::arg("mu"), nb::arg("sigma"), nb::arg("s"), nb::arg("wanted"), nb::arg("tolerance"),
-        nb::arg("most_steps"), nb::arg("out"));
+        nb::arg("roughest"), nb::arg("most_steps"), nb::arg("out"));
 }

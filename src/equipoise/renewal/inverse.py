@@ -192,9 +192,7 @@ def _depth(neuron: IntegrateAndFire, mu: float) -> float:
     return high
 
 
-def _reason(
-    neuron: IntegrateAndFire, rate: Array, cv: Array, mu: Array, status: np.ndarray, i: int
-) -> str:
+def _reason(neuron: IntegrateAndFire, rate: Array, cv: Array, mu: Array, status: np.ndarray, i: int) -> str:
     """Why the input of element i is not OK, and what to try."""
     where = f" (element {i})" if rate.size > 1 else ""
     head = f"input_for: {type(neuron).__name__} at rate={rate[i]:g} Hz, cv={cv[i]:g}{where}: "

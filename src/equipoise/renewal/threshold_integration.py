@@ -28,6 +28,7 @@ from equipoise.renewal.dispatch import provides
 from equipoise.results import NumericalFailure, Status
 
 TOLERANCE = 1e-10  # relative, on mean, variance and log P_L; met with margin, see the tests
+ROUGHEST = 1e-4  # highest Legendre coefficients of a step in its first round; decides the speed only
 MOST_STEPS = 100_000  # of one element, about 0.2 s; enough for log r near -1e5
 NODES = 16
 DEEPEST = 45  # bisections of a panel: a kink or jump of the drift is confined to 3e-14 of it
@@ -106,7 +107,7 @@ def solve(
     record = np.empty(mu.size * _RECORD)
     flat = (np.ascontiguousarray(a) for a in (mu, sigma, s))
     _core.threshold_statistics(
-        edges, coefficients.ravel(), v_low, neuron.v_reset, *flat, wanted, tolerance, MOST_STEPS, record
+        edges, coefficients.ravel(), v_low, neuron.v_reset, *flat, wanted, tolerance, ROUGHEST, MOST_STEPS, record
     )
     return record.reshape(-1, _RECORD)
 
@@ -137,7 +138,9 @@ def sample_drift(neuron: IntegrateAndFire, lowest: float) -> tuple[Array, Array]
     done: list[tuple[Array, Array]] = []
     for depth in range(DEEPEST + 1):
         series = _chebyshev(neuron, lower, upper)
-        rough = np.abs(series[:, -3:]).max(axis=1) > RESOLVED * np.abs(series).max(axis=1)
+        size, slope = np.abs(series).max(axis=1), np.abs(series) @ np.arange(NODES) * 2.0 / (upper - lower)
+        rounding = np.finfo(float).eps * np.maximum(np.abs(lower), np.abs(upper)) * slope  # of v, seen in the drift
+        rough = np.abs(series[:, -3:]).max(axis=1) > RESOLVED * size + rounding
         rough &= (depth < DEEPEST) & (upper - lower > 1e-14 * width)
         done.append((lower[~rough], series[~rough]))
         middle = 0.5 * (lower[rough] + upper[rough])
@@ -155,10 +158,14 @@ def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> Array:
     v = 0.5 * ((lower + upper)[:, None] + (upper - lower)[:, None] * np.cos(_ANGLES))
     f = np.asarray(neuron.drift(v), dtype=np.float64)
     if f.shape != v.shape:
-        raise ValueError(f"{type(neuron).__name__}.drift must return one value per potential, {v.shape}, got {f.shape}.")
+        raise ValueError(
+            f"{type(neuron).__name__}.drift must return one value per potential, {v.shape}, got {f.shape}."
+        )
     if not np.isfinite(f).all():
         at = v[~np.isfinite(f)][0]
-        raise ValueError(f"{type(neuron).__name__}.drift must be finite up to v_threshold, got {f[v == at][0]} at {at:g}.")
+        raise ValueError(
+            f"{type(neuron).__name__}.drift must be finite up to v_threshold, got {f[v == at][0]} at {at:g}."
+        )
     return f @ _TO_CHEBYSHEV.T
 
 
@@ -183,7 +190,9 @@ def _log_rate_gradient(neuron: IntegrateAndFire, record: Array) -> tuple[Array, 
 
 def _cv(neuron: IntegrateAndFire, sigma: Array, record: Array) -> Array:
     silent = record[:, _CODE] == _SILENT
-    cv = np.exp(0.5 * np.where(silent, 0.0, record[:, _LOG_VARIANCE]) + np.where(silent, 0.0, _log_rate(neuron, record)))
+    cv = np.exp(
+        0.5 * np.where(silent, 0.0, record[:, _LOG_VARIANCE]) + np.where(silent, 0.0, _log_rate(neuron, record))
+    )
     return np.where(silent, 1.0, np.where(sigma == 0.0, 0.0, cv))
 
 
