@@ -200,12 +200,11 @@ def halving_differences(n):
     """Of log mean and log variance, climbing a barrier of 60 in n equal panels that are one step each."""
     from equipoise import _core
 
-    one, none = np.array([1.0]), np.array([0.0])
-    record = np.empty(13)
-    _core.threshold_statistics(
-        np.linspace(0.0, 1.0, n + 1), np.zeros(16 * n), none, 0.0, -60 * one, np.sqrt(2.0) * one, none, 1, np.inf, 1e300,
-        1000, record,
-    )  # fmt: skip
+    one, none, record = np.array([1.0]), np.array([0.0]), np.empty(13)
+    edges, drift = np.linspace(0.0, 1.0, n + 1), np.zeros(16 * n)
+    sigma, anything, most = np.sqrt(2.0) * one, 1e300, 1000
+    args = (edges, drift, none, 0.0, -60 * one, sigma, none, 1, np.inf, anything, most, record)
+    _core.threshold_statistics(*args)
     return record[9], record[10]
 
 
@@ -225,7 +224,7 @@ def test_eif_invariants_and_gradients(mu, sigma, s, slope, tau_ref):
     assert x.cv > 0.0
     assert x.log_isi_laplace < 0.0
     assert np.log(-x.log_isi_laplace) <= np.log(s) - x.log_rate + 1e-9  # Jensen: <e^-sT> >= e^-s<T>
-    by_mu, by_sigma = x.log_isi_laplace_gradient
+    by_mu, _ = x.log_isi_laplace_gradient
     assert x.log_rate_gradient[0] > 0.0
     assert by_mu > 0.0
     # Against central differences of step h, with room for rounding (1e-11/h) and the cubic term.

@@ -128,7 +128,8 @@ def sample_drift(neuron: IntegrateAndFire, lowest: float) -> tuple[Array, Array]
     """The drift from below `lowest` to threshold as Chebyshev series: edges (n + 1,), coefficients (n, 16).
 
     Panels start as [v_reset, v_threshold] and ever wider ones below, and are bisected until the series resolves the
-    drift to rounding. Raises ValueError if the drift is not finite or too rough.
+    drift to rounding, at their ends too. A feature far narrower than the node spacing inside a panel can be missed.
+    Raises ValueError if the drift is not finite or too rough.
     """
     width = neuron.v_threshold - neuron.v_reset
     bounds = [neuron.v_threshold, neuron.v_reset]
@@ -137,10 +138,10 @@ def sample_drift(neuron: IntegrateAndFire, lowest: float) -> tuple[Array, Array]
     lower, upper = np.array(bounds[1:]), np.array(bounds[:-1])
     done: list[tuple[Array, Array]] = []
     for depth in range(DEEPEST + 1):
-        series = _chebyshev(neuron, lower, upper)
+        series, misfit = _chebyshev(neuron, lower, upper)
         size, slope = np.abs(series).max(axis=1), np.abs(series) @ np.arange(NODES) * 2.0 / (upper - lower)
         rounding = np.finfo(float).eps * np.maximum(np.abs(lower), np.abs(upper)) * slope  # of v, seen in the drift
-        rough = np.abs(series[:, -3:]).max(axis=1) > RESOLVED * size + rounding
+        rough = np.maximum(np.abs(series[:, -3:]).max(axis=1), misfit / NODES) > RESOLVED * size + rounding
         rough &= (depth < DEEPEST) & (upper - lower > 1e-14 * width)
         done.append((lower[~rough], series[~rough]))
         middle = 0.5 * (lower[rough] + upper[rough])
@@ -154,8 +155,10 @@ def sample_drift(neuron: IntegrateAndFire, lowest: float) -> tuple[Array, Array]
     return np.append(lower[order], neuron.v_threshold), np.ascontiguousarray(series[order])
 
 
-def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> Array:
+def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> tuple[Array, Array]:
+    """Series (k, 16) on k panels, and how far they miss the drift at the panels' ends, which are no nodes."""
     v = 0.5 * ((lower + upper)[:, None] + (upper - lower)[:, None] * np.cos(_ANGLES))
+    v = np.column_stack([v, lower, upper])
     f = np.asarray(neuron.drift(v), dtype=np.float64)
     if f.shape != v.shape:
         raise ValueError(
@@ -166,7 +169,9 @@ def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> Array:
         raise ValueError(
             f"{type(neuron).__name__}.drift must be finite up to v_threshold, got {f[v == at][0]} at {at:g}."
         )
-    return f @ _TO_CHEBYSHEV.T
+    series = f[:, :NODES] @ _TO_CHEBYSHEV.T
+    ends = np.column_stack([series @ (-1.0) ** np.arange(NODES), series.sum(axis=1)])
+    return series, np.abs(ends - f[:, NODES:]).max(axis=1)
 
 
 def _pair(record: Array, column: int) -> tuple[Array, Array]:
