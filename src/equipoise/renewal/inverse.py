@@ -69,7 +69,7 @@ def input_for(neuron: IntegrateAndFire, *, rate: ArrayLike, cv: ArrayLike, throw
     wrong = wrong if wrong.size else np.flatnonzero(status != Status.OK)
     message = _reason(neuron, rates, cvs, mu, status, wrong[0]) if wrong.size else ""
     if throw and not usable.all():
-        raise NumericalFailure(status[wrong[0]], message)
+        raise NumericalFailure(Status(status[wrong[0]]), message)
     mu[~usable] = sigma[~usable] = np.nan
     return InputFor(mu.reshape(shape)[()], sigma.reshape(shape)[()], status.reshape(shape)[()], message)
 

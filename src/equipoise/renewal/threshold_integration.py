@@ -17,6 +17,7 @@ solves again with every step halved, and refines until the two agree.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -60,7 +61,7 @@ class ThresholdStatistics:
     cv_gradient: tuple[Array, Array]
     log_isi_laplace_gradient: tuple[Array, Array]
     error: Array
-    status: np.ndarray
+    status: Status | np.ndarray
 
 
 def statistics(
@@ -82,7 +83,10 @@ def statistics(
     mu, sigma, s = np.broadcast_arrays(*arrays)
     record = solve(neuron, mu.ravel(), sigma.ravel(), s.ravel(), wanted=7, tolerance=tolerance)
 
-    def shaped(value):
+    status = np.full(mu.size, Status.OK, dtype=object)
+    status[record[:, _CODE] == _NOT_CONVERGED] = Status.NOT_CONVERGED
+
+    def shaped(value: Any) -> Any:
         return tuple(map(shaped, value)) if isinstance(value, tuple) else value.reshape(mu.shape)[()]
 
     return ThresholdStatistics(
@@ -94,7 +98,7 @@ def statistics(
         cv_gradient=shaped(_cv_gradient(neuron, sigma.ravel(), record)),
         log_isi_laplace_gradient=shaped(_pair(record, _LOG_LAPLACE)),
         error=shaped(record[:, _ERROR:_CODE].max(axis=1)),
-        status=shaped(np.where(record[:, _CODE] == _NOT_CONVERGED, Status.NOT_CONVERGED, Status.OK)),
+        status=shaped(status),
     )
 
 
