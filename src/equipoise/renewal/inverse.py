@@ -26,7 +26,8 @@ LARGEST_ELASTICITY = 1000.0  # of the rate to mu, |d log r/d log mu|
 
 _TOLERANCE = 1e-11  # on log(1/r - tau_ref) and log C_v
 _RESOLVABLE = 1e-9  # error of the former by the rounding of mu, above which a request cannot be met
-_NEAR = 0.5  # distance from the curve of constant rate within which a point tells the side of the C_v asked for
+_NEAR = 0.5  # distance of log T from the curve of constant rate within which sigma is moved too
+_SURE = 0.02  # and within which a point tells on which side of the C_v asked for it lies
 _ROUNDS = 100
 _RANGE = 1e6  # factor by which sigma may exceed its start
 
@@ -118,8 +119,12 @@ def _advance(walk: _Walk, neuron: IntegrateAndFire, at: np.ndarray) -> np.ndarra
     by_mu, by_log = np.where(fine, by_mu, -1.0), np.where(fine, by_log, 1.0)
     excess = gap[1] - by_mu[1] / by_mu[0] * gap[0]  # of log C_v, taken along mu to where the rate is right
     near = fine & (np.abs(gap[0]) < _NEAR)
-    walk.high[at] = np.where(near & (excess > 0.0), np.minimum(walk.high[at], log_sigma), walk.high[at])
-    walk.low[at] = np.where(near & (excess < 0.0), np.maximum(walk.low[at], log_sigma), walk.low[at])
+    sure = near & (np.abs(gap[0]) < _SURE)
+    walk.high[at] = np.where(sure & (excess > 0.0), log_sigma, walk.high[at])
+    walk.low[at] = np.where(sure & (excess < 0.0), log_sigma, walk.low[at])
+    # A bracket that closes on no solution rests on a misjudged side: forget it.
+    void = walk.high[at] - walk.low[at] < 0.1 * np.minimum(np.abs(excess), 1.0)
+    walk.low[at[void]], walk.high[at[void]] = -np.inf, np.inf
 
     rounding = np.finfo(float).eps * np.abs(mu * by_mu)
     ended = np.full(at.size, None, dtype=object)
@@ -144,7 +149,7 @@ def _toward(excess: Array, slope: Array, at: Array, low: Array, high: Array) -> 
         newton = np.where(slope > 0.0, -excess / slope, -np.sign(excess))
     new = at + np.clip(newton, -0.7, 0.7)
     bracketed = np.isfinite(low) & np.isfinite(high)
-    outside = bracketed & ((new <= low) | (new >= high)) & (high - low > 1e-14)
+    outside = bracketed & ((new <= low) | (new >= high))
     middle = 0.5 * (np.where(bracketed, low, 0.0) + np.where(bracketed, high, 0.0))
     return np.where(outside, middle, new) - at
 
