@@ -22,11 +22,12 @@ namespace {
 constexpr int N = 8;          // collocation nodes of a step
 constexpr int DEGREE = 16;    // Chebyshev coefficients of a panel of the drift
 constexpr int RECORD = 13;    // numbers returned per element
+constexpr std::size_t FEW = 5000;  // steps after which the barrier is asked for before going on
 using Vec = std::array<double, N>;
 using Mat = std::array<Vec, N>;
 
 enum Wanted { MOMENTS = 1, LAPLACE = 2, GRADIENTS = 4 };
-enum Code { CONVERGED = 0, NOT_CONVERGED = 1, SILENT = 2 };
+enum Code { CONVERGED = 0, NOT_CONVERGED = 1, SILENT = 2, DEEP = 3 };
 
 // Radau IIA on [0, 1]: nodes c, integration matrix a (a[N-1] are the weights), a^2, and the rows that give the two
 // highest Legendre coefficients of nodal values.
@@ -365,6 +366,23 @@ bool blocked(const Problem& q) {
   return false;
 }
 
+// The highest climb against the drift on the way to threshold, in units of the noise: <T> is of order exp(barrier).
+double barrier(const Problem& q) {
+  double phi = 0.0, highest = 0.0, climb = 0.0;
+  for (std::size_t k = 0; k < q.panels; ++k) {
+    if (q.edges[k + 1] <= q.v_low) continue;
+    const double lo = std::max(q.edges[k], q.v_low), width = (q.edges[k + 1] - lo) / 8.0;
+    for (int piece = 0; piece < 8; ++piece) {
+      const Step t{lo + piece * width - q.v_low, width, k};
+      const Vec rise = integrated(drift_at(q, t), width / q.d, phi);
+      highest = std::max(highest, *std::max_element(rise.begin(), rise.end()));
+      phi = rise[N - 1];
+      if (q.v_low + t.x >= q.v_reset) climb = std::max(climb, highest - *std::min_element(rise.begin(), rise.end()));
+    }
+  }
+  return climb;
+}
+
 void write(const Problem& q, const State& y, double* out) {
   const double sigma = std::sqrt(2.0 * q.d);
   out[0] = y.mean.log();
@@ -389,6 +407,13 @@ void write_silent(const Problem& q, double* out) {
   out[12] = SILENT;
 }
 
+// A barrier beyond the steps allowed: firing is a Poisson process of rate exp(-barrier), to leading order.
+void write_deep(double height, double* out) {
+  out[0] = height;
+  out[3] = 2.0 * height;
+  out[12] = DEEP;
+}
+
 // Fine and coarse results, and their differences as the error: relative for mean, variance and log P_L.
 void compare(const Problem& q, const State& fine, const State& coarse, double* out) {
   out[9] = out[10] = out[11] = 0.0;
@@ -405,7 +430,12 @@ void solve(const Problem& q, double tolerance, double roughest, std::size_t most
   out[12] = NOT_CONVERGED;
   for (int round = 0; round < 4; ++round, roughest *= 1e-2) {
     State coarse, fine;
-    if (!march(q, roughest, most, mesh, coarse)) return;
+    if (!march(q, roughest, std::min(most, FEW), mesh, coarse)) {
+      const double height = barrier(q);
+      if (height > static_cast<double>(most)) return write_deep(height, out);
+      coarse = State();
+      if (!march(q, roughest, most, mesh, coarse)) return;
+    }
     if (!march_halved(q, mesh, fine)) continue;
     write(q, fine, out);
     compare(q, fine, coarse, out);

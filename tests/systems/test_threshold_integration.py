@@ -310,6 +310,12 @@ def test_registered_for_every_neuron():
     assert slope == statistics(EIF, mu=80.0, sigma=5.0).cv_gradient
 
 
+def test_rate_and_cv_behind_a_barrier_of_any_height():
+    mu, sigma = np.array([50.0, 50.0, -1e4]), np.array([0.002, 1e-9, 1.0])
+    np.testing.assert_array_equal(eq.renewal.rate(EIF, mu=mu, sigma=sigma), 0.0)
+    np.testing.assert_array_equal(eq.renewal.cv(EIF, mu=mu, sigma=sigma), 1.0)
+
+
 def test_failure_raises_with_advice_or_is_labelled():
     tiny = {"mu": 50.0, "sigma": 0.002}
     with pytest.raises(eq.NumericalFailure, match=r"EIF at mu=50, sigma=0\.002 .* raise sigma .*NOT_CONVERGED"):

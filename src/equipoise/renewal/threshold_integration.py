@@ -39,7 +39,7 @@ RESOLVED = 1e-14  # last Chebyshev coefficients beside the largest
 _MOMENTS, _LAPLACE, _GRADIENTS = 1, 2, 4
 _LOG_MEAN, _LOG_VARIANCE, _LOG_LAPLACE, _ERROR, _CODE = 0, 3, 6, 9, 12  # columns of a record; gradients follow values
 _RECORD = 13
-_NOT_CONVERGED, _SILENT = 1, 2
+_NOT_CONVERGED, _SILENT, _DEEP = 1, 2, 3  # deep: a barrier of more than MOST_STEPS, so r = 0 and C_v = 1 to rounding
 
 _ANGLES = np.pi * (np.arange(NODES) + 0.5) / NODES
 _TO_CHEBYSHEV = np.cos(np.outer(np.arange(NODES), _ANGLES)) * np.where(np.arange(NODES) == 0, 1, 2)[:, None] / NODES
@@ -84,7 +84,7 @@ def statistics(
     record = solve(neuron, mu.ravel(), sigma.ravel(), s.ravel(), wanted=7, tolerance=tolerance)
 
     status = np.full(mu.size, Status.OK, dtype=object)
-    status[record[:, _CODE] == _NOT_CONVERGED] = Status.NOT_CONVERGED
+    status[np.isin(record[:, _CODE], (_NOT_CONVERGED, _DEEP))] = Status.NOT_CONVERGED
 
     def shaped(value: Any) -> Any:
         return tuple(map(shaped, value)) if isinstance(value, tuple) else value.reshape(mu.shape)[()]
@@ -214,9 +214,11 @@ def _cv_gradient(neuron: IntegrateAndFire, sigma: Array, record: Array) -> tuple
     return np.where(noisy, by_mu, 0.0), np.where(noisy, by_sigma, np.where(silent, 0.0, slope))
 
 
-def _checked(neuron: IntegrateAndFire, mu: Array, sigma: Array, s: Array | None = None, *, wanted: int) -> Array:
+def _checked(
+    neuron: IntegrateAndFire, mu: Array, sigma: Array, s: Array | None = None, *, wanted: int, deep: bool = False
+) -> Array:
     record = solve(neuron, mu, sigma, np.zeros_like(mu) if s is None else s, wanted=wanted)
-    bad = np.flatnonzero(record[:, _CODE] == _NOT_CONVERGED)
+    bad = np.flatnonzero(np.isin(record[:, _CODE], _NOT_CONVERGED if deep else (_NOT_CONVERGED, _DEEP)))
     if bad.size:
         i = bad[0]
         at = f"mu={mu[i]:g}, sigma={sigma[i]:g}" + ("" if s is None else f", s={s[i]:g}")
@@ -231,7 +233,7 @@ def _checked(neuron: IntegrateAndFire, mu: Array, sigma: Array, s: Array | None 
 
 def rate(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
     """Firing rate [Hz] on flat arrays."""
-    return np.exp(log_rate(neuron, mu, sigma))
+    return np.exp(_log_rate(neuron, _checked(neuron, mu, sigma, wanted=_MOMENTS, deep=True)))
 
 
 def log_rate(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
@@ -241,7 +243,7 @@ def log_rate(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
 
 def cv(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
     """C_v on flat arrays."""
-    return _cv(neuron, sigma, _checked(neuron, mu, sigma, wanted=_MOMENTS))
+    return _cv(neuron, sigma, _checked(neuron, mu, sigma, wanted=_MOMENTS, deep=True))
 
 
 def log_isi_laplace(neuron: IntegrateAndFire, s: Array, mu: Array, sigma: Array) -> Array:
