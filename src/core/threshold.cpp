@@ -301,7 +301,7 @@ EQ_INLINE double step_noise_free(const Problem& q, const Step& t, const Vec& g, 
 
 EQ_CLONES double step(const Problem& q, const Step& t, State& y) {
   const Vec g = drift_at(q, t);
-  const bool counts = q.v_low + t.x >= q.v_reset;
+  const bool counts = t.x >= q.v_reset - q.v_low;  // reset is a panel edge, and measured as march measures edges
   if (q.d == 0.0) return step_noise_free(q, t, g, y);
   // Where u grows implicit steps would follow the unstable branch u = 1/g < 0; short steps cannot.
   if (-*std::min_element(g.begin(), g.end()) * t.h > 4.0 * q.d) return std::numeric_limits<double>::infinity();
@@ -318,26 +318,23 @@ bool march(const Problem& q, double roughest, std::size_t most, std::vector<Step
   while (q.edges[panel + 1] <= q.v_low) ++panel;
   double x = 0.0, h = std::numeric_limits<double>::infinity();
   for (; panel < q.panels; ++panel) {
-    // A panel is cut at reset, where the integrals begin.
-    const double top = q.edges[panel + 1] - q.v_low, reset = q.v_reset - q.v_low;
-    for (double stop = (x < reset && reset < top) ? reset : top; x < top; stop = top) {
-      while (x < stop) {
-        if (++tries > most) return false;
-        const bool last = h >= 0.99 * (stop - x);
-        const Step t{x, last ? stop - x : h, panel};
-        State trial = y;
-        const double rough = step(q, t, trial);
-        const double factor = 0.8 * std::pow(roughest / std::max(rough, 1e-300), 1.0 / (N - 1));
-        if (!(rough <= roughest)) {
-          h = t.h * std::min(std::max(factor, 0.2), 0.8);
-          continue;
-        }
-        y = trial;
-        mesh.push_back(t);
-        x = last ? stop : x + t.h;
-        const double grown = t.h * std::min(factor, 5.0);
-        h = last ? std::max(h, grown) : grown;  // a step cut short at a panel's end says little about the next
+    const double top = q.edges[panel + 1] - q.v_low;
+    while (x < top) {
+      if (++tries > most) return false;
+      const bool last = h >= 0.99 * (top - x);
+      const Step t{x, last ? top - x : h, panel};
+      State trial = y;
+      const double rough = step(q, t, trial);
+      const double factor = 0.8 * std::pow(roughest / std::max(rough, 1e-300), 1.0 / (N - 1));
+      if (!(rough <= roughest)) {
+        h = t.h * std::min(std::max(factor, 0.2), 0.8);
+        continue;
       }
+      y = trial;
+      mesh.push_back(t);
+      x = last ? top : x + t.h;
+      const double grown = t.h * std::min(factor, 5.0);
+      h = last ? std::max(h, grown) : grown;  // a step cut short at a panel's end says little about the next
     }
   }
   return true;
@@ -377,7 +374,7 @@ double barrier(const Problem& q) {
       const Vec rise = integrated(drift_at(q, t), width / q.d, phi);
       highest = std::max(highest, *std::max_element(rise.begin(), rise.end()));
       phi = rise[N - 1];
-      if (q.v_low + t.x >= q.v_reset) climb = std::max(climb, highest - *std::min_element(rise.begin(), rise.end()));
+      if (t.x >= q.v_reset - q.v_low) climb = std::max(climb, highest - *std::min_element(rise.begin(), rise.end()));
     }
   }
   return climb;

@@ -250,6 +250,19 @@ def test_laplace_transform_holds_the_moments():
     assert variance == pytest.approx((x.cv[0] / x.rate[0]) ** 2, rel=5e-3)
 
 
+@given(reset=st.floats(-3.0, 0.9), y_reset=st.floats(-4.0, 0.5), sigma=st.floats(1.0, 30.0))
+@settings(max_examples=40, deadline=None)
+def test_lif_depends_on_differences_of_potentials_only(reset, y_reset, sigma):
+    """Moving all potentials and the mean together changes nothing, wherever reset falls among the floats."""
+    mean = reset - y_reset
+    here = statistics(eq.LIF(v_reset=reset), mu=mean / 10e-3, sigma=sigma, s=5.0)
+    there = statistics(eq.LIF(v_reset=0.0, v_threshold=1.0 - reset, v_leak=-reset), mu=mean / 10e-3, sigma=sigma, s=5.0)
+    assert here.status is there.status is eq.Status.OK
+    assert here.log_rate == pytest.approx(there.log_rate, abs=1e-10)
+    assert here.cv == pytest.approx(there.cv, rel=1e-10)
+    assert here.log_isi_laplace == pytest.approx(there.log_isi_laplace, rel=1e-10)
+
+
 def test_log_rate_far_below_underflow():
     """Kramers: -log r grows as the barrier over D; its ratio tends to 1 with corrections of order log(barrier)."""
     sigma = np.array([0.2, 0.1, 0.05])
