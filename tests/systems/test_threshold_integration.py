@@ -98,9 +98,11 @@ def test_pif_closed_form(mu, sigma, s):
     noise = 1e-14 * (abs(log_numerator(high)) + 1.0)
     assert x.log_isi_laplace == pytest.approx(rise, rel=1e-10, abs=10 * noise)
     if 2 * abs(mu) * high / sigma**2 > 0.1:
-        drop = np.exp(-2 * mu * low / sigma**2) - np.exp(-2 * mu * high / sigma**2)
-        mean = (high - low) / mu - sigma**2 / (2 * mu**2) * drop
-        assert x.log_rate == pytest.approx(-np.log(mean), rel=1e-10, abs=1e-10)
+        top, bottom = -2 * mu * high / sigma**2, -2 * mu * low / sigma**2
+        largest = max(top, 0.0)  # taken out of the sum, which overflows behind high barriers
+        drop = np.exp(bottom - largest) - np.exp(top - largest)
+        scaled = (high - low) / mu * np.exp(-largest) - sigma**2 / (2 * mu**2) * drop
+        assert x.log_rate == pytest.approx(-np.log(scaled) - largest, rel=1e-10, abs=1e-10)
 
 
 def test_pif_without_drift():

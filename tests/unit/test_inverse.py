@@ -114,3 +114,19 @@ def test_a_cv_beyond_the_neuron_is_infeasible():
     found = input_for(eq.PIF(), rate=5.0, cv=1.2, throw=False)
     assert found.status is Status.INFEASIBLE
     assert np.isnan(found.mu)
+
+
+def test_an_explicit_inverse_takes_precedence_and_keeps_its_labels():
+    from equipoise.renewal.dispatch import provides
+
+    class Own(eq.PIF):
+        pass
+
+    def own(neuron, rate, cv):
+        return rate * 10.0, cv, [Status.IMPLAUSIBLE if c > 0.8 else Status.OK for c in cv]
+
+    provides(Own, input_for=own)
+    found = input_for(Own(), rate=[5.0, 6.0], cv=[0.5, 0.9])
+    np.testing.assert_array_equal(found.mu, [50.0, 60.0])
+    assert found.status.tolist() == [Status.OK, Status.IMPLAUSIBLE]
+    assert "rate=6 Hz, cv=0.9 (element 1): mu=60 V/s would be needed. A solution exists on paper only" in found.message

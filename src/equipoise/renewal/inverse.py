@@ -31,6 +31,9 @@ _SURE = 0.02  # and within which a point tells on which side of the C_v asked fo
 _ROUNDS = 100
 _RANGE = 1e6  # factor by which sigma may exceed its start
 
+_WALKING, _MET, _NONE = 0, 1, 2
+_STATUS = np.array([Status.NOT_CONVERGED, Status.OK, Status.INFEASIBLE], dtype=object)
+
 
 @dataclass(frozen=True, eq=False)
 class InputFor:
@@ -101,8 +104,8 @@ def _search(neuron: IntegrateAndFire, rate: Array, cv: Array) -> tuple[Array, Ar
     active = np.arange(rate.size)
     for _ in range(_ROUNDS):
         ended = _advance(walk, neuron, active)
-        status[active] = np.where(ended == None, status[active], ended)  # noqa: E711 (elementwise)
-        active = active[ended == None]  # noqa: E711
+        status[active] = _STATUS[ended]
+        active = active[ended == _WALKING]
         if active.size == 0:
             break
     ok = np.flatnonzero(status == Status.OK)
@@ -111,7 +114,7 @@ def _search(neuron: IntegrateAndFire, rate: Array, cv: Array) -> tuple[Array, Ar
 
 
 def _advance(walk: _Walk, neuron: IntegrateAndFire, at: np.ndarray) -> np.ndarray:
-    """One damped Newton step of the elements `at`; returns their final Status, or None where they walk on."""
+    """One damped Newton step of the elements `at`; returns how each ended, or that it walks on."""
     mu, log_sigma = walk.mu[at], walk.log_sigma[at]
     value, by_mu, by_log = _logarithms(neuron, mu, np.exp(log_sigma))
     fine = np.isfinite(value).all(axis=0) & np.isfinite(by_mu).all(axis=0) & (by_mu[0] < 0.0)
@@ -127,17 +130,17 @@ def _advance(walk: _Walk, neuron: IntegrateAndFire, at: np.ndarray) -> np.ndarra
     walk.low[at[void]], walk.high[at[void]] = -np.inf, np.inf
 
     rounding = np.finfo(float).eps * np.abs(mu * by_mu)
-    ended = np.full(at.size, None, dtype=object)
-    ended[near & (rounding[0] > _RESOLVABLE) & (excess > 0.0)] = Status.INFEASIBLE
-    ended[near & (log_sigma >= walk.ceiling[at]) & (excess < 0.0)] = Status.INFEASIBLE
-    ended[fine & (np.abs(gap) <= _TOLERANCE + 4.0 * rounding).all(axis=0)] = Status.OK
+    ended = np.full(at.size, _WALKING)
+    ended[near & (rounding[0] > _RESOLVABLE) & (excess > 0.0)] = _NONE
+    ended[near & (log_sigma >= walk.ceiling[at]) & (excess < 0.0)] = _NONE
+    ended[fine & (np.abs(gap) <= _TOLERANCE + 4.0 * rounding).all(axis=0)] = _MET
 
     slope = by_log[1] - by_mu[1] / by_mu[0] * by_log[0]
     d_log = np.where(near, _toward(excess, slope, log_sigma, walk.low[at], walk.high[at]), 0.0)
     d_log = np.minimum(d_log, walk.ceiling[at] - log_sigma)
     # log T is convex in mu: Newton's step from the left stays left, from the right it may fall far, so is cut.
     d_mu = -(np.maximum(gap[0], -3.0) + by_log[0] * d_log) / by_mu[0]
-    step = np.where(ended == None, np.where(fine, [d_mu, d_log], 0.5 * (walk.good[:, at] - [mu, log_sigma])), 0.0)  # noqa: E711
+    step = np.where(fine, [d_mu, d_log], 0.5 * (walk.good[:, at] - [mu, log_sigma])) * (ended == _WALKING)
     walk.good[:, at] = np.where(fine, [mu, log_sigma], walk.good[:, at])
     walk.mu[at], walk.log_sigma[at] = mu + step[0], log_sigma + step[1]
     return ended
@@ -207,6 +210,9 @@ def _reason(neuron: IntegrateAndFire, rate: Array, cv: Array, mu: Array, status:
         return head + f"the rate must stay below 1/tau_ref = {1.0 / neuron.tau_ref:g} Hz. Lower rate or tau_ref."
     if status[i] is Status.NOT_CONVERGED:
         return head + "the search ended before its tolerance. Try a rate or cv nearby."
+    if find(neuron, "input_for") is not None:
+        held = f"mu={mu[i]:g} V/s would be needed. " if np.isfinite(mu[i]) else ""
+        return head + held + status[i].advice
     if status[i] is Status.INFEASIBLE and cv[i] < 1.0:
         return head + (
             "no input in double precision; the drive would have to lie closer to rheobase than rounding. "
@@ -214,7 +220,7 @@ def _reason(neuron: IntegrateAndFire, rate: Array, cv: Array, mu: Array, status:
         )
     if status[i] is Status.INFEASIBLE:
         return head + "no input makes this neuron so irregular at this rate. Lower cv."
-    if _too_deep(neuron, mu[i], 0.0) or np.isnan(mu[i]):
+    if _too_deep(neuron, mu[i], sigma=1.0):
         return head + (
             f"the input (mu={mu[i]:g}) exists on paper only; the mean potential would lie {_depth(neuron, mu[i]):.3g} "
             f"threshold distances below reset, more than {DEEPEST_MEAN:g}. Lower cv, or raise rate."
