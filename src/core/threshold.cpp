@@ -161,7 +161,7 @@ struct Scaled {
   int exponent = 0;
 
   void normalise() {
-    if (value > 0.0) shift(std::ilogb(value));
+    if (value > 0.0 && std::isfinite(value)) shift(std::ilogb(value));
   }
   void shift(int by) {
     value = std::ldexp(value, -by);
