@@ -76,7 +76,8 @@ def statistics(
 
     At sigma = 0 they are the limits sigma -> 0; where the drift then blocks the way to threshold the rate is 0, its
     logarithm -inf, C_v is 1 (rare escapes are Poissonian) and P_L is 0 for s > 0. Raises ValueError for bad input;
-    an element that does not converge is labelled in `status`.
+    an element that does not converge is labelled in `status` (behind a barrier of more than `MOST_STEPS` its rate 0 and
+    C_v 1 still hold, log_rate is to leading order and the rest NaN).
     """
     name = "threshold_integration.statistics"
     arrays = (finite(name, "mu", mu), finite(name, "sigma", sigma, low=0.0), finite(name, "s", s, low=0.0))
