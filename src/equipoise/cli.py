@@ -1,4 +1,7 @@
-"""The command line: `equipoise analyze | reproduce | demo | info`. Heavy modules load inside the commands, so that help is instant."""
+"""The command line: `equipoise analyze | reproduce | demo | info`.
+
+Heavy modules load inside the commands, so that help is instant.
+"""
 
 import dataclasses
 import re

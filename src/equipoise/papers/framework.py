@@ -5,7 +5,7 @@ without computing. A claim is a sentence of the paper (or of this package about 
 the outcome that is expected; a claim of the paper that is false is expected to fail, and shown as such.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol

@@ -83,13 +83,8 @@ def calcium_average(sensor: Calcium, law: object, g: Callable[[Array], Array], *
 
     `g` takes and returns arrays. Exact for polynomials below degree 2 `nodes`; for C/(K + C) with K near the mean eight
     nodes leave 3e-6 (Poisson spikes at 5 Hz, no buffering), twelve 4e-8. Rounding of the moments limits a narrow law to
-<<<<<<< HEAD
-    fewer nodes: the rule then stops where the moments stop being those of a positive law, and never returns a rule with
-    negative weights. At most 12 nodes.
-=======
     fewer nodes: the rule stops where the moments are no longer those of a positive law, and its weights are always
     positive. At most 12 nodes.
->>>>>>> refs/heads/laws
     """
     if not 1 <= nodes <= 12:
         raise ValueError(f"calcium_average: nodes must lie in [1, 12], got {nodes!r}.")

@@ -174,13 +174,9 @@ def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> tuple[Ar
         raise ValueError(
             f"{type(neuron).__name__}.drift must be finite up to v_threshold, got {f[v == at][0]} at {at:g}."
         )
-<<<<<<< HEAD
-    return f @ _TO_CHEBYSHEV.T
-=======
     series = f[:, :NODES] @ _TO_CHEBYSHEV.T
     ends = np.column_stack([series @ (-1.0) ** np.arange(NODES), series.sum(axis=1)])
     return series, np.abs(ends - f[:, NODES:]).max(axis=1)
->>>>>>> refs/heads/eif
 
 
 def _pair(record: Array, column: int) -> tuple[Array, Array]:
