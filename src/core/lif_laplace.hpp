@@ -267,8 +267,9 @@ class LargeLaplace {
     const Saddle low = saddle(a_, y.reset);
     // Differences of peak and s in closed form, so that the leading terms keep all digits.
     const double both = high.peak + low.peak, share = y.d / (high.s + low.s), rise = share * both;
-    return rise * both + (a_ - 0.5) * std::log1p(rise / low.peak) -
-           0.5 * std::log1p(share * (y.threshold + y.reset) / low.s) + value(mass_, y.threshold, high.s) -
+    const double change = share * (y.threshold + y.reset) / low.s;  // of s, over its value at reset
+    const double log_s = std::fabs(change) < 0.5 ? std::log1p(change) : std::log(high.s / low.s);
+    return rise * both + (a_ - 0.5) * std::log1p(rise / low.peak) - 0.5 * log_s + value(mass_, y.threshold, high.s) -
            value(mass_, y.reset, low.s);
   }
 
