@@ -211,7 +211,9 @@ def reproduce_to(key: str, out: Path, names: list[str], *, compute: bool) -> boo
     claims = [claim for one in done for claim in one.claims]
     unexpected = sum(not claim.as_expected for claim in claims)
     refuted = sum(not claim.expected for claim in claims)
-    console.print(f"{len(claims)} claims checked, {unexpected} unexpected; {refuted} refuted, as derived.")
+    console.print(
+        f"{len(claims)} claims checked, {unexpected} with an unexpected outcome; {refuted} of the source's do not hold."
+    )
     console.print(f"Figures and data: {out}", soft_wrap=True, highlight=False)
     return unexpected == 0
 

@@ -37,8 +37,8 @@ class Claim:
     def verdict(self) -> str:
         """The outcome in words."""
         if self.as_expected:
-            return "holds" if self.holds else "does not hold (as derived)"
-        return "FAILS" if self.expected else "HOLDS, against the derivation"
+            return "holds" if self.holds else "does not hold"
+        return "FAILS, unexpectedly" if self.expected else "HOLDS, unexpectedly"
 
 
 class Content(Protocol):

@@ -102,9 +102,9 @@ def claims(data: "xr.Dataset") -> list[Claim]:
               constant < 1e-7),
         Claim("Unequal set points: no equilibrium, dQ/dt = r_E* - r_I*", "Sec. 4.1",
               f"dQ/dt = {slope:.7f} for a mismatch of {MISMATCH} Hz", abs(slope / MISMATCH - 1) < 1e-5),
-        Claim("The drift never ends", "Sec. 4.1",
-              f"{data.attrs['later']} after {data.attrs['later_until']:.0f} s: inhibition is then so strong "
-              "that its noise raises the rate, and the line of equilibria ends",
+        Claim("The drift keeps a constant velocity", "Sec. 4.1",
+              f"Q does; the weights end in {data.attrs['later']} after {data.attrs['later_until']:.0f} s, where inhibition "
+              "is so strong that its noise raises the rate",
               data.attrs["later"] == "OK", expected=False),
         Claim("Noise diffuses along the line without bound: SD(Q) = noise sqrt(2 t)", "Sec. 4.1",
               f"SD(Q) {spread:.3f} after 50 s, {expected:.3f} expected (sampling error 4.1 %)",
@@ -112,7 +112,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
         Claim("Noise does not spread the rate: the other direction is regulated", "Sec. 4.1",
               f"SD(rate) {late[:50].mean():.3f} then {late[50:].mean():.3f} Hz",
               abs(late[50:].mean() / late[:50].mean() - 1) < 0.2),
-        Claim("Weights diverge from the line after any perturbation", "Sec. 2.1",
+        Claim("Any small perturbation or noise makes the weights diverge", "Sec. 2.1",
               "perturbations stay where they are pushed; only unequal set points or noise move them",
               constant > 1e-3, expected=False),
     ]  # fmt: skip
