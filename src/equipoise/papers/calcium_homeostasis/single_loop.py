@@ -103,8 +103,8 @@ def claims(data: "xr.Dataset") -> list[Claim]:
         Claim("Unequal set points: no equilibrium, dQ/dt = r_E* - r_I*", "Sec. 4.1",
               f"dQ/dt = {slope:.7f} for a mismatch of {MISMATCH} Hz", abs(slope / MISMATCH - 1) < 1e-5),
         Claim("The drift keeps a constant velocity", "Sec. 4.1",
-              f"Q does; the weights end in {data.attrs['later']} after {data.attrs['later_until']:.0f} s, where inhibition "
-              "is so strong that its noise raises the rate",
+              f"Q does; the weights end in {data.attrs['later']} after {data.attrs['later_until']:.0f} s, where "
+              "inhibition is so strong that its noise raises the rate",
               data.attrs["later"] == "OK", expected=False),
         Claim("Noise diffuses along the line without bound: SD(Q) = noise sqrt(2 t)", "Sec. 4.1",
               f"SD(Q) {spread:.3f} after 50 s, {expected:.3f} expected (sampling error 4.1 %)",

@@ -52,7 +52,10 @@ def claims(data: "xr.Dataset") -> list[Claim]:
     met = below.min("condition", skipna=False).mean(("mean", "noise")).sel(neuron=["LIF", "EIF"])
 
     def text(values: "xr.DataArray") -> str:
-        return ", ".join(f"{n} {100 * float(v):.0f} %" for n, v in zip(values["neuron"].values, values)) + " of the map"
+        return (
+            ", ".join(f"{n} {100 * float(v):.0f} %" for n, v in zip(values["neuron"].values, values, strict=True))
+            + " of the map"
+        )
 
     def condition(claim: str, source: str, name: str, neurons: tuple[str, ...], everywhere: bool) -> Claim:
         chosen = share.sel(condition=name, neuron=list(neurons))
