@@ -102,14 +102,13 @@ def exact_mean(mu, s):
 
 
 @pytest.mark.parametrize(
-    ("K", "j_i", "fold", "critical"),
-    [(50, 2.497, 459.18, 371), (200, 1.933, 1258.43, 732.17), (1000, 1.518, 4572.3, 1624)],
+    ("K", "critical", "j_i", "fold"),  # the last two from a 60-digit root search on `exact_mean`
+    [(50, 371, 2.496635149, 459.1815686), (200, 732.17, 1.932834605, 1258.424957), (1000, 1624, 1.517525, 4572.24536)],
 )
-def test_drive_branch_and_its_fold(K, j_i, fold, critical):
+def test_drive_branch_and_its_fold(K, critical, j_i, fold):
     found = eq.theory.drive_branch(cell(K), rule())
     assert found.critical_drive == pytest.approx(critical, abs=0.5)
-    assert found.fold_drive == pytest.approx(fold, abs=0.06)
-    assert found.fold_j_i == pytest.approx(j_i, abs=6e-4)
+    assert (found.fold_j_i, found.fold_drive) == pytest.approx((j_i, fold), rel=1e-9)
 
 
 @pytest.mark.parametrize(
