@@ -47,11 +47,12 @@ EQ_INLINE Integrals calcium_integrals(double c, const Decay& decay, double tau) 
   return {c * tau * decay.lost, 0.5 * c * c * tau * decay.lost * (1.0 + decay.kept)};
 }
 
-// What a set point gains in t when it follows x e^{-t/tau} with tau_adapt.
+// What a set point gains in t when it follows x e^{-t/tau} with tau_adapt; the slower exponential is factored out, so
+// that nothing overflows and equal time constants are no special case.
 inline double target_gain(double target, double x, double t, double tau, double tau_adapt) {
-  const double difference = t * (1.0 / tau - 1.0 / tau_adapt);
-  const double mean = std::fabs(difference) < 1e-12 ? 1.0 : -std::expm1(-difference) / difference;
-  return target * std::expm1(-t / tau_adapt) + x * std::exp(-t / tau_adapt) * mean * t / tau_adapt;
+  const double apart = std::fabs(t / tau - t / tau_adapt);
+  const double mean = apart < 1e-12 ? 1.0 : -std::expm1(-apart) / apart;
+  return target * std::expm1(-t / tau_adapt) + x * std::exp(-t / std::max(tau, tau_adapt)) * mean * t / tau_adapt;
 }
 
 // J_E falls while C^2 > nu* and rises after; reflection at zero lifts it by the depth of its minimum below zero.

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 EXCITATION = "#C4302B"
 INHIBITION = "#0072B2"
 INHIBITION_LINE = (0, (4, 1.6))
+LOOK: dict[str, dict[str, Any]] = {
+    "e": {"color": EXCITATION, "linestyle": "-"},
+    "i": {"color": INHIBITION, "linestyle": INHIBITION_LINE},
+}
+"""How lines of excitation and inhibition look in every figure."""
 INK = "#22262B"
 QUIET = "#8A9199"
 GRID = "#E4E7EA"

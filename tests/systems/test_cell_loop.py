@@ -136,6 +136,17 @@ def test_weights_reflect_at_zero(tau_adapt):
     assert (end.target_e, end.target_i) == pytest.approx((nu, mu), abs=2e-5)
 
 
+@pytest.mark.parametrize("tau_adapt", [0.05, 0.3, 40.0])
+def test_set_points_through_a_long_silence(tau_adapt):
+    """J_E = J_E(0) (nu*(0)/nu*)^(tau_adapt/tau_E) grows by e^(t/tau_E) in silence, at any tau_adapt."""
+    rule = LoopRule(tau_e=100.0, tau_i=100.0, target_e=2.0, target_i=1.0, tau_adapt=tau_adapt)
+    end, _ = run_rule_on_spikes(rule, SENSOR, spike_times=[], t_stop=30.0, weights=(1.0, 1.0))
+    assert (end.j_e, end.j_i) == pytest.approx((math.exp(0.3), math.exp(-0.3)), rel=1e-12)
+    after, _ = run_rule_on_spikes(rule, SENSOR, spike_times=[1.0], t_stop=30.0, weights=(1.0, 1.0))
+    exact = reference(rule, SENSOR, [1.0], 30.0, (1.0, 1.0))
+    assert (after.j_e, after.j_i) == pytest.approx(exact[1:3], rel=1e-8)
+
+
 # --- invariants ---------------------------------------------------------------------------------------------------
 
 
@@ -311,10 +322,41 @@ def test_recording_does_not_disturb_the_run():
     assert np.array_equal(recorded.spike_times, full.spike_times[:3])
 
 
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    neuron=st.sampled_from([PIF(), PIF(v_bound=0.0, tau_ref=0.01), LIF(), LIF(tau_ref=0.1, tau_m=0.1)]),
+    weights=st.tuples(st.floats(0.0, 2.0), st.floats(0.0, 2.0)),
+    relative=st.booleans(),
+    taus=st.tuples(st.floats(1.0, 1e5), st.floats(1.0, 1e5)),
+    tau_adapt=st.none() | st.floats(0.1, 1e4),
+    fanos=st.tuples(st.floats(0.0, 5.0), st.floats(0.0, 5.0)),
+    drive=st.floats(-100.0, 1000.0),
+)
+def test_any_loop_ends_in_a_finite_state(neuron, weights, relative, taus, tau_adapt, fanos, drive):
+    rule = LoopRule(tau_e=taus[0], tau_i=taus[1], relative=relative, tau_adapt=tau_adapt, **PAPER)
+    inputs = CellInputs(fano_e=fanos[0], fano_i=fanos[1], drive=drive)
+    cell = loop(neuron=neuron, inputs=inputs, rule=rule, steps=StepControl(max_steps=2e5))
+    run = run_cell(cell, weights=weights, duration=5.0, seed=1, sample_every=0.5, keep_spikes=100_000)
+    end, samples = run.end, run.samples
+    assert run.status is not Status.UNSTABLE
+    assert np.isfinite([end.calcium, end.j_e, end.j_i, end.target_e, end.target_i]).all()
+    assert min(end.calcium, end.j_e, end.j_i, end.target_e, end.target_i) >= 0.0
+    assert (samples.calcium_second_moment >= samples.calcium_mean**2 * (1 - 1e-9)).all()
+    assert (np.diff(run.spike_times) >= neuron.tau_ref * (1 - 1e-9)).all()
+    if run.status is not Status.NOT_CONVERGED:
+        assert samples.t == pytest.approx(np.arange(1, 11) * 0.5)
+        assert samples.spike_count.sum() == run.n_spikes == run.spike_times.size
+        # the weights that the rule gives for the spikes of the run are the weights of the run
+        replay, _ = run_rule_on_spikes(rule, SENSOR, spike_times=run.spike_times, t_stop=5.0, weights=weights)
+        assert (replay.j_e, replay.j_i) == pytest.approx((end.j_e, end.j_i), rel=1e-7, abs=1e-10)
+
+
 def test_seeds_and_progress():
     seen = []
     run = run_cell(loop(), weights=THEORY, duration=20.0, seed=5, progress=seen.append)
     assert seen[-1] == 1.0
+    assert repr(run).startswith("CellRun(PIF, 0 to 20 s: ")
+    assert repr(run).endswith("; OK)")
     assert run.end == run_cell(loop(), weights=THEORY, duration=20.0, seed=np.random.SeedSequence(5)).end
     assert run.end != run_cell(loop(), weights=THEORY, duration=20.0, seed=6).end
 

@@ -175,7 +175,12 @@ def test_a_bounded_variable_waits_at_its_bound_and_leaves_it():
 
 def test_runaway_is_stopped_and_named():
     path = dynamics.evolve(
-        lambda x: x, np.array([1.0]), np.linspace(0.0, 100.0, 50), names=("x",), upper=1e3, tolerance=1e-8
+        lambda x: x,
+        np.array([1.0]),
+        np.linspace(0.0, 100.0, 50),
+        names=("x",),
+        stop=lambda x: 1e3 - x[0],
+        tolerance=1e-8,
     )
     assert path.status is Status.PAST_FOLD
     assert path.t[-1] < 10.0

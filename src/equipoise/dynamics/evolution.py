@@ -40,12 +40,12 @@ def evolve(
     *,
     names: tuple[str, ...],
     lower: Array | float = -np.inf,
-    upper: float = np.inf,
+    stop: Callable[[Array], float] | None = None,
     tolerance: float = 1e-9,
 ) -> Trajectory:
     """Integrate dx/dt = f(x) from `start` and return the states at `times` (t,), which begin at 0.
 
-    Stops early with Status.PAST_FOLD when a variable exceeds `upper` (runaway), returning what was reached.
+    Ends early with Status.PAST_FOLD when stop(x) falls to zero (runaway), returning what was reached.
     """
     x = np.array(start, dtype=np.float64)
     times = np.asarray(times, dtype=np.float64)
@@ -55,7 +55,7 @@ def evolve(
     states[:, times == t] = x[:, None]
     for _ in range(MAX_SEGMENTS):
         atol = tolerance * np.maximum(np.abs(x), 1e-6 * np.max(np.abs(x)))
-        segment = _Segment(f, floor, upper, pinned, atol, tolerance)
+        segment = _Segment(f, floor, stop, pinned, atol, tolerance)
         t, x, pinned, status, message = segment.run(t, x, times, states)
         if status is not None:
             done = ~np.isnan(states[0])
@@ -74,7 +74,7 @@ class _Segment:
 
     f: Function
     floor: Array
-    upper: float
+    stop: Callable[[Array], float] | None
     pinned: np.ndarray
     atol: Array
     rtol: float
@@ -90,7 +90,8 @@ class _Segment:
         bounded = np.flatnonzero(np.isfinite(self.floor[~self.pinned]))
         hits = [self._hit(k) for k in bounded]
         frees = [self._release(k) for k in np.flatnonzero(self.pinned)]
-        away = [lambda _t, z: self.upper - float(np.max(z, initial=-np.inf))] if np.isfinite(self.upper) else []
+        stop = self.stop
+        away = [lambda _t, z: stop(self.full(z))] if stop is not None else []
         for event in (*hits, *frees, *away):
             event.terminal, event.direction = True, -1.0  # type: ignore[attr-defined]
         return [*hits, *frees, *away]
@@ -100,7 +101,8 @@ class _Segment:
         return lambda _t, z: z[k] - low
 
     def _release(self, k: int) -> Callable[[float, Array], float]:
-        return lambda _t, z: -self.f(self.full(z))[k]
+        # The tiny offset keeps a bound where the derivative is exactly zero from counting as a push off it.
+        return lambda _t, z: 1e-300 - self.f(self.full(z))[k]
 
     def run(
         self, t: float, x: Array, times: Array, states: Array

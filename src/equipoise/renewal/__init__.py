@@ -1,6 +1,6 @@
 """One cell, exactly: ISI laws, rate, C_v and Laplace transform of each neuron, calcium moments, the inverse."""
 
-from equipoise.renewal import lif as _lif
+from equipoise.renewal import lif as lif
 from equipoise.renewal import pif as pif
 from equipoise.renewal import threshold_integration as threshold_integration
 from equipoise.renewal.calcium import CalciumMoments as CalciumMoments

@@ -21,7 +21,7 @@ from equipoise.model.calcium import Calcium
 from equipoise.model.neurons import LIF, PIF
 from equipoise.quantities import Array, Quantity, check, check_fields, finite, quantity, suggest
 from equipoise.renewal.sampling import BUDGET, StepControl, Words, membrane, random_words, whole_number
-from equipoise.results import SpikeTrains, Status
+from equipoise.results import NumericalFailure, SpikeTrains, Status
 
 # Places in the flat state of the core; the rest is its own business.
 TIME, ELAPSED, POTENTIAL, CALCIUM, J_E, J_I, TARGET_E, TARGET_I, SPIKES, SAMPLES = range(10)
@@ -142,8 +142,8 @@ class CellRun:
     status: Status
     sample_every: float
     keep_spikes: int
-    state: Array = field(repr=False)
-    words: Words = field(repr=False)
+    state: Array
+    words: Words
 
     @property
     def rate(self) -> float:
@@ -154,6 +154,12 @@ class CellRun:
     def weights(self) -> tuple[float, float]:
         """The weights (J_E, J_I) at the end."""
         return self.end.j_e, self.end.j_i
+
+    def __repr__(self) -> str:
+        cell = type(self.loop.neuron).__name__
+        spikes = f"{self.n_spikes} spikes, {self.rate:.4g} Hz" if self.stop > self.start else "not begun"
+        weights = f"J_E={self.end.j_e:.6g}, J_I={self.end.j_i:.6g}"
+        return f"CellRun({cell}, {self.start:g} to {self.stop:g} s: {spikes}; {weights}; {self.status.name})"
 
 
 def run_cell(
@@ -195,14 +201,18 @@ def run_rule_on_spikes(
 ) -> tuple[LoopState, LoopSamples]:
     """Move the weights along given spike times (n,) [s] in (0, t_stop], from C = 0 at t = 0; no membrane is involved.
 
-    Returns the state at t_stop and the samples. Raises ValueError for unsorted, non-finite or outlying times.
+    Returns the state at t_stop and the samples. Raises ValueError for unsorted, non-finite or outlying times, and
+    NumericalFailure where weights overflow.
     """
     stop = _positive("run_rule_on_spikes.t_stop", t_stop, "end of the spike train")
     train = SpikeTrains.single(spike_times, t_start=0.0, t_stop=stop)
     every = np.inf if sample_every is None else _positive("run_rule_on_spikes.sample_every", sample_every, "a time")
     state, now = _initial_state("run_rule_on_spikes", weights, rule), np.empty(5)
     buffer = np.empty(6 * _rows(0, stop, every))
-    _core.rule_run(train.times, _sensor(sensor), _rule(rule), np.array([stop, np.inf, every]), state, buffer, now)
+    longest = rule.tau_adapt or np.inf  # a silence of many tau_adapt at once would cost the set points their digits
+    _core.rule_run(train.times, _sensor(sensor), _rule(rule), np.array([stop, longest, every]), state, buffer, now)
+    if not np.isfinite(now).all():
+        raise NumericalFailure(Status.UNSTABLE, "run_rule_on_spikes: the weights grew beyond all numbers. Raise tau_e.")
     return _loop_state(now), _samples(buffer, int(state[SAMPLES]))
 
 

@@ -249,7 +249,7 @@ def _relax(loop: ClosedLoop, start: Array) -> Array:
     if not np.isfinite(fastest) or fastest == 0.0:
         return start
     times = np.array([0.0, 200.0 / fastest])
-    path = dynamics.evolve(loop.rhs, start, times, names=loop.names, lower=0.0, upper=1e6, tolerance=1e-6)
+    path = dynamics.evolve(loop.rhs, start, times, names=loop.names, lower=0.0, tolerance=1e-6)
     return path.x[:, -1] if (path.x[:, -1] > 0.0).all() else start
 
 

@@ -1,5 +1,6 @@
 """The slow path to equilibrium: averaged over firing (`evolve`), or spike by spike (`simulate`)."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,16 +41,13 @@ def evolve(
     loop = close(cell, rule)
     x0 = loop.state(_start(cell, rule) if start is None else np.array(tuple(start)))  # type: ignore[arg-type]
     _check_start(loop, x0)
-    limit = RUNAWAY * (cell.neuron.v_threshold - cell.neuron.v_reset)
-    path = dynamics.evolve(loop.rhs, x0, grid, names=loop.names, lower=_floors(loop), upper=limit)
+    path = _integrate(loop, x0, grid)
     if throw and path.status is not Status.OK:
         raise NumericalFailure(path.status, f"evolve: {path.message}")
     return _dataset(loop, path)
 
 
 def _start(cell: DrivenNeuron, rule: Rule) -> Array:
-    from dataclasses import replace
-
     if not isinstance(rule, CalciumHomeostasis):
         raise ValueError(f"evolve: {type(rule).__name__} needs start, the weights (j_e, j_i) to set out from.")
     plain = CalciumHomeostasis(rule.sensor, rule.target, tau_e=rule.tau_e, tau_i=rule.tau_i, scale=rule.scale)
@@ -62,9 +60,26 @@ def _check_start(loop: ClosedLoop, x0: Array) -> None:
             raise ValueError(f"evolve: start.{name} must be finite and at least 0, got {value:g}.")
 
 
-def _floors(loop: ClosedLoop) -> Array:
-    """Weights are never negative (J >= 0 reflects); the other slow variables are positive by their own dynamics."""
-    return np.array([0.0 if k < 2 else -np.inf for k in range(len(loop.names))])
+def _integrate(loop: ClosedLoop, x0: Array, grid: Array) -> dynamics.Trajectory:
+    """The slow equations; at relative scale in log J, where a weight decays without ever reaching zero.
+
+    At absolute scale J >= 0 reflects. The other slow variables stay positive by their own dynamics.
+    """
+    limit = RUNAWAY * (loop.cell.neuron.v_threshold - loop.cell.neuron.v_reset)
+    logs = (np.arange(x0.size) < 2) & (getattr(loop.rule, "scale", "absolute") == "relative") & (x0 > 0.0)
+
+    def back(z: Array) -> Array:
+        return np.where(logs, np.exp(np.where(logs, z, 0.0)), z)
+
+    def rhs(z: Array) -> Array:
+        x = back(z)
+        return loop.rhs(x) / np.where(logs, x, 1.0)
+
+    path = dynamics.evolve(
+        rhs, np.where(logs, np.log(np.where(logs, x0, 1.0)), x0), grid, names=loop.names,
+        lower=np.where((np.arange(x0.size) < 2) & ~logs, 0.0, -np.inf), stop=lambda z: limit - float(np.max(back(z)[:2])),
+    )  # fmt: skip
+    return replace(path, x=np.stack([back(z) for z in path.x.T], axis=-1))
 
 
 def _dataset(loop: ClosedLoop, path: dynamics.Trajectory) -> "xr.Dataset":
