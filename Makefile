@@ -37,6 +37,7 @@ check: .venv/with-check .venv/with-test
 
 bench: .venv/with-bench
 	$(BIN)/python benchmarks/single_cell.py
+	$(BIN)/python benchmarks/absolute.py
 
 clean:
 	rm -rf .venv build output
