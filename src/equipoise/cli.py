@@ -239,13 +239,14 @@ def analyze_to(recording: "Recording", settings: "AnalysisSettings", out: Path) 
 
     from equipoise import report
     from equipoise.inference import analyze as run
+    from equipoise.results import save_dataset
 
     stem = Path(recording.source or "recording").stem
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"Analysing {recording.spikes.n_units} units", total=1.0)
         dataset = run(recording, settings, progress=lambda fraction: bar.update(task, completed=fraction))
         bar.update(task, description="Drawing figures", total=None)
-        data = report.write_netcdf(dataset, out / f"{stem}.nc")
+        data = save_dataset(dataset, out / f"{stem}.nc")
         page = report.write_html(dataset, recording, settings, out / f"{stem}.html")
     console = Console()
     console.print(report.render_table(dataset))
