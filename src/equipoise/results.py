@@ -171,7 +171,7 @@ class Recording:
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
-    """Call `write` on a temporary file in the same directory and move the result to `path`: none is ever half written."""
+    """Call `write` on a temporary file beside `path` and move the result there: no file is ever half written."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
