@@ -1,0 +1,205 @@
+"""Self-consistent rates of a network with quenched disorder (Sec. 4.5.3).
+
+Unknown are the first two moments of the rates over each population, x = (r, q). They give the input statistics
+(`wiring`), those the distribution of inputs over neurons (`quenched`), and averaging the neuron's own rate over it gives
+r = E[f] and q = E[f^2] back. Newton's method with analytic derivatives solves it; a Newton start is found, where none is
+given, from the balance condition or by relaxing dx/dt = E - x.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from equipoise import dynamics, renewal
+from equipoise.model.neurons import LIF, IntegrateAndFire
+from equipoise.quantities import Array
+from equipoise.results import NumericalFailure, Status
+from equipoise.theory import quenched
+from equipoise.theory.wiring import Wiring
+
+ALPHA = 2.065253152231217
+"""sqrt(2) |zeta(1/2)|, the shift constant of Brunel & Sergi 1998 and Fourcaud & Brunel 2002."""
+FINEST = 5761
+TOLERANCE = 1e-9
+"""Relative accuracy of the averages: nodes are doubled until r and q change by less."""
+
+
+@dataclass(frozen=True)
+class Population:
+    """One population at its fixed point.
+
+    rate r [Hz] and second moment q [Hz^2] over neurons; mu [V/s] and sigma [V/sqrt(s)], the mean input; the quenched
+    statistics beta = Var dmu, gamma = Cov(dmu, dsigma^2), eta = Var dsigma^2.
+    """
+
+    name: str
+    rate: float
+    second_moment: float
+    mu: float
+    sigma: float
+    beta: float
+    gamma: float
+    eta: float
+
+    @property
+    def rate_cv2(self) -> float:
+        """Squared coefficient of variation of the rates over neurons, q/r^2 - 1."""
+        return self.second_moment / self.rate**2 - 1.0
+
+
+@dataclass(frozen=True, repr=False)
+class NetworkState:
+    """A fixed point of the mean-field equations, with its residual, fast eigenvalues and status.
+
+    `eigenvalues` are those of the fast dynamics dx/dt = E(x) - x in units of its time constant; the state is stable
+    where all real parts are negative. `nodes` says how fine the average over disorder had to be.
+    """
+
+    populations: tuple[Population, ...]
+    x: Array
+    residual: float
+    eigenvalues: dynamics.ComplexArray
+    nodes: int
+    status: Status
+    message: str
+
+    @property
+    def rates(self) -> Array:
+        """Population rates [Hz], shape (n,)."""
+        return self.x[: self.x.size // 2]
+
+    @property
+    def second_moments(self) -> Array:
+        """Second moments of the rates over neurons [Hz^2], shape (n,)."""
+        return self.x[self.x.size // 2 :]
+
+    @property
+    def stable(self) -> bool:
+        """Whether the fast rate dynamics returns to this state."""
+        return bool((self.eigenvalues.real < 0.0).all())
+
+    def __repr__(self) -> str:
+        rows = [f"NetworkState: {self.status.name}, {'stable' if self.stable else 'unstable'}"]
+        rows += [
+            f"  {p.name:<6} {p.rate:9.4f} Hz, SD {math.sqrt(max(p.second_moment - p.rate**2, 0.0)):8.4f} Hz, "
+            f"mu {p.mu:9.4f} V/s, sigma {p.sigma:8.4f} V/sqrt(s), SD(dmu) {math.sqrt(p.beta):8.4f} V/s"
+            for p in self.populations
+        ]
+        return "\n".join(rows + ([f"  {self.message}"] if self.message else []))
+
+
+def firing(neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> tuple[Array, Array, Array]:
+    """Rate f and its derivatives by mu and by s = sigma^2 at arrays of inputs.
+
+    For synapses of time constant tau_s the threshold and reset of the LIF move up by sigma (alpha/2) sqrt(tau_s)
+    (Fourcaud & Brunel 2002), which is a shift of mu by that over tau_m.
+    """
+    shift = 0.5 * ALPHA * math.sqrt(tau_s) / neuron.tau_m if tau_s > 0.0 and isinstance(neuron, LIF) else 0.0
+    sigma = np.sqrt(s)
+    shifted = mu - shift * sigma
+    f = np.asarray(renewal.rate(neuron, mu=shifted, sigma=sigma))
+    log_mu, log_sigma = renewal.log_rate_gradient(neuron, mu=shifted, sigma=sigma)
+    by_mu = np.where(f > 0.0, f * log_mu, 0.0)
+    by_sigma = np.where(f > 0.0, f * log_sigma, 0.0) - shift * by_mu
+    return f, by_mu, by_sigma / (2.0 * sigma)
+
+
+@dataclass(frozen=True)
+class Equations:
+    """The mean-field equations of a wiring at a given fineness of the quenched average."""
+
+    wiring: Wiring
+    nodes: int
+
+    def averages(self, x: Array) -> Array:
+        """(E f, E f^2) at x = (r, q), shape (2 n,)."""
+        return self._evaluate(x)[0]
+
+    def residual(self, x: Array) -> Array:
+        """E(x) - x."""
+        return self.averages(x) - x
+
+    def jacobian(self, x: Array) -> Array:
+        """d(E(x) - x)/dx, shape (2 n, 2 n)."""
+        return self._evaluate(x)[1] - np.eye(x.size)
+
+    def _evaluate(self, x: Array) -> tuple[Array, Array]:
+        n = self.wiring.n
+        r, q = x[:n], x[n:]
+        m = self.wiring.moments(r, q)
+        inputs = self.wiring.derivatives(r)
+        values, jacobian = np.empty(2 * n), np.empty((2 * n, 2 * n))
+        for a in range(n):
+            statistics = m.mu[a], m.s[a], m.beta[a], m.gamma[a], m.eta[a]
+            points = quenched.sample(*statistics, nodes=self.nodes)
+            f, by_mu, by_s = firing(self.wiring.neurons[a], self.wiring.tau_s[a], points.mu, points.s)
+            values[a], values[n + a] = points.weights @ f, points.weights @ (f * f)
+            first = quenched.gradient(points, by_mu, by_s, *statistics[2:])
+            second = quenched.gradient(points, 2 * f * by_mu, 2 * f * by_s, *statistics[2:])
+            jacobian[a], jacobian[n + a] = first @ inputs[a], second @ inputs[a]
+        return values, jacobian
+
+
+def solve(wiring: Wiring, starts: Sequence[Array], *, throw: bool = True) -> NetworkState:
+    """The fixed point reached from the first of `starts` (each (n,) rates or (2 n,) with second moments) that works.
+
+    Raises NumericalFailure where none does; with throw=False such a state comes back with NaN and its status.
+    """
+    tried = [from_start(wiring, np.asarray(start, dtype=np.float64)) for start in starts]
+    for state in tried:
+        if state.status is Status.OK:
+            return state
+    best = next((t for t in tried if t.status.usable), tried[0])
+    if throw and not best.status.usable:
+        raise NumericalFailure(best.status, f"mean_field: {best.message}")
+    return best
+
+
+def from_start(wiring: Wiring, start: Array) -> NetworkState:
+    """Newton from a start, on averages fine enough for `TOLERANCE`."""
+    x = np.concatenate([start, start**2 * 1.5]) if start.size == wiring.n else start
+    nodes = 91
+    found = _newton(Equations(wiring, nodes), x)
+    while found.status is Status.OK and nodes < FINEST:
+        finer = Equations(wiring, 2 * nodes - 1)
+        change = finer.averages(found.x) / found.x - 1.0
+        nodes = finer.nodes
+        if np.max(np.abs(change)) < TOLERANCE:
+            break
+        found = _newton(finer, found.x)
+    return _describe(Equations(wiring, nodes), found)
+
+
+def _newton(equations: Equations, x: Array) -> dynamics.FixedPoint:
+    return dynamics.fixed_point(equations.residual, equations.jacobian, x, lower=0.0, tolerance=1e-12, max_steps=60)
+
+
+def relaxed(wiring: Wiring, start: Array, *, time: float = 50.0) -> Array:
+    """Where the fast dynamics dx/dt = E(x) - x stands after `time` of its time constants, from rates `start`."""
+    equations = Equations(wiring, 91)
+    x0 = np.concatenate([start, start**2 * 1.5])
+    floor = np.full(x0.size, 1e-9)
+    path = dynamics.evolve(
+        lambda x: equations.residual(np.maximum(x, floor)), x0, np.array([0.0, time]),
+        names=tuple(f"x{k}" for k in range(x0.size)), lower=floor, tolerance=1e-6,
+    )  # fmt: skip
+    return path.x[:, -1]
+
+
+def _describe(equations: Equations, found: dynamics.FixedPoint) -> NetworkState:
+    wiring, n = equations.wiring, equations.wiring.n
+    if found.status is not Status.OK:
+        nothing = tuple(Population(name, *[math.nan] * 7) for name in wiring.names)
+        message = "Newton's method did not converge from this start; try another, or relax the network first."
+        empty = np.full(2 * n, complex(math.nan))
+        return NetworkState(nothing, np.full(2 * n, math.nan), found.residual, empty, equations.nodes, found.status, message)
+    m = wiring.moments(found.x[:n], found.x[n:])
+    columns = zip(wiring.names, found.x[:n], found.x[n:], m.mu, np.sqrt(m.s), m.beta, m.gamma, m.eta, strict=True)
+    populations = tuple(Population(name, *map(float, values)) for name, *values in columns)
+    eigenvalues = np.linalg.eigvals(equations.jacobian(found.x)).astype(complex)
+    stable = bool((eigenvalues.real < 0.0).all())
+    message = "" if stable else "the rates leave this state: the fast rate dynamics is unstable there."
+    status = Status.OK if stable else Status.UNSTABLE
+    return NetworkState(populations, found.x, found.residual, eigenvalues, equations.nodes, status, message)

@@ -1,0 +1,80 @@
+"""A circuit as arrays, and from its rates the input statistics of each population (Sec. 4.5.3).
+
+With signed weights J[A, B], mean in-degrees K[A, B], variance V[A, B] of the in-degree and the fraction p[A, B] of
+presynaptic neurons contacted, r and q the first two moments of the presynaptic rates (q_X = r_X^2 for a source):
+
+    mu_A = sum K J r + I_A                     s_A = sum K J^2 F r
+    D = K (1 - p)(q - r^2) + V r^2             variance of the summed rate of one projection over neurons
+    beta_A = sum J^2 D,  gamma_A = sum J^3 D,  eta_A = sum J^4 D
+
+Erdos-Renyi graphs have V = K(1 - p), so D = K(1 - p) q (D = K q when sparse); a fixed in-degree has V = 0.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from equipoise.model.neurons import IntegrateAndFire
+from equipoise.quantities import Array
+from equipoise.theory.quenched import Moments
+
+
+@dataclass(frozen=True, eq=False)
+class Wiring:
+    """Populations (n) and what projects to them: the populations first, then the sources (m in all).
+
+    J, K, V, p (n, m); `source_rates` and `source_fano` (m - n,); `drive` (n,) tonic input [V/s]; `tau_s` (n,) synaptic
+    time [s], 0 for delta synapses.
+    """
+
+    neurons: tuple[IntegrateAndFire, ...]
+    names: tuple[str, ...]
+    J: Array
+    K: Array
+    V: Array
+    p: Array
+    source_rates: Array
+    source_fano: Array
+    drive: Array
+    tau_s: Array = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def n(self) -> int:
+        """Number of populations."""
+        return len(self.neurons)
+
+    def moments(self, r: Array, q: Array) -> Moments:
+        """Input statistics for population rates r and second moments q, each (n,)."""
+        rates, seconds = self._presynaptic(r, q)
+        fano = np.concatenate([np.ones(self.n), self.source_fano])
+        disorder = self.K * (1.0 - self.p) * (seconds - rates**2) + self.V * rates**2
+        J2 = self.J**2
+        return Moments(
+            (self.K * self.J) @ rates + self.drive,
+            (self.K * J2) @ (fano * rates),
+            (J2 * disorder).sum(1),
+            (J2 * self.J * disorder).sum(1),
+            (J2 * J2 * disorder).sum(1),
+        )
+
+    def derivatives(self, r: Array) -> Array:
+        """d(mu, s, beta, gamma, eta)_A/d(r_B, q_B), shape (n, 5, 2 n)."""
+        n, J, K = self.n, self.J[:, : self.n], self.K[:, : self.n]
+        by_q = K * (1.0 - self.p[:, :n])
+        by_r = 2.0 * r * (self.V[:, :n] - by_q)
+        powers = [J**2, J**3, J**4]
+        rows_r = [K * J, K * J**2, *(power * by_r for power in powers)]
+        rows_q = [np.zeros_like(J), np.zeros_like(J), *(power * by_q for power in powers)]
+        return np.concatenate([np.stack(rows_r, axis=1), np.stack(rows_q, axis=1)], axis=2)
+
+    def weight_derivatives(self, r: Array, q: Array) -> Array:
+        """d(mu, s, beta, gamma, eta)_A/dJ[A, B], shape (n, 5, m); a population's input depends on its own row only."""
+        rates, seconds = self._presynaptic(r, q)
+        fano = np.concatenate([np.ones(self.n), self.source_fano])
+        disorder = self.K * (1.0 - self.p) * (seconds - rates**2) + self.V * rates**2
+        J = self.J
+        rows = [self.K * rates, 2 * J * self.K * fano * rates, 2 * J * disorder, 3 * J**2 * disorder, 4 * J**3 * disorder]
+        return np.stack(rows, axis=1)
+
+    def _presynaptic(self, r: Array, q: Array) -> tuple[Array, Array]:
+        return np.concatenate([r, self.source_rates]), np.concatenate([q, self.source_rates**2])
