@@ -76,10 +76,12 @@ void integrals(const In& reset, const In& threshold, const In& d, const Out& q, 
 }  // namespace
 
 void bind_lif(nb::module_& m) {
-  m.def("lif_rate", &one_output<fill_rate>);
-  m.def("lif_log_rate", &one_output<fill_log_rate>);
-  m.def("lif_cv", &one_output<fill_cv>);
-  m.def("lif_log_rate_gradient", &gradient_output<fill_log_rate_gradient>);
-  m.def("lif_cv_gradient", &gradient_output<fill_cv_gradient>);
-  m.def("lif_integrals", &integrals);
+  m.def("lif_rate", &one_output<fill_rate>, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
+  m.def("lif_log_rate", &one_output<fill_log_rate>, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
+  m.def("lif_cv", &one_output<fill_cv>, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
+  m.def("lif_log_rate_gradient", &gradient_output<fill_log_rate_gradient>, nb::arg("neuron"), nb::arg("mu"),
+        nb::arg("sigma"), nb::arg("by_mu"), nb::arg("by_sigma"));
+  m.def("lif_cv_gradient", &gradient_output<fill_cv_gradient>, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"),
+        nb::arg("by_mu"), nb::arg("by_sigma"));
+  m.def("lif_integrals", &integrals, nb::arg("reset"), nb::arg("threshold"), nb::arg("d"), nb::arg("q"), nb::arg("h"));
 }

@@ -152,7 +152,10 @@ void laplace_exponent(const In& a, const In& reset, const In& threshold, const I
 }  // namespace
 
 void bind_lif_laplace(nb::module_& m) {
-  m.def("lif_log_isi_laplace", &log_isi_laplace);
-  m.def("lif_log_isi_laplace_gradient", &log_isi_laplace_gradient);
-  m.def("lif_laplace_exponent", &laplace_exponent);
+  m.def("lif_log_isi_laplace", &log_isi_laplace, nb::arg("neuron"), nb::arg("s"), nb::arg("mu"), nb::arg("sigma"),
+        nb::arg("out"));
+  m.def("lif_log_isi_laplace_gradient", &log_isi_laplace_gradient, nb::arg("neuron"), nb::arg("s"), nb::arg("mu"),
+        nb::arg("sigma"), nb::arg("by_mu"), nb::arg("by_sigma"));
+  m.def("lif_laplace_exponent", &laplace_exponent, nb::arg("a"), nb::arg("reset"), nb::arg("threshold"), nb::arg("d"),
+        nb::arg("exponent"), nb::arg("plain"), nb::arg("weighted"));
 }
