@@ -148,7 +148,7 @@ def check_rule(rule: object) -> None:
 
 
 # --- descriptions as the core reads them ------------------------------------------------------------------------------
-def _description(run: CellRun, until: float) -> tuple[Array, ...]:
+def _description(run: CellRun, until: float) -> tuple[Array, Array, Array, Array, Array]:
     flush = np.inf if run.rule is None else run.steps.flush
     times = np.array([until, flush, run.watch.every])
     return membrane(run.cell.neuron, run.steps), _inputs(run.cell), _sensor(run.rule, run.watch), _rule(run.rule), times
@@ -172,7 +172,7 @@ def _rule(rule: EventRule | None) -> Array:
 
 
 def _initial_state(function: str, start: Weights | ArrayLike, rule: EventRule | None) -> Array:
-    given = finite(function, "start", tuple(start) if isinstance(start, Weights) else start, low=0.0)
+    given = finite(function, "start", np.array(tuple(start)) if isinstance(start, Weights) else start, low=0.0)
     names = ("j_e", "j_i") if rule is None else rule.variables
     if given.shape not in ((2,), (len(names),)):
         raise ValueError(
