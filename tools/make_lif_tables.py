@@ -184,8 +184,8 @@ TABLES: dict[str, tuple[str, Callable]] = {
     "h_below_integral": ("(1 + x)^2 int_x^inf h(-y) dy", lambda x: (1 + x) ** 2 * h_below_integral(x)),
     "h_above": ("(1 + x) e^{-2 x^2} h(x)", lambda x: (1 + x) * h_above(x)),
     "h_above_integral": (
-        "(1 + x)^2/x e^{-2 x^2} int_0^x h",
-        lambda x: (1 + x) ** 2 / x * h_above_integral(x),
+        "(1 + x)^3/x e^{-2 x^2} int_0^x h",
+        lambda x: (1 + x) ** 3 / x * h_above_integral(x),
     ),
 }
 

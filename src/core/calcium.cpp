@@ -1,5 +1,5 @@
-// Event-driven calcium: exact decay between spikes, C -> kept C + influx at a spike (Theorem 1), and the time integrals of
-// C, C^2, C/(K + C) and C^2/(D + C^2), each exact over a stretch that starts at C+ and ends at C-:
+// Event-driven calcium: exact decay between spikes, C -> kept C + influx at a spike (Theorem 1), and the time integrals
+// of C, C^2, C/(K + C) and C^2/(D + C^2), each exact over a stretch that starts at C+ and ends at C-:
 //   tau (C+ - C-),  tau/2 (C+^2 - C-^2),  tau ln((K + C+)/(K + C-)),  tau/2 ln((D + C+^2)/(D + C-^2)).
 #include <algorithm>
 #include <array>

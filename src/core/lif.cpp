@@ -1,7 +1,5 @@
 // Rate, C_v and their gradients of the leaky integrate-and-fire neuron, over arrays of (mu, sigma).
-#include "lif.hpp"
-
-#include "arrays.hpp"
+#include "lif_arrays.hpp"
 
 using namespace equipoise;
 
@@ -47,12 +45,6 @@ void fill_integrals(std::size_t size, const double* reset, const double* thresho
   }
 }
 
-LifNeuron neuron_of(const In& parameters) {
-  if (parameters.size() != 5) throw std::invalid_argument("equipoise._core: a LIF neuron has five parameters");
-  const double* p = parameters.data();
-  return {p[0], p[1], p[2], p[3], p[4]};
-}
-
 template <auto fill>
 void one_output(const In& parameters, const In& mu, const In& sigma, const Out& out) {
   same_size(mu.size(), sigma.size());
@@ -76,12 +68,15 @@ void integrals(const In& reset, const In& threshold, const In& d, const Out& q, 
 }  // namespace
 
 void bind_lif(nb::module_& m) {
-  m.def("lif_rate", &one_output<fill_rate>, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
-  m.def("lif_log_rate", &one_output<fill_log_rate>, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
-  m.def("lif_cv", &one_output<fill_cv>, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
-  m.def("lif_log_rate_gradient", &gradient_output<fill_log_rate_gradient>, nb::arg("neuron"), nb::arg("mu"),
+  const auto free = nb::call_guard<nb::gil_scoped_release>();
+  m.def("lif_rate", &one_output<fill_rate>, free, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
+  m.def("lif_log_rate", &one_output<fill_log_rate>, free, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"),
+        nb::arg("out"));
+  m.def("lif_cv", &one_output<fill_cv>, free, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
+  m.def("lif_log_rate_gradient", &gradient_output<fill_log_rate_gradient>, free, nb::arg("neuron"), nb::arg("mu"),
         nb::arg("sigma"), nb::arg("by_mu"), nb::arg("by_sigma"));
-  m.def("lif_cv_gradient", &gradient_output<fill_cv_gradient>, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"),
+  m.def("lif_cv_gradient", &gradient_output<fill_cv_gradient>, free, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"),
         nb::arg("by_mu"), nb::arg("by_sigma"));
-  m.def("lif_integrals", &integrals, nb::arg("reset"), nb::arg("threshold"), nb::arg("d"), nb::arg("q"), nb::arg("h"));
+  m.def("lif_integrals", &integrals, free, nb::arg("reset"), nb::arg("threshold"), nb::arg("d"), nb::arg("q"),
+        nb::arg("h"));
 }

@@ -35,7 +35,7 @@ struct Pair {
 
 EQ_INLINE double compact(double x) { return 4.0 / (4.0 + x); }
 
-// ---- the universal functions on x >= 0 -----------------------------------------------------------------------------
+// ---- the universal functions on x >= 0 ----------------------------------------------------------
 
 EQ_INLINE double erfcx_at(double x) { return panel_value(lif_tables::erfcx, compact(x)) / (1.0 + x); }
 
@@ -68,7 +68,7 @@ EQ_INLINE double h_above_at(double u) { return panel_value(lif_tables::h_above, 
 
 EQ_INLINE double h_above_integral_at(double u) {  // e^{-2 u^2} int_0^u h
   const double s = 1.0 + u;
-  return panel_value(lif_tables::h_above_integral, compact(u)) * u / (s * s);
+  return panel_value(lif_tables::h_above_integral, compact(u)) * u / (s * s * s);
 }
 
 EQ_INLINE double q_above_integral_at(double u) {  // e^{-u^2} int_0^u q
@@ -80,7 +80,7 @@ EQ_INLINE double erfcx_excess_at(double x) {  // int_0^x erfcx - log(1 + x/4)/sq
   return panel_value(lif_tables::erfcx_excess, z) * (0.25 * x * z);
 }
 
-// ---- integrals over a range ------------------------------------------------------------------------------------------
+// ---- integrals over a range ---------------------------------------------------------------------
 
 // Whether the range is so short that Gauss's rule beats a difference of antiderivatives.
 EQ_INLINE bool is_short(const Range& y) {
@@ -144,7 +144,7 @@ EQ_INLINE double h_integral(const Range& y, double scale) {
   return above - std::exp(-2.0 * y.d * (y.threshold + y.reset)) * h_above_integral_at(y.reset);
 }
 
-// ---- differences over a range: the slopes of the integrals ----------------------------------------------------------
+// ---- differences over a range: the slopes of the integrals --------------------------------------
 
 // The difference threshold minus reset of f and of u f, for f = q and f = h.
 struct Difference {
@@ -195,7 +195,7 @@ EQ_INLINE Difference difference(const Range& y, double scale) {
   return out;
 }
 
-// ---- the neuron --------------------------------------------------------------------------------------------------------
+// ---- the neuron ---------------------------------------------------------------------------------
 
 // v - v_leak - mu tau_m with one rounding where it cancels.
 EQ_INLINE double above_mean(const LifNeuron& n, double v, double mu) { return std::fma(-mu, n.tau_m, v - n.v_leak); }
@@ -206,8 +206,10 @@ EQ_INLINE Range range_of(const LifNeuron& n, double mu, double sigma) {
           (n.v_threshold - n.v_reset) / unit};
 }
 
-// Noise too small to see: sigma = 0, or so small that y_th^2 would leave the range of numbers.
-EQ_INLINE bool is_noise_free(const Range& y, double sigma) { return sigma == 0.0 || std::fabs(y.threshold) > 1e60; }
+// Noise too small to see: sigma = 0, or so small that powers of y would leave the range of numbers.
+EQ_INLINE bool is_noise_free(const Range& y, double sigma) {
+  return sigma == 0.0 || !(std::fabs(y.threshold) <= 1e60 && y.d <= 1e150);
+}
 
 // Interval without noise; infinite where the mean potential does not exceed threshold.
 EQ_INLINE double deterministic_interval(const LifNeuron& n, double mu) {
@@ -232,7 +234,7 @@ EQ_INLINE double log_rate(const LifNeuron& n, double mu, double sigma) {
   if (is_noise_free(y, sigma)) {
     const double interval = deterministic_interval(n, mu);
     if (std::isfinite(interval)) return -std::log(interval);
-    return sigma == 0.0 ? -INFINITY : -y.threshold * y.threshold;
+    return y.threshold > 0.0 && sigma > 0.0 ? -y.threshold * y.threshold : -INFINITY;
   }
   const double above = y.threshold > 0.0 ? y.threshold : 0.0;
   return -above * above - std::log(scaled_interval(n, y, scale_of(y)));

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <vector>
 
-#include "arrays.hpp"
+#include "lif_arrays.hpp"
 
 using namespace equipoise;
 
@@ -66,7 +66,8 @@ Cache cache;
 std::vector<std::size_t> order_by(const double* s, std::size_t size) {
   std::vector<std::size_t> order(size);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  if (!std::is_sorted(s, s + size)) std::stable_sort(order.begin(), order.end(), [s](auto i, auto j) { return s[i] < s[j]; });
+  if (!std::is_sorted(s, s + size))
+    std::stable_sort(order.begin(), order.end(), [s](auto i, auto j) { return s[i] < s[j]; });
   return order;
 }
 
@@ -75,7 +76,7 @@ double noise_free_log(const LifNeuron& n, const Range& y, double s, double mu, d
   const double interval = deterministic_interval(n, mu);
   if (s == 0.0) return 0.0;
   if (std::isfinite(interval)) return -s * interval;
-  if (sigma == 0.0) return -INFINITY;
+  if (!(y.threshold > 0.0 && sigma > 0.0)) return -INFINITY;
   return y.reset > 0.0 ? -y.d * (y.threshold + y.reset) : -y.threshold * y.threshold;
 }
 
@@ -103,12 +104,6 @@ Gradient log_laplace_gradient(const LifNeuron& n, Laplace*& tables, double s, do
   if (!tables || tables->a != a) tables = &cache.of(a);
   const LogSlope f = tables->difference(y);
   return {std::sqrt(n.tau_m) / sigma * f.plain, f.weighted / sigma};
-}
-
-LifNeuron neuron_of(const In& parameters) {
-  same_size(parameters.size(), 5);
-  const double* p = parameters.data();
-  return {p[0], p[1], p[2], p[3], p[4]};
 }
 
 void log_isi_laplace(const In& parameters, const In& s, const In& mu, const In& sigma, const Out& out) {
@@ -152,10 +147,11 @@ void laplace_exponent(const In& a, const In& reset, const In& threshold, const I
 }  // namespace
 
 void bind_lif_laplace(nb::module_& m) {
-  m.def("lif_log_isi_laplace", &log_isi_laplace, nb::arg("neuron"), nb::arg("s"), nb::arg("mu"), nb::arg("sigma"),
+  const auto free = nb::call_guard<nb::gil_scoped_release>();
+  m.def("lif_log_isi_laplace", &log_isi_laplace, free, nb::arg("neuron"), nb::arg("s"), nb::arg("mu"), nb::arg("sigma"),
         nb::arg("out"));
-  m.def("lif_log_isi_laplace_gradient", &log_isi_laplace_gradient, nb::arg("neuron"), nb::arg("s"), nb::arg("mu"),
+  m.def("lif_log_isi_laplace_gradient", &log_isi_laplace_gradient, free, nb::arg("neuron"), nb::arg("s"), nb::arg("mu"),
         nb::arg("sigma"), nb::arg("by_mu"), nb::arg("by_sigma"));
-  m.def("lif_laplace_exponent", &laplace_exponent, nb::arg("a"), nb::arg("reset"), nb::arg("threshold"), nb::arg("d"),
-        nb::arg("exponent"), nb::arg("plain"), nb::arg("weighted"));
+  m.def("lif_laplace_exponent", &laplace_exponent, free, nb::arg("a"), nb::arg("reset"), nb::arg("threshold"),
+        nb::arg("d"), nb::arg("exponent"), nb::arg("plain"), nb::arg("weighted"));
 }

@@ -32,7 +32,7 @@ double gauss(double d, const F& f) {
   return sum * d;
 }
 
-// ---- a < 1 -------------------------------------------------------------------------------------------------------------
+// ---- a < 1 --------------------------------------------------------------------------------------
 
 class SmallLaplace {
  public:
@@ -74,7 +74,7 @@ class SmallLaplace {
   static constexpr double top = 8.0;  // beyond it the asymptotic series of N is exact to rounding
   static constexpr int terms = 18;
 
-  // ---- below zero: x = -u ----------------------------------------------------------------------------------------------
+  // ---- below zero: x = -u -----------------------------------------------------------------------
 
   // With m and c the mean and variance of v under v^a e^{-v^2 - 2 x v}, r = a/(x + m): values of r/a, of int_0^x r/a
   // beyond log(1 + x/4), of r'/a, (u r)'/a and u r/a + 1, each divided by its behaviour at both ends.
@@ -127,7 +127,7 @@ class SmallLaplace {
     return beyond_log(far) - beyond_log(near) + std::log1p(y.d / (4.0 + near));
   }
 
-  // ---- above zero ------------------------------------------------------------------------------------------------------
+  // ---- above zero -------------------------------------------------------------------------------
 
   // e^{-u^2} V(u)/u and e^{-u^2} V'(u) at u = 8 z.
   std::array<double, 2> compute_above(double z) const {
@@ -152,7 +152,8 @@ class SmallLaplace {
   // N ~ sqrt(pi) u^{b-1} e^{u^2} sum_k ((1-b)/2)_k ((2-b)/2)_k/k! u^{-2k}  (2F0)
   static void asymptotic_series(double b, double (&series)[terms]) {
     series[0] = 1.0;
-    for (int k = 0; k + 1 < terms; ++k) series[k + 1] = series[k] * (0.5 * (1.0 - b) + k) * (0.5 * (2.0 - b) + k) / (k + 1);
+    for (int k = 0; k + 1 < terms; ++k)
+      series[k + 1] = series[k] * (0.5 * (1.0 - b) + k) * (0.5 * (2.0 - b) + k) / (k + 1);
   }
 
   static double sum(const double (&series)[terms], double x) {
@@ -251,7 +252,7 @@ class SmallLaplace {
   LazyPanels<2, 64> above_;
 };
 
-// ---- a >= 1 ------------------------------------------------------------------------------------------------------------
+// ---- a >= 1 -------------------------------------------------------------------------------------
 
 class LargeLaplace {
  public:
@@ -266,8 +267,9 @@ class LargeLaplace {
     const Saddle low = saddle(a_, y.reset);
     // Differences of peak and s in closed form, so that the leading terms keep all digits.
     const double both = high.peak + low.peak, share = y.d / (high.s + low.s), rise = share * both;
-    return rise * both + (a_ - 0.5) * std::log1p(rise / low.peak) -
-           0.5 * std::log1p(share * (y.threshold + y.reset) / low.s) + value(mass_, y.threshold, high.s) -
+    const double change = share * (y.threshold + y.reset) / low.s;  // of s, over its value at reset
+    const double log_s = std::fabs(change) < 0.5 ? std::log1p(change) : std::log(high.s / low.s);
+    return rise * both + (a_ - 0.5) * std::log1p(rise / low.peak) - 0.5 * log_s + value(mass_, y.threshold, high.s) -
            value(mass_, y.reset, low.s);
   }
 

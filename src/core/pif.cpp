@@ -1,8 +1,8 @@
 // Perfect integrate-and-fire neuron dv = mu dt + sigma dW, reflected at v_B (Eqs. 39-42): closed forms in which every
 // sum has terms of one sign, so that no regime of the drift cancels.
 //
-// Lengths are in units of d = v_th - v_r: w = 2 mu d/sigma^2, rho = (v_r - v_B)/d, v = |w| rho. Mean and variance of the
-// ISI are 2 d^2 g1/sigma^2 and 8 d^4 g2/sigma^4 with
+// Lengths are in units of d = v_th - v_r: w = 2 mu d/sigma^2, rho = (v_r - v_B)/d, v = |w| rho. Mean and variance of
+// the ISI are 2 d^2 g1/sigma^2 and 8 d^4 g2/sigma^4 with
 //   g1 = int_rho^{1+rho} (1 - e^{-wx})/w dx,   g2 = int_rho^{1+rho} dx int_0^x e^{-w(x-y)} ((1 - e^{-wy})/w)^2 dy
 // (first and second order in s of the Riccati equation for u'/u, where P_L = u(v_r)/u(v_th)). For w < 0 they are scaled
 // by e^{w(1+rho)} and its square, which drops out of C_v.
@@ -191,7 +191,8 @@ Waves waves_of(const Cell& c, double s, double mu, double sigma) {
   return k;
 }
 
-// e^{-lambda d} (E(lambda d) - e phi(kappa d)), the growth of u between reset and threshold over kappa lambda d e^{lambda a}.
+// e^{-lambda d} (E(lambda d) - e phi(kappa d)) with E(z) = (e^z - 1)/z and phi(z) = E(-z): the growth of u between reset
+// and threshold, over kappa lambda d e^{lambda (a + d)}.
 double growth(const Cell& c, const Waves& k) {
   using namespace moments;
   const double l = k.lambda * c.d, n = k.kappa * c.d;
@@ -208,7 +209,8 @@ double minus_log_laplace(const Cell& c, double s, double mu, double sigma) {
   const Waves k = waves_of(c, s, mu, sigma);
   const double l = k.lambda * c.d, n = growth(c, k);
   if (l < 600.0 && 2.0 * k.gamma * c.a < 600.0) {
-    const double x = mu >= 0.0 ? l * n / (1.0 + k.lambda / k.kappa * k.e) : k.kappa * c.d * n / (k.kappa / k.lambda + k.e);
+    const double x = mu >= 0.0 ? l * n / (1.0 + k.lambda / k.kappa * k.e)
+                               : k.kappa * c.d * n / (k.kappa / k.lambda + k.e);
     return std::log1p(x * std::exp(l)) + s * c.tau_ref;
   }
   const double log_kappa = std::log(k.kappa), reflected = std::log(k.lambda) - 2.0 * k.gamma * c.a;
@@ -229,7 +231,7 @@ constexpr double weights[8] = {0.1894506104550684962854, 0.182603415044923588866
 double sensitivity(const Waves& k, double x) {
   using namespace moments;
   const double z = 2.0 * k.gamma * x, f = std::exp(-z), u = k.kappa + k.lambda * f;
-  return k.kappa * k.lambda * x * x * 2.0 * k.gamma * (k.kappa * rising(z) + k.lambda * f * falling(z)) / (u * u);
+  return k.kappa / u * ((k.kappa * rising(z) + k.lambda * f * falling(z)) / u) * (2.0 * k.gamma * x) * (k.lambda * x);
 }
 
 double log_laplace_by_mu(const Cell& c, const Waves& k, double sigma) {
@@ -340,7 +342,8 @@ void pif_log_laplace_gradient(double a, double d, In s, In mu, In sigma, Out by_
   same_size(s.size(), mu.size());
   const Cell c{a, d, 0.0};
   const double* at = s.data();
-  fill_gradient(c, mu, sigma, by_mu, by_sigma, [&](double m, double g) { return log_laplace_gradient_of(c, *at++, m, g); });
+  fill_gradient(c, mu, sigma, by_mu, by_sigma,
+                [&](double m, double g) { return log_laplace_gradient_of(c, *at++, m, g); });
 }
 
 // C_v^2 as a function of the drift number w = 2 mu d/sigma^2, without refractory period.

@@ -22,11 +22,12 @@ namespace {
 constexpr int N = 8;          // collocation nodes of a step
 constexpr int DEGREE = 16;    // Chebyshev coefficients of a panel of the drift
 constexpr int RECORD = 13;    // numbers returned per element
+constexpr std::size_t FEW = 5000;  // steps after which the barrier is asked for before going on
 using Vec = std::array<double, N>;
 using Mat = std::array<Vec, N>;
 
 enum Wanted { MOMENTS = 1, LAPLACE = 2, GRADIENTS = 4 };
-enum Code { CONVERGED = 0, NOT_CONVERGED = 1, SILENT = 2 };
+enum Code { CONVERGED = 0, NOT_CONVERGED = 1, SILENT = 2, DEEP = 3 };
 
 // Radau IIA on [0, 1]: nodes c, integration matrix a (a[N-1] are the weights), a^2, and the rows that give the two
 // highest Legendre coefficients of nodal values.
@@ -160,7 +161,7 @@ struct Scaled {
   int exponent = 0;
 
   void normalise() {
-    if (value > 0.0) shift(std::ilogb(value));
+    if (value > 0.0 && std::isfinite(value)) shift(std::ilogb(value));
   }
   void shift(int by) {
     value = std::ldexp(value, -by);
@@ -300,7 +301,7 @@ EQ_INLINE double step_noise_free(const Problem& q, const Step& t, const Vec& g, 
 
 EQ_CLONES double step(const Problem& q, const Step& t, State& y) {
   const Vec g = drift_at(q, t);
-  const bool counts = q.v_low + t.x >= q.v_reset;
+  const bool counts = t.x >= q.v_reset - q.v_low;  // reset is a panel edge, and measured as march measures edges
   if (q.d == 0.0) return step_noise_free(q, t, g, y);
   // Where u grows implicit steps would follow the unstable branch u = 1/g < 0; short steps cannot.
   if (-*std::min_element(g.begin(), g.end()) * t.h > 4.0 * q.d) return std::numeric_limits<double>::infinity();
@@ -317,26 +318,23 @@ bool march(const Problem& q, double roughest, std::size_t most, std::vector<Step
   while (q.edges[panel + 1] <= q.v_low) ++panel;
   double x = 0.0, h = std::numeric_limits<double>::infinity();
   for (; panel < q.panels; ++panel) {
-    // A panel is cut at reset, where the integrals begin.
-    const double top = q.edges[panel + 1] - q.v_low, reset = q.v_reset - q.v_low;
-    for (double stop = (x < reset && reset < top) ? reset : top; x < top; stop = top) {
-      while (x < stop) {
-        if (++tries > most) return false;
-        const bool last = h >= 0.99 * (stop - x);
-        const Step t{x, last ? stop - x : h, panel};
-        State trial = y;
-        const double rough = step(q, t, trial);
-        const double factor = 0.8 * std::pow(roughest / std::max(rough, 1e-300), 1.0 / (N - 1));
-        if (rough > roughest) {
-          h = t.h * std::min(std::max(factor, 0.2), 0.8);
-          continue;
-        }
-        y = trial;
-        mesh.push_back(t);
-        x = last ? stop : x + t.h;
-        const double grown = t.h * std::min(factor, 5.0);
-        h = last ? std::max(h, grown) : grown;  // a step cut short at a panel's end says little about the next
+    const double top = q.edges[panel + 1] - q.v_low;
+    while (x < top) {
+      if (++tries > most) return false;
+      const bool last = h >= 0.99 * (top - x);
+      const Step t{x, last ? top - x : h, panel};
+      State trial = y;
+      const double rough = step(q, t, trial);
+      const double factor = 0.8 * std::pow(roughest / std::max(rough, 1e-300), 1.0 / (N - 1));
+      if (!(rough <= roughest)) {
+        h = t.h * std::min(std::max(factor, 0.2), 0.8);
+        continue;
       }
+      y = trial;
+      mesh.push_back(t);
+      x = last ? top : x + t.h;
+      const double grown = t.h * std::min(factor, 5.0);
+      h = last ? std::max(h, grown) : grown;  // a step cut short at a panel's end says little about the next
     }
   }
   return true;
@@ -365,6 +363,23 @@ bool blocked(const Problem& q) {
   return false;
 }
 
+// The highest climb against the drift on the way to threshold, in units of the noise: <T> is of order exp(barrier).
+double barrier(const Problem& q) {
+  double phi = 0.0, highest = 0.0, climb = 0.0;
+  for (std::size_t k = 0; k < q.panels; ++k) {
+    if (q.edges[k + 1] <= q.v_low) continue;
+    const double lo = std::max(q.edges[k], q.v_low), width = (q.edges[k + 1] - lo) / 8.0;
+    for (int piece = 0; piece < 8; ++piece) {
+      const Step t{lo + piece * width - q.v_low, width, k};
+      const Vec rise = integrated(drift_at(q, t), width / q.d, phi);
+      highest = std::max(highest, *std::max_element(rise.begin(), rise.end()));
+      phi = rise[N - 1];
+      if (t.x >= q.v_reset - q.v_low) climb = std::max(climb, highest - *std::min_element(rise.begin(), rise.end()));
+    }
+  }
+  return climb;
+}
+
 void write(const Problem& q, const State& y, double* out) {
   const double sigma = std::sqrt(2.0 * q.d);
   out[0] = y.mean.log();
@@ -389,6 +404,13 @@ void write_silent(const Problem& q, double* out) {
   out[12] = SILENT;
 }
 
+// A barrier beyond the steps allowed: firing is a Poisson process of rate exp(-barrier), to leading order.
+void write_deep(double height, double* out) {
+  out[0] = height;
+  out[3] = 2.0 * height;
+  out[12] = DEEP;
+}
+
 // Fine and coarse results, and their differences as the error: relative for mean, variance and log P_L.
 void compare(const Problem& q, const State& fine, const State& coarse, double* out) {
   out[9] = out[10] = out[11] = 0.0;
@@ -399,13 +421,19 @@ void compare(const Problem& q, const State& fine, const State& coarse, double* o
   if (q.wanted & LAPLACE && fine.log_p != 0.0) out[11] = std::fabs(coarse.log_p / fine.log_p - 1.0);
 }
 
-void solve(const Problem& q, double tolerance, std::size_t most, std::vector<Step>& mesh, double* out) {
+void solve(const Problem& q, double tolerance, double roughest, std::size_t most, std::vector<Step>& mesh, double* out) {
   std::fill(out, out + RECORD, std::numeric_limits<double>::quiet_NaN());
   if (q.d == 0.0 && blocked(q)) return write_silent(q, out);
   out[12] = NOT_CONVERGED;
-  for (double roughest : {1e-4, 1e-6, 1e-8, 1e-10}) {
+  for (int round = 0; round < 4; ++round, roughest *= 1e-2) {
     State coarse, fine;
-    if (!march(q, roughest, most, mesh, coarse) || !march_halved(q, mesh, fine)) return;
+    if (!march(q, roughest, std::min(most, FEW), mesh, coarse)) {
+      const double height = barrier(q);
+      if (height > static_cast<double>(most)) return write_deep(height, out);
+      coarse = State();
+      if (!march(q, roughest, most, mesh, coarse)) return;
+    }
+    if (!march_halved(q, mesh, fine)) continue;
     write(q, fine, out);
     compare(q, fine, coarse, out);
     if (std::max({out[9], out[10], out[11]}) <= tolerance) {
@@ -417,8 +445,9 @@ void solve(const Problem& q, double tolerance, std::size_t most, std::vector<Ste
 
 // Statistics of each element (mu, sigma, s); `out` takes RECORD numbers an element:
 // log<T>, d/dmu, d/dsigma; log Var T, d/dmu, d/dsigma; log P_L, d/dmu, d/dsigma; errors of the three; code.
+// Steps are first as long as a roughness `roughest` allows, shorter while fine and coarse differ by over `tolerance`.
 void threshold_statistics(In edges, In coefficients, In v_low, double v_reset, In mu, In sigma, In s, int wanted,
-                          double tolerance, std::size_t most_steps, Out out) {
+                          double tolerance, double roughest, std::size_t most_steps, Out out) {
   const std::size_t n = mu.size(), panels = edges.size() - 1;
   same_size(coefficients.size(), panels * DEGREE);
   same_size(v_low.size(), n), same_size(sigma.size(), n), same_size(s.size(), n);
@@ -428,7 +457,7 @@ void threshold_statistics(In edges, In coefficients, In v_low, double v_reset, I
   for (std::size_t i = 0; i < n; ++i) {
     const double d = 0.5 * sigma(i) * sigma(i);
     const Problem q{edges.data(), coefficients.data(), panels, v_low(i), v_reset, mu(i), d, s(i), wanted};
-    solve(q, tolerance, most_steps, mesh, out.data() + i * RECORD);
+    solve(q, tolerance, roughest, most_steps, mesh, out.data() + i * RECORD);
   }
 }
 
@@ -437,5 +466,5 @@ void threshold_statistics(In edges, In coefficients, In v_low, double v_reset, I
 void bind_threshold(nb::module_& m) {
   m.def("threshold_statistics", &threshold_statistics, nb::arg("edges"), nb::arg("coefficients"), nb::arg("v_low"),
         nb::arg("v_reset"), nb::arg("mu"), nb::arg("sigma"), nb::arg("s"), nb::arg("wanted"), nb::arg("tolerance"),
-        nb::arg("most_steps"), nb::arg("out"));
+        nb::arg("roughest"), nb::arg("most_steps"), nb::arg("out"));
 }

@@ -165,6 +165,7 @@ def threshold_statistics(
     s: Array,
     wanted: int,
     tolerance: float,
+    roughest: float,
     most_steps: int,
     out: Array,
 ) -> None:

@@ -1,4 +1,7 @@
-"""The command line: `equipoise analyze RECORDING`. Heavy modules load inside the commands, so that help is instant."""
+"""The command line: `equipoise analyze | reproduce | demo | info`.
+
+Heavy modules load inside the commands, so that help is instant.
+"""
 
 import dataclasses
 import re
@@ -15,8 +18,10 @@ from equipoise.quantities import suggest
 
 if TYPE_CHECKING:
     import xarray as xr
+    from rich.table import Table
 
     from equipoise.inference import AnalysisSettings
+    from equipoise.papers import Reproduced
     from equipoise.results import Epoch, Recording
 
 app = typer.Typer(
@@ -148,6 +153,84 @@ def analyze(
         page = analyze_to(data, settings, out)
         if open_report:
             typer.launch(str(page))
+
+
+@app.command()
+def reproduce(
+    paper: Annotated[str, typer.Argument(help="Which source, for example 'calcium-homeostasis'.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Directory; the source's name is added.")] = Path("output"),
+    figure: Annotated[list[str] | None, typer.Option(help="Only this figure; may be repeated.")] = None,
+    redraw: Annotated[bool, typer.Option("--redraw", help="Draw and check the saved data; compute nothing.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    """Compute and draw the figures of a source and check its claims; exit code 1 if one comes out unexpectedly."""
+    with errors(debug):
+        if not reproduce_to(paper, out / paper, figure or [], compute=not redraw):
+            raise typer.Exit(1)
+
+
+@app.command()
+def demo(*, out: Annotated[Path, typer.Option(help="Directory for everything.")] = Path("output")) -> None:
+    """Analyse the shipped recording, reproduce the paper on one cell, and say where the report is."""
+    from equipoise import recordings
+    from equipoise.inference import AnalysisSettings
+
+    page = analyze_to(recordings.example(), AnalysisSettings(), out)
+    as_expected = reproduce_to("calcium-homeostasis", out / "calcium-homeostasis", [], compute=True)
+    print(f"\nThe report on the recording is {page.resolve()}")
+    if not as_expected:
+        raise typer.Exit(1)
+
+
+@app.command()
+def info() -> None:
+    """Versions of the package and of what it stands on."""
+    import platform
+    from importlib.metadata import version
+
+    print(f"equipoise {version('equipoise')} on Python {platform.python_version()}, {platform.machine()}")
+    for name in ("numpy", "scipy", "xarray", "h5netcdf", "matplotlib"):
+        print(f"  {name} {version(name)}")
+
+
+def reproduce_to(key: str, out: Path, names: list[str], *, compute: bool) -> bool:
+    """Reproduce with a progress bar, print figures and claims; returns whether all claims came out as expected."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from equipoise import papers
+
+    paper = papers.find(key)
+    figures = papers.chosen(paper, names)
+    steps = papers.reproduce(paper, out, names=names, compute=compute)
+    done = list(track(steps, f"Reproducing {key}", len(figures), console=Console(stderr=True), transient=True))
+    console = Console()
+    console.print(_claims_table(paper.title, done))
+    papers.write_claims(paper, done, out / "claims.md")
+    claims = [claim for one in done for claim in one.claims]
+    unexpected = sum(not claim.as_expected for claim in claims)
+    refuted = sum(not claim.expected for claim in claims)
+    console.print(
+        f"{len(claims)} claims checked, {unexpected} with an unexpected outcome; {refuted} of the source's do not hold."
+    )
+    console.print(f"Figures and data: {out}", soft_wrap=True, highlight=False)
+    return unexpected == 0
+
+
+def _claims_table(title: str, done: "list[Reproduced]") -> "Table":
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_lines=False, pad_edge=False)
+    for column, width in (("claim", 46), ("found", 48), ("verdict", 13)):
+        table.add_column(column, max_width=width)
+    for one in done:
+        table.add_section()
+        table.add_row(f"[bold]{one.figure.title}[/bold] ({one.figure.name})")
+        for claim in one.claims:
+            colour = "red" if not claim.as_expected else "green" if claim.holds else "yellow"
+            table.add_row(f"{claim.text} ({claim.source})", claim.found, f"[{colour}]{claim.verdict}[/{colour}]")
+    return table
 
 
 def analyze_to(recording: "Recording", settings: "AnalysisSettings", out: Path) -> Path:

@@ -28,6 +28,7 @@ class Status(enum.Enum):
     MARGINAL = "The state is neutral in some direction; noise moves it along a line of equilibria."
     WEIGHT_AT_ZERO = "A weight sits at its lower bound; only one of the two calcium moments is regulated."
     PAST_FOLD = "Beyond the fold no equilibrium is left; inhibition grows without end. Weaken the drive."
+    RUNAWAY = "A weight grows without end: the start lies outside the basin of an equilibrium, or there is none."
     INTERRUPTED = "Stopped before its end; what is done is kept and can go on."
     INSUFFICIENT_DATA = "Too few spikes for this estimate; use a longer recording."
 

@@ -182,5 +182,5 @@ def test_runaway_is_stopped_and_named():
         stop=lambda x: 1e3 - x[0],
         tolerance=1e-8,
     )
-    assert path.status is Status.PAST_FOLD
+    assert path.status is Status.RUNAWAY
     assert path.t[-1] < 10.0

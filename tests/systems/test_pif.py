@@ -42,7 +42,7 @@ def literal_log_laplace(neuron, s, mu, sigma):
 
 def literal_moments(neuron, mu, sigma):
     """log rate and C_v from the transform near s = 0."""
-    h = mp.mpf(10) ** -60 * mp.exp(-conditioning(neuron, mu, sigma))
+    h = mp.mpf(10) ** -60 * mp.exp(-conditioning(neuron, -abs(mu), sigma))
     one, two = (literal_log_laplace(neuron, j * h, mu, sigma) for j in (1, 2))
     mean = -one / h
     return -mp.log(mean), mp.sqrt((two - 2 * one) / h**2) / mean
@@ -196,3 +196,33 @@ def test_a_low_bound_lets_cv_exceed_one():
     assert status == [Status.OK] * 4 + [Status.INFEASIBLE]
     np.testing.assert_allclose(stats.cv(low, mu=mu[:4], sigma=sigma[:4]), targets[:4], rtol=1e-13)
     assert dispatch.find(low, "input_for") is pif.input_for
+
+
+def first_passages(neuron, mu, sigma, n, rng, dt=1e-3):
+    """Passage times of the reflected process by simulation: reflection exact in each step (minimum of a Brownian
+    bridge), threshold crossing inside a step by the bridge probability, counted at mid-step."""
+    v, times, step = np.full(n, neuron.v_reset), np.empty(0), 0
+    top, bottom, variance = neuron.v_threshold, neuron.v_bound, sigma**2 * dt
+    while v.size:
+        free = v + mu * dt + np.sqrt(variance) * rng.standard_normal(v.size)
+        lowest = (v + free - np.sqrt((free - v) ** 2 - 2 * variance * np.log1p(-rng.random(v.size)))) / 2
+        new = free + np.maximum(bottom - lowest, 0.0)
+        inside = np.exp(-2 * (top - v) * np.maximum(top - new, 0.0) / variance)
+        crossed = (new >= top) | (rng.random(v.size) < inside)
+        times = np.append(times, np.full(crossed.sum(), (step + 0.5) * dt))
+        v, step = new[~crossed], step + 1
+    return times
+
+
+@pytest.mark.parametrize(("mu", "sigma"), [(10.305, 22.828), (-80.0, 33.2246), (46.3, 11.63)])
+def test_simulated_passages(mu, sigma):
+    """8000 passages; 5 standard errors, error rate 6e-7 each; the time step biases the mean by under 0.1 %."""
+    n = 8000
+    t = first_passages(PAPER, mu, sigma, n, np.random.default_rng(11))
+    rate, cv = stats.rate(PAPER, mu=mu, sigma=sigma), stats.cv(PAPER, mu=mu, sigma=sigma)
+    assert abs(t.mean() * rate - 1) < 5 * cv / np.sqrt(n)
+    squares = (t * rate - 1) ** 2
+    assert abs(squares.mean() - cv**2) < 5 * squares.std() / np.sqrt(n)
+    weights = np.exp(-t / 0.3)
+    p = stats.isi_laplace(PAPER, s=1 / 0.3, mu=mu, sigma=sigma)
+    assert abs(weights.mean() - p) < 5 * weights.std() / np.sqrt(n)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 import equipoise as eq
 from equipoise import measures, recordings
 from equipoise.inference import AnalysisSettings, analyze, operating_map
-from equipoise.inference.cells import equilibrium_weights, minimal_in_degree
+from equipoise.inference.cells import minimal_in_degree
 from equipoise.inference.surrogates import calcium_of, displaced, shuffled
+from equipoise.model.inputs import DrivenNeuron, PoissonInputs, weights_for
 from equipoise.renewal import statistics
 from equipoise.results import Epoch, Recording, SpikeTrains
 from equipoise.units import Hz, minute, ms, mV, second
@@ -209,23 +210,25 @@ RATES = st.floats(0.1, 100.0)
 
 @settings(max_examples=200, deadline=None)
 @given(st.floats(-10, 10), st.floats(0.01, 5), st.floats(1, 1e5), RATES, RATES)
-def test_weights_give_back_the_input_and_are_positive_above_the_least_k(mu, sigma, K, rate_e, rate_i):
-    """Eq. 1 forward from Eqs. 30-31."""
-    j_e, j_i = equilibrium_weights(mu, sigma, K, rate_e, rate_i)
+def test_weights_are_positive_exactly_above_the_least_in_degree(mu, sigma, K, rate_e, rate_i):
+    cell = DrivenNeuron(QUICK.neuron, PoissonInputs(K=K, rate=rate_e), PoissonInputs(K=K, rate=rate_i))
+    weights = weights_for(cell, mu=mu, sigma=sigma)
     least = float(minimal_in_degree(np.array(mu), np.array(sigma), rate_e, rate_i))
-    if least * (1 + 1e-9) < K:
-        assert min(j_e, j_i) > 0 or mu == 0
-    if least * (1 - 1e-9) > K:
-        assert not (j_e > 0 and j_i > 0)
-    if np.isfinite(j_e):
-        size = K * (rate_e * abs(j_e) + rate_i * abs(j_i))
-        np.testing.assert_allclose(K * (rate_e * j_e - rate_i * j_i), mu, rtol=1e-9, atol=1e-12 * size)
-        np.testing.assert_allclose(K * (rate_e * j_e**2 + rate_i * j_i**2), sigma**2, rtol=1e-9)
+    positive = weights is not None and weights.j_e > 0 and weights.j_i > 0
+    if abs(least / K - 1.0) > 1e-9:
+        assert positive == (least < K)
 
 
-def test_weights_of_the_pif_example():
-    """PIF, r* = 5 Hz, C_v* = 0.8: mu* = 10.305, sigma* = 22.828; K = 200, 5 Hz inputs: J = (0.515566, 0.505261)."""
-    np.testing.assert_allclose(equilibrium_weights(10.305, 22.828, 200, 5.0, 5.0), (0.515566, 0.505261), atol=2e-5)
+def test_weights_give_back_the_input_by_eq_1(example):
+    _, dataset = example
+    j_e, j_i, rate_e, rate_i, k = (dataset[name] for name in ("j_e", "j_i", "input_rate_e", "input_rate_i", "k"))
+    known = dataset.weight_status.values == "OK"
+    mu = (k * (j_e * rate_e - j_i * rate_i)).transpose("epoch", "unit", "k").values
+    variance = (k * (j_e**2 * rate_e + j_i**2 * rate_i)).transpose("epoch", "unit", "k").values
+    shape = np.ones(3)
+    scale = np.sqrt(variance[known].max())
+    np.testing.assert_allclose(mu[known], (dataset.mu.values[..., None] * shape)[known], rtol=1e-9, atol=1e-9 * scale)
+    np.testing.assert_allclose(variance[known], (dataset.sigma.values[..., None] ** 2 * shape)[known], rtol=1e-9)
 
 
 def test_weights_say_where_they_cannot_be_positive(example):

@@ -53,7 +53,7 @@ def test_arrays_broadcast_to_one_shape():
 def test_a_forgotten_unit_is_named():
     with pytest.raises(ValueError, match=r"input_from\.tau_m .*got 20000 ms\. Did you mean tau_m=20 \* ms\?"):
         input_from(mean=15 * mV, sd=4 * mV, tau_m=20)
-    with pytest.raises(ValueError, match="input_from: sd must be finite and at least 0, got -0.004"):
+    with pytest.raises(ValueError, match=r"input_from: sd must be finite and at least 0, got -0\.004"):
         input_from(mean=15 * mV, sd=-4 * mV, tau_m=20 * ms)
     with pytest.raises(ValueError, match="brunel_from: mu must be finite, got nan at index"):
         brunel_from(mu=[0.0, np.nan], sigma=1.0, tau_m=20 * ms)

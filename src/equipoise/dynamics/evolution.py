@@ -45,7 +45,7 @@ def evolve(
 ) -> Trajectory:
     """Integrate dx/dt = f(x) from `start` and return the states at `times` (t,), which begin at 0.
 
-    Ends early with Status.PAST_FOLD when stop(x) falls to zero (runaway), returning what was reached.
+    Ends early with Status.RUNAWAY when stop(x) falls to zero (runaway), returning what was reached.
     """
     x = np.array(start, dtype=np.float64)
     times = np.asarray(times, dtype=np.float64)
@@ -139,5 +139,5 @@ class _Segment:
         elif which < hits.size + releases.size:
             pinned[releases[which - hits.size]] = False
         else:
-            return x, pinned, Status.PAST_FOLD, "a variable runs away without end."
+            return x, pinned, Status.RUNAWAY, "a variable runs away without end."
         return x, pinned, None, ""

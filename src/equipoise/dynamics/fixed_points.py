@@ -1,8 +1,9 @@
 """Fixed points of f by damped Newton iteration, on a line of equilibria too.
 
 Where f conserves quantities its Jacobian is singular and every level set has its own fixed point; `constraints` (a
-function and its Jacobian, zero on the wanted level set) picks one and makes the stacked system regular. Steps are found
-by least squares and halved until the residual falls and the bounds hold.
+function and its Jacobian, zero on the wanted level set) picks one and makes the stacked system regular. Steps are
+halved until the bounds hold and the next simplified step is shorter: the natural monotonicity test, which does not
+care about the units or speeds of the equations (P. Deuflhard, Newton Methods for Nonlinear Problems, 2004, Sec. 3.3).
 """
 
 from collections.abc import Callable
@@ -42,17 +43,17 @@ def fixed_point(
     """
     g, dg = _stack(f, jacobian, constraints)
     x = np.array(start, dtype=np.float64)
-    value = g(x)
-    size = np.inf
-    for step_count in range(1, max_steps + 1):
-        step = _scaled_step(dg(x), value, x)
-        size = float(np.max(np.abs(step) / np.maximum(np.abs(x), 1e-12)))
+    value, size = g(x), np.inf
+    for count in range(1, max_steps + 1):
+        solve = _solver(dg(x), x)
+        step = solve(value)
+        size = _relative(step, x)
         if size < tolerance:
-            return FixedPoint(x + step, size, step_count, Status.OK)
-        x, value, moved = _damped(g, x, value, step, lower)
-        if not moved:
-            status = Status.OK if size < 1e-8 else Status.NOT_CONVERGED
-            return FixedPoint(x, size, step_count, status)
+            return FixedPoint(x + step, size, count, Status.OK)
+        following = _damped(g, solve, x, step, lower)
+        if following is None:
+            return FixedPoint(x, size, count, Status.OK if size < 1e-8 else Status.NOT_CONVERGED)
+        x, value = following
     return FixedPoint(x, size, max_steps, Status.NOT_CONVERGED)
 
 
@@ -81,24 +82,29 @@ def _stack(f: Function, jacobian: Function, constraints) -> tuple[Function, Func
     )
 
 
-def _scaled_step(matrix: Array, value: Array, x: Array) -> Array:
-    """Newton step in relative units of x, rows scaled to one, so that slow and fast equations count alike."""
+def _solver(matrix: Array, x: Array) -> Function:
+    """value -> Newton step, in relative units of x and with rows scaled to one (least squares where there are more)."""
     unit = np.maximum(np.abs(x), 1e-12)
     scaled = matrix * unit
     rows = np.linalg.norm(scaled, axis=1)
     rows[rows == 0.0] = 1.0
-    return unit * np.linalg.lstsq(scaled / rows[:, None], -value / rows, rcond=1e-13)[0]
+    inverse = np.linalg.pinv(scaled / rows[:, None], rcond=1e-13)
+    return lambda value: unit * (inverse @ (-value / rows))
 
 
-def _damped(g: Function, x: Array, value: Array, step: Array, lower) -> tuple[Array, Array, bool]:
-    scale = np.maximum(np.abs(value), 1e-300)
-    for halvings in range(30):
-        trial = x + step * 0.5**halvings
+def _relative(step: Array, x: Array) -> float:
+    return float(np.max(np.abs(step) / np.maximum(np.abs(x), 1e-12)))
+
+
+def _damped(g: Function, solve: Function, x: Array, step: Array, lower) -> tuple[Array, Array] | None:
+    """The next point and its value, or None where no fraction of the step makes progress."""
+    size = _relative(step, x)
+    for halvings in range(25):
+        fraction = 0.5**halvings
+        trial = x + fraction * step
         if (trial <= lower).any():
             continue
-        new = g(trial)
-        if np.isfinite(new).all() and np.max(np.abs(new) / scale) < 1.0 + (halvings == 0) * 1e-3:
-            return trial, new, True
-        if np.isfinite(new).all() and np.linalg.norm(new) < np.linalg.norm(value):
-            return trial, new, True
-    return x, value, False
+        value = g(trial)
+        if np.isfinite(value).all() and _relative(solve(value), x) <= (1.0 - fraction / 4.0) * size:
+            return trial, value
+    return None

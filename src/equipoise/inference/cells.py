@@ -16,6 +16,7 @@ from equipoise.inference.settings import AnalysisSettings
 from equipoise.inference.surrogates import calcium_of, displaced, shuffled, surrogate_calcium
 from equipoise.measures import group, summary
 from equipoise.measures.irregularity import MIN_INTERVALS
+from equipoise.model.inputs import DrivenNeuron, PoissonInputs, weights_for
 from equipoise.quantities import Array
 from equipoise.recordings import digest
 from equipoise.renewal.calcium import calcium_moments
@@ -219,25 +220,6 @@ def _outside(values: Array, first: str, second: str) -> NDArray[np.bool_]:
 # The weights of the rule ---------------------------------------------------------------------------------------------
 
 
-def equilibrium_weights(mu: float, sigma: float, K: float, rate_e: float, rate_i: float) -> tuple[float, float]:
-    """Weights (J_E*, J_I*) [V] that give the input (mu, sigma) through K + K Poisson inputs (Eqs. 30-31).
-
-    With L = lamE + lamI:
-    J_E* =  mu/(K L) + sqrt(lamI sigma^2/(K lamE L) - lamI mu^2/(K^2 lamE L^2))
-    J_I* = -mu/(K L) + sqrt(lamE sigma^2/(K lamI L) - lamE mu^2/(K^2 lamI L^2))
-
-    NaN where no real pair exists; a weight may be negative, which the caller reports.
-    """
-    L = rate_e + rate_i
-    spread = sigma**2 / (K * L) - mu**2 / (K**2 * L**2)
-    if spread < 0.0:
-        return np.nan, np.nan
-    return (
-        mu / (K * L) + np.sqrt(rate_i / rate_e * spread),
-        -mu / (K * L) + np.sqrt(rate_e / rate_i * spread),
-    )
-
-
 def minimal_in_degree(mu: Array, sigma: Array, rate_e: float, rate_i: float) -> Array:
     """Both weights of Eqs. 30-31 are positive iff K > mu^2/(lam sigma^2), lam = lamE if mu > 0, else lamI."""
     return mu**2 / (np.where(mu > 0, rate_e, rate_i) * sigma**2)
@@ -250,7 +232,7 @@ def _weights(dataset: "xr.Dataset", settings: AnalysisSettings, population_rate:
     with np.errstate(invalid="ignore", divide="ignore"):
         least = minimal_in_degree(mu, sigma, rate_e, rate_i)
     rows = [
-        [_weight(m, s, K, k_min, (rate_e, rate_i)) for K in settings.in_degrees]
+        [_weight(m, s, k_min, _inputs_of(settings, K, rate_e, rate_i)) for K in settings.in_degrees]
         for m, s, k_min in zip(mu, sigma, least, strict=True)
     ]
     j_e, j_i, status, reason = (np.array([[cell[i] for cell in row] for row in rows]) for i in range(4))
@@ -266,15 +248,23 @@ def _weights(dataset: "xr.Dataset", settings: AnalysisSettings, population_rate:
     }
 
 
-def _weight(mu: float, sigma: float, K: int, k_min: float, rates: tuple[float, float]) -> tuple:
-    if not min(rates) > 0:
+def _inputs_of(settings: AnalysisSettings, K: int, rate_e: float, rate_i: float) -> DrivenNeuron | None:
+    """The model neuron with K + K Poisson inputs, or None where there is no activity to drive it."""
+    if not min(rate_e, rate_i) > 0:
+        return None
+    return DrivenNeuron(settings.neuron, PoissonInputs(K=K, rate=rate_e), PoissonInputs(K=K, rate=rate_i))
+
+
+def _weight(mu: float, sigma: float, k_min: float, cell: DrivenNeuron | None) -> tuple[float, float, str, str]:
+    """Weights (J_E*, J_I*) [V] that give the input (mu, sigma) (Eqs. 30-31), with status and reason."""
+    if cell is None:
         return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, "the recorded population is silent; state input rates"
     if not np.isfinite(mu):
         return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, "no input is known"
-    j_e, j_i = equilibrium_weights(mu, sigma, K, *rates)
-    if not (j_e > 0 and j_i > 0):
-        return np.nan, np.nan, Status.INFEASIBLE.name, f"positive weights need K > {k_min:.0f}"
-    return j_e, j_i, Status.OK.name, ""
+    weights = weights_for(cell, mu=mu, sigma=sigma)
+    if weights is None or not (weights.j_e > 0 and weights.j_i > 0):
+        return np.nan, np.nan, Status.INFEASIBLE.name, f"positive weights need K > {k_min:,.0f}"
+    return float(weights.j_e), float(weights.j_i), Status.OK.name, ""
 
 
 def _about(meaning: str, units: str) -> dict[str, str]:

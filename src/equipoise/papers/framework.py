@@ -5,11 +5,12 @@ without computing. A claim is a sentence of the paper (or of this package about 
 the outcome that is expected; a claim of the paper that is false is expected to fail, and shown as such.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from equipoise.quantities import suggest
 from equipoise.results import load_dataset, save_dataset, write_atomically
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class Claim:
     def verdict(self) -> str:
         """The outcome in words."""
         if self.as_expected:
-            return "holds" if self.holds else "does not hold (as derived)"
-        return "FAILS" if self.expected else "HOLDS, against the derivation"
+            return "holds" if self.holds else "does not hold"
+        return "FAILS, unexpectedly" if self.expected else "HOLDS, unexpectedly"
 
 
 class Content(Protocol):
@@ -84,14 +85,29 @@ class Reproduced:
     claims: tuple[Claim, ...]
 
 
-def reproduce(paper: Paper, out: Path) -> Iterator[Reproduced]:
-    """Compute, save, draw and check each figure of a paper into the folder `out`, one by one."""
+def reproduce(paper: Paper, out: Path, *, names: Collection[str] = (), compute: bool = True) -> Iterator[Reproduced]:
+    """Compute, save, draw and check each figure of a paper (or those in `names`) into the folder `out`, one by one.
+
+    With compute=False figures and claims come from the files saved earlier; FileNotFoundError says which is missing.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    for figure in paper.figures:
+    for figure in chosen(paper, names):
         path = out / f"{figure.name}.nc"
-        save_dataset(figure.content.compute(), path)
+        if compute:
+            save_dataset(figure.content.compute(), path)
+        elif not path.exists():
+            raise FileNotFoundError(f"reproduce: {path} is missing; run once without redrawing only.")
         data = load_dataset(path)
         yield Reproduced(figure, (path, *redraw(figure, data, out)), tuple(figure.content.claims(data)))
+
+
+def chosen(paper: Paper, names: Collection[str]) -> tuple[Figure, ...]:
+    """The figures of a paper with these names, all without names; ValueError for an unknown one."""
+    known = {figure.name for figure in paper.figures}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"reproduce: {paper.key} has no figure called {name!r}.{suggest(name, known)}")
+    return tuple(f for f in paper.figures if not names or f.name in names)
 
 
 def redraw(figure: Figure, data: "xr.Dataset", out: Path) -> tuple[Path, ...]:
@@ -108,3 +124,11 @@ def redraw(figure: Figure, data: "xr.Dataset", out: Path) -> tuple[Path, ...]:
             write_atomically(path, lambda target: canvas.savefig(target, dpi=200))
         plt.close(canvas)
     return files
+
+
+def write_claims(paper: Paper, done: Sequence[Reproduced], path: Path) -> None:
+    """Write the claims and their verdicts as a Markdown page."""
+    rows = [f"# {paper.title}", "", "| figure | claim | where | found | verdict |", "|---|---|---|---|---|"]
+    for one in done:
+        rows += [f"| {one.figure.name} | {c.text} | {c.source} | {c.found} | {c.verdict} |" for c in one.claims]
+    write_atomically(path, lambda name: Path(name).write_text("\n".join(rows) + "\n", encoding="utf-8"))

@@ -82,8 +82,9 @@ def calcium_average(sensor: Calcium, law: object, g: Callable[[Array], Array], *
     """E g(C) over the stationary calcium of a renewal train, by the Gauss rule of its first 2 `nodes` moments.
 
     `g` takes and returns arrays. Exact for polynomials below degree 2 `nodes`; for C/(K + C) with K near the mean eight
-    nodes leave 3e-6 (Poisson spikes at 5 Hz, no buffering), twelve 4e-8. Rounding of the moments limits a narrow law to fewer nodes: the rule then stops where the
-    moments stop being those of a positive law, and never returns a rule with negative weights. At most 12 nodes.
+    nodes leave 3e-6 (Poisson spikes at 5 Hz, no buffering), twelve 4e-8. Rounding of the moments limits a narrow law to
+    fewer nodes: the rule stops where the moments are no longer those of a positive law, and its weights are always
+    positive. At most 12 nodes.
     """
     if not 1 <= nodes <= 12:
         raise ValueError(f"calcium_average: nodes must lie in [1, 12], got {nodes!r}.")
@@ -154,7 +155,7 @@ def calcium_gradient(sensor: Calcium, neuron: IntegrateAndFire, mu: ArrayLike, s
 
 
 def log_slopes(sensor: Calcium, q1: Array, q2: Array, slope1: Array, slope2: Array) -> tuple[Array, Array]:
-    """d log K_1 and d log K_2 for slopes d log z_k of the transforms (Eqs. 36 and 37 in differential form)."""
+    """d log K_1 and d log K_2 for slopes d log z_k of the transforms."""
     lost1, lost2 = complements(sensor, q1, q2)
     a, p = sensor.buffering, sensor.retention
     d1, d2 = (1.0 - q1) * slope1, (1.0 - q2) * slope2

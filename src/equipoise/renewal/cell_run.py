@@ -74,7 +74,7 @@ class CellRun:
 
     `n_spikes` counts all spikes, `spike_times` holds the first of them, as many as were asked for. Status: OK,
     WEIGHT_AT_ZERO (a weight ended at its bound), or before its time INTERRUPTED, NOT_CONVERGED (steps used up) or
-    UNSTABLE (weights grew beyond all numbers).
+    RUNAWAY (weights grew beyond all numbers).
     """
 
     cell: DrivenNeuron

@@ -26,9 +26,13 @@ LARGEST_ELASTICITY = 1000.0  # of the rate to mu, |d log r/d log mu|
 
 _TOLERANCE = 1e-11  # on log(1/r - tau_ref) and log C_v
 _RESOLVABLE = 1e-9  # error of the former by the rounding of mu, above which a request cannot be met
-_NEAR = 0.5  # distance from the curve of constant rate within which a point tells the side of the C_v asked for
+_NEAR = 0.5  # distance of log T from the curve of constant rate within which sigma is moved too
+_SURE = 0.02  # and within which a point tells on which side of the C_v asked for it lies
 _ROUNDS = 100
 _RANGE = 1e6  # factor by which sigma may exceed its start
+
+_WALKING, _MET, _NONE = 0, 1, 2
+_STATUS = np.array([Status.NOT_CONVERGED, Status.OK, Status.INFEASIBLE], dtype=object)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,7 @@ def input_for(neuron: IntegrateAndFire, *, rate: ArrayLike, cv: ArrayLike, throw
     wrong = wrong if wrong.size else np.flatnonzero(status != Status.OK)
     message = _reason(neuron, rates, cvs, mu, status, wrong[0]) if wrong.size else ""
     if throw and not usable.all():
-        raise NumericalFailure(status[wrong[0]], message)
+        raise NumericalFailure(Status(status[wrong[0]]), message)
     mu[~usable] = sigma[~usable] = np.nan
     return InputFor(mu.reshape(shape)[()], sigma.reshape(shape)[()], status.reshape(shape)[()], message)
 
@@ -100,8 +104,8 @@ def _search(neuron: IntegrateAndFire, rate: Array, cv: Array) -> tuple[Array, Ar
     active = np.arange(rate.size)
     for _ in range(_ROUNDS):
         ended = _advance(walk, neuron, active)
-        status[active] = np.where(ended == None, status[active], ended)  # noqa: E711 (elementwise)
-        active = active[ended == None]  # noqa: E711
+        status[active] = _STATUS[ended]
+        active = active[ended == _WALKING]
         if active.size == 0:
             break
     ok = np.flatnonzero(status == Status.OK)
@@ -110,7 +114,7 @@ def _search(neuron: IntegrateAndFire, rate: Array, cv: Array) -> tuple[Array, Ar
 
 
 def _advance(walk: _Walk, neuron: IntegrateAndFire, at: np.ndarray) -> np.ndarray:
-    """One damped Newton step of the elements `at`; returns their final Status, or None where they walk on."""
+    """One damped Newton step of the elements `at`; returns how each ended, or that it walks on."""
     mu, log_sigma = walk.mu[at], walk.log_sigma[at]
     value, by_mu, by_log = _logarithms(neuron, mu, np.exp(log_sigma))
     fine = np.isfinite(value).all(axis=0) & np.isfinite(by_mu).all(axis=0) & (by_mu[0] < 0.0)
@@ -118,21 +122,25 @@ def _advance(walk: _Walk, neuron: IntegrateAndFire, at: np.ndarray) -> np.ndarra
     by_mu, by_log = np.where(fine, by_mu, -1.0), np.where(fine, by_log, 1.0)
     excess = gap[1] - by_mu[1] / by_mu[0] * gap[0]  # of log C_v, taken along mu to where the rate is right
     near = fine & (np.abs(gap[0]) < _NEAR)
-    walk.high[at] = np.where(near & (excess > 0.0), np.minimum(walk.high[at], log_sigma), walk.high[at])
-    walk.low[at] = np.where(near & (excess < 0.0), np.maximum(walk.low[at], log_sigma), walk.low[at])
+    sure = near & (np.abs(gap[0]) < _SURE)
+    walk.high[at] = np.where(sure & (excess > 0.0), log_sigma, walk.high[at])
+    walk.low[at] = np.where(sure & (excess < 0.0), log_sigma, walk.low[at])
+    # A bracket that closes on no solution rests on a misjudged side: forget it.
+    void = walk.high[at] - walk.low[at] < 0.1 * np.minimum(np.abs(excess), 1.0)
+    walk.low[at[void]], walk.high[at[void]] = -np.inf, np.inf
 
     rounding = np.finfo(float).eps * np.abs(mu * by_mu)
-    ended = np.full(at.size, None, dtype=object)
-    ended[near & (rounding[0] > _RESOLVABLE) & (excess > 0.0)] = Status.INFEASIBLE
-    ended[near & (log_sigma >= walk.ceiling[at]) & (excess < 0.0)] = Status.INFEASIBLE
-    ended[fine & (np.abs(gap) <= _TOLERANCE + 4.0 * rounding).all(axis=0)] = Status.OK
+    ended = np.full(at.size, _WALKING)
+    ended[near & (rounding[0] > _RESOLVABLE) & (excess > 0.0)] = _NONE
+    ended[near & (log_sigma >= walk.ceiling[at]) & (excess < 0.0)] = _NONE
+    ended[fine & (np.abs(gap) <= _TOLERANCE + 4.0 * rounding).all(axis=0)] = _MET
 
     slope = by_log[1] - by_mu[1] / by_mu[0] * by_log[0]
     d_log = np.where(near, _toward(excess, slope, log_sigma, walk.low[at], walk.high[at]), 0.0)
     d_log = np.minimum(d_log, walk.ceiling[at] - log_sigma)
     # log T is convex in mu: Newton's step from the left stays left, from the right it may fall far, so is cut.
     d_mu = -(np.maximum(gap[0], -3.0) + by_log[0] * d_log) / by_mu[0]
-    step = np.where(ended == None, np.where(fine, [d_mu, d_log], 0.5 * (walk.good[:, at] - [mu, log_sigma])), 0.0)  # noqa: E711
+    step = np.where(fine, [d_mu, d_log], 0.5 * (walk.good[:, at] - [mu, log_sigma])) * (ended == _WALKING)
     walk.good[:, at] = np.where(fine, [mu, log_sigma], walk.good[:, at])
     walk.mu[at], walk.log_sigma[at] = mu + step[0], log_sigma + step[1]
     return ended
@@ -144,7 +152,7 @@ def _toward(excess: Array, slope: Array, at: Array, low: Array, high: Array) -> 
         newton = np.where(slope > 0.0, -excess / slope, -np.sign(excess))
     new = at + np.clip(newton, -0.7, 0.7)
     bracketed = np.isfinite(low) & np.isfinite(high)
-    outside = bracketed & ((new <= low) | (new >= high)) & (high - low > 1e-14)
+    outside = bracketed & ((new <= low) | (new >= high))
     middle = 0.5 * (np.where(bracketed, low, 0.0) + np.where(bracketed, high, 0.0))
     return np.where(outside, middle, new) - at
 
@@ -202,6 +210,9 @@ def _reason(neuron: IntegrateAndFire, rate: Array, cv: Array, mu: Array, status:
         return head + f"the rate must stay below 1/tau_ref = {1.0 / neuron.tau_ref:g} Hz. Lower rate or tau_ref."
     if status[i] is Status.NOT_CONVERGED:
         return head + "the search ended before its tolerance. Try a rate or cv nearby."
+    if find(neuron, "input_for") is not None:
+        held = f"mu={mu[i]:g} V/s would be needed. " if np.isfinite(mu[i]) else ""
+        return head + held + status[i].advice
     if status[i] is Status.INFEASIBLE and cv[i] < 1.0:
         return head + (
             "no input in double precision; the drive would have to lie closer to rheobase than rounding. "
@@ -209,7 +220,7 @@ def _reason(neuron: IntegrateAndFire, rate: Array, cv: Array, mu: Array, status:
         )
     if status[i] is Status.INFEASIBLE:
         return head + "no input makes this neuron so irregular at this rate. Lower cv."
-    if _too_deep(neuron, mu[i], 0.0) or np.isnan(mu[i]):
+    if _too_deep(neuron, mu[i], sigma=1.0):
         return head + (
             f"the input (mu={mu[i]:g}) exists on paper only; the mean potential would lie {_depth(neuron, mu[i]):.3g} "
             f"threshold distances below reset, more than {DEEPEST_MEAN:g}. Lower cv, or raise rate."

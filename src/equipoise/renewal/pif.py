@@ -10,7 +10,7 @@ one sign, hence accurate through mu = 0 and for either sign of the drift.
 
 Without noise (sigma = 0) a positive drift fires regularly: r = mu/(v_th - v_r), C_v = 0. At mu <= 0 the cell is silent:
 r = 0, log r = -inf, P_L = 0, and C_v takes its limit for vanishing noise (1 for mu < 0, the driftless value at mu = 0).
-The gradients of log r and log P_L are infinite there.
+The gradients of log r and log P_L are infinite there. Noise below 1e-120 (v_th - v_r) per sqrt(s) counts as none.
 """
 
 from functools import lru_cache

@@ -124,7 +124,7 @@ def follow_spikes(
     times = np.array([stop, getattr(rule, "tau_adapt", np.inf), watch.every])
     _core.rule_run(train.times, _sensor(rule, watch), _rule(rule), times, state, samples, now)
     if not np.isfinite(now).all():
-        raise NumericalFailure(Status.UNSTABLE, "follow_spikes: the weights grew beyond all numbers. Raise tau_e.")
+        raise NumericalFailure(Status.RUNAWAY, "follow_spikes: the weights grew beyond all numbers. Raise tau_e.")
     return _loop_state(now), _samples(samples, int(state[SAMPLES]))
 
 
@@ -195,7 +195,7 @@ def _rows(done: int, stop: float, every: float) -> int:
 def _status(outcome: int, now: Array) -> Status:
     if outcome == DONE:
         return Status.WEIGHT_AT_ZERO if min(now[1], now[2]) == 0.0 else Status.OK
-    return {BUDGET_SPENT: Status.NOT_CONVERGED, NOT_FINITE: Status.UNSTABLE, INTERRUPTED: Status.INTERRUPTED}[outcome]
+    return {BUDGET_SPENT: Status.NOT_CONVERGED, NOT_FINITE: Status.RUNAWAY, INTERRUPTED: Status.INTERRUPTED}[outcome]
 
 
 def _loop_state(now: Array) -> LoopState:

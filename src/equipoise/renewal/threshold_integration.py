@@ -17,6 +17,7 @@ solves again with every step halved, and refines until the two agree.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,6 +29,7 @@ from equipoise.renewal.dispatch import provides
 from equipoise.results import NumericalFailure, Status
 
 TOLERANCE = 1e-10  # relative, on mean, variance and log P_L; met with margin, see the tests
+ROUGHEST = 1e-4  # highest Legendre coefficients of a step in its first round; decides the speed only
 MOST_STEPS = 100_000  # of one element, about 0.2 s; enough for log r near -1e5
 NODES = 16
 DEEPEST = 45  # bisections of a panel: a kink or jump of the drift is confined to 3e-14 of it
@@ -37,7 +39,7 @@ RESOLVED = 1e-14  # last Chebyshev coefficients beside the largest
 _MOMENTS, _LAPLACE, _GRADIENTS = 1, 2, 4
 _LOG_MEAN, _LOG_VARIANCE, _LOG_LAPLACE, _ERROR, _CODE = 0, 3, 6, 9, 12  # columns of a record; gradients follow values
 _RECORD = 13
-_NOT_CONVERGED, _SILENT = 1, 2
+_NOT_CONVERGED, _SILENT, _DEEP = 1, 2, 3  # deep: a barrier of more than MOST_STEPS, so r = 0 and C_v = 1 to rounding
 
 _ANGLES = np.pi * (np.arange(NODES) + 0.5) / NODES
 _TO_CHEBYSHEV = np.cos(np.outer(np.arange(NODES), _ANGLES)) * np.where(np.arange(NODES) == 0, 1, 2)[:, None] / NODES
@@ -59,7 +61,7 @@ class ThresholdStatistics:
     cv_gradient: tuple[Array, Array]
     log_isi_laplace_gradient: tuple[Array, Array]
     error: Array
-    status: np.ndarray
+    status: Status | np.ndarray
 
 
 def statistics(
@@ -74,14 +76,18 @@ def statistics(
 
     At sigma = 0 they are the limits sigma -> 0; where the drift then blocks the way to threshold the rate is 0, its
     logarithm -inf, C_v is 1 (rare escapes are Poissonian) and P_L is 0 for s > 0. Raises ValueError for bad input;
-    an element that does not converge is labelled in `status`.
+    an element that does not converge is labelled in `status` (behind a barrier of more than `MOST_STEPS` its rate 0 and
+    C_v 1 still hold, log_rate is to leading order and the rest NaN).
     """
     name = "threshold_integration.statistics"
     arrays = (finite(name, "mu", mu), finite(name, "sigma", sigma, low=0.0), finite(name, "s", s, low=0.0))
     mu, sigma, s = np.broadcast_arrays(*arrays)
     record = solve(neuron, mu.ravel(), sigma.ravel(), s.ravel(), wanted=7, tolerance=tolerance)
 
-    def shaped(value):
+    status = np.full(mu.size, Status.OK, dtype=object)
+    status[np.isin(record[:, _CODE], (_NOT_CONVERGED, _DEEP))] = Status.NOT_CONVERGED
+
+    def shaped(value: Any) -> Any:
         return tuple(map(shaped, value)) if isinstance(value, tuple) else value.reshape(mu.shape)[()]
 
     return ThresholdStatistics(
@@ -93,7 +99,7 @@ def statistics(
         cv_gradient=shaped(_cv_gradient(neuron, sigma.ravel(), record)),
         log_isi_laplace_gradient=shaped(_pair(record, _LOG_LAPLACE)),
         error=shaped(record[:, _ERROR:_CODE].max(axis=1)),
-        status=shaped(np.where(record[:, _CODE] == _NOT_CONVERGED, Status.NOT_CONVERGED, Status.OK)),
+        status=shaped(status),
     )
 
 
@@ -106,7 +112,18 @@ def solve(
     record = np.empty(mu.size * _RECORD)
     mu, sigma, s = (np.ascontiguousarray(a) for a in (mu, sigma, s))
     _core.threshold_statistics(
-        edges, coefficients.ravel(), v_low, neuron.v_reset, mu, sigma, s, wanted, tolerance, MOST_STEPS, record
+        edges,
+        coefficients.ravel(),
+        v_low,
+        neuron.v_reset,
+        mu,
+        sigma,
+        s,
+        wanted,
+        tolerance,
+        ROUGHEST,
+        MOST_STEPS,
+        record,
     )
     return record.reshape(-1, _RECORD)
 
@@ -127,7 +144,8 @@ def sample_drift(neuron: IntegrateAndFire, lowest: float) -> tuple[Array, Array]
     """The drift from below `lowest` to threshold as Chebyshev series: edges (n + 1,), coefficients (n, 16).
 
     Panels start as [v_reset, v_threshold] and ever wider ones below, and are bisected until the series resolves the
-    drift to rounding. Raises ValueError if the drift is not finite or too rough.
+    drift to rounding, at their ends too. A feature far narrower than the node spacing inside a panel can be missed.
+    Raises ValueError if the drift is not finite or too rough.
     """
     width = neuron.v_threshold - neuron.v_reset
     bounds = [neuron.v_threshold, neuron.v_reset]
@@ -136,8 +154,10 @@ def sample_drift(neuron: IntegrateAndFire, lowest: float) -> tuple[Array, Array]
     lower, upper = np.array(bounds[1:]), np.array(bounds[:-1])
     done: list[tuple[Array, Array]] = []
     for depth in range(DEEPEST + 1):
-        series = _chebyshev(neuron, lower, upper)
-        rough = np.abs(series[:, -3:]).max(axis=1) > RESOLVED * np.abs(series).max(axis=1)
+        series, misfit = _chebyshev(neuron, lower, upper)
+        size, slope = np.abs(series).max(axis=1), np.abs(series) @ np.arange(NODES) * 2.0 / (upper - lower)
+        rounding = np.finfo(float).eps * np.maximum(np.abs(lower), np.abs(upper)) * slope  # of v, seen in the drift
+        rough = np.maximum(np.abs(series[:, -3:]).max(axis=1), misfit / NODES) > RESOLVED * size + rounding
         rough &= (depth < DEEPEST) & (upper - lower > 1e-14 * width)
         done.append((lower[~rough], series[~rough]))
         middle = 0.5 * (lower[rough] + upper[rough])
@@ -151,8 +171,10 @@ def sample_drift(neuron: IntegrateAndFire, lowest: float) -> tuple[Array, Array]
     return np.append(lower[order], neuron.v_threshold), np.ascontiguousarray(series[order])
 
 
-def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> Array:
+def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> tuple[Array, Array]:
+    """Series (k, 16) on k panels, and how far they miss the drift at the panels' ends, which are no nodes."""
     v = 0.5 * ((lower + upper)[:, None] + (upper - lower)[:, None] * np.cos(_ANGLES))
+    v = np.column_stack([v, lower, upper])
     f = np.asarray(neuron.drift(v), dtype=np.float64)
     if f.shape != v.shape:
         raise ValueError(
@@ -163,7 +185,9 @@ def _chebyshev(neuron: IntegrateAndFire, lower: Array, upper: Array) -> Array:
         raise ValueError(
             f"{type(neuron).__name__}.drift must be finite up to v_threshold, got {f[v == at][0]} at {at:g}."
         )
-    return f @ _TO_CHEBYSHEV.T
+    series = f[:, :NODES] @ _TO_CHEBYSHEV.T
+    ends = np.column_stack([series @ (-1.0) ** np.arange(NODES), series.sum(axis=1)])
+    return series, np.abs(ends - f[:, NODES:]).max(axis=1)
 
 
 def _pair(record: Array, column: int) -> tuple[Array, Array]:
@@ -202,9 +226,11 @@ def _cv_gradient(neuron: IntegrateAndFire, sigma: Array, record: Array) -> tuple
     return np.where(noisy, by_mu, 0.0), np.where(noisy, by_sigma, np.where(silent, 0.0, slope))
 
 
-def _checked(neuron: IntegrateAndFire, mu: Array, sigma: Array, s: Array | None = None, *, wanted: int) -> Array:
+def _checked(
+    neuron: IntegrateAndFire, mu: Array, sigma: Array, s: Array | None = None, *, wanted: int, deep: bool = False
+) -> Array:
     record = solve(neuron, mu, sigma, np.zeros_like(mu) if s is None else s, wanted=wanted)
-    bad = np.flatnonzero(record[:, _CODE] == _NOT_CONVERGED)
+    bad = np.flatnonzero(np.isin(record[:, _CODE], _NOT_CONVERGED if deep else (_NOT_CONVERGED, _DEEP)))
     if bad.size:
         i = bad[0]
         at = f"mu={mu[i]:g}, sigma={sigma[i]:g}" + ("" if s is None else f", s={s[i]:g}")
@@ -219,7 +245,7 @@ def _checked(neuron: IntegrateAndFire, mu: Array, sigma: Array, s: Array | None 
 
 def rate(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
     """Firing rate [Hz] on flat arrays."""
-    return np.exp(log_rate(neuron, mu, sigma))
+    return np.exp(_log_rate(neuron, _checked(neuron, mu, sigma, wanted=_MOMENTS, deep=True)))
 
 
 def log_rate(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
@@ -229,7 +255,7 @@ def log_rate(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
 
 def cv(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
     """C_v on flat arrays."""
-    return _cv(neuron, sigma, _checked(neuron, mu, sigma, wanted=_MOMENTS))
+    return _cv(neuron, sigma, _checked(neuron, mu, sigma, wanted=_MOMENTS, deep=True))
 
 
 def log_isi_laplace(neuron: IntegrateAndFire, s: Array, mu: Array, sigma: Array) -> Array:

@@ -81,7 +81,8 @@ def _integrate(loop: ClosedLoop, x0: Array, grid: Array) -> dynamics.Trajectory:
 
     path = dynamics.evolve(
         rhs, np.where(logs, np.log(np.where(logs, x0, 1.0)), x0), grid, names=loop.names,
-        lower=np.where((np.arange(x0.size) < 2) & ~logs, 0.0, -np.inf), stop=lambda z: limit - float(np.max(back(z)[:2])),
+        lower=np.where((np.arange(x0.size) < 2) & ~logs, 0.0, -np.inf),
+        stop=lambda z: limit - float(np.max(back(z)[:2])),
     )  # fmt: skip
     return replace(path, x=np.stack([back(z) for z in path.x.T], axis=-1))
 

@@ -122,7 +122,7 @@ def _message(run: CellRun) -> str:
         Status.WEIGHT_AT_ZERO: "the end was reached, with a weight at zero.",
         Status.INTERRUPTED: f"interrupted at {run.stop:g} s; equipoise.theory.resume goes on.",
         Status.NOT_CONVERGED: f"{run.steps.max_steps:g} steps were used up at {run.stop:g} s.",
-        Status.UNSTABLE: f"the weights grew beyond all numbers at {run.stop:g} s.",
+        Status.RUNAWAY: f"the weights grew beyond all numbers at {run.stop:g} s.",
     }[run.status]
 
 

@@ -1,55 +1,90 @@
 """The paper's central experiment: input irregularity changed at fixed mean rate, and smooth tonic drive."""
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from equipoise import plotting
-from equipoise.model.inputs import DrivenNeuron
-from equipoise.papers.calcium_homeostasis.common import driven, panels, rule
+from equipoise.model.inputs import DrivenNeuron, RenewalInputs
+from equipoise.papers.calcium_homeostasis.common import LIF_NEURON, PIF_NEURON, RATE, driven, panels, rule
 from equipoise.papers.framework import Claim
 from equipoise.theory import equilibrium, evolve
 from equipoise.theory.closed_loop import close
-from equipoise.units import day
+from equipoise.units import day, hour
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure as Canvas
 
-FANO = np.array([0.2, 0.5, 0.8, 1.0, 1.25, 2.0, 3.0, 5.0])
-DRIVE = np.array([0.0, 10.0, 50.0, 200.0, 600.0])
-SHOWN = (0.2, 2.0, 5.0)
+FANO = np.array([0.2, 0.35, 0.5, 0.8, 1.0, 1.25, 2.0, 3.0, 5.0])
+DRIVE = np.array([0.0, 0.1, 0.3, 1.0, 3.0])
+"""Tonic drive in units of the input noise sigma*/sqrt(1 s)."""
+SHOWN = 5.0
+NAMES = ["j_e", "j_i", "rate", "cv"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A cell with 1000 + 1000 inputs at rest, and the irregularity it is held at."""
+
+    neuron: object
+    cv: float
+
+    def cell(self, *, fano: float = 1.0, drive: float = 0.0) -> DrivenNeuron:
+        """The cell under changed input."""
+        trains = RenewalInputs(K=1000, rate=RATE, fano=fano)
+        return DrivenNeuron(self.neuron, excitation=trains, inhibition=trains, drive=drive)  # type: ignore[arg-type]
+
+
+SUBJECTS = {"PIF": Subject(PIF_NEURON, 0.8), "LIF": Subject(LIF_NEURON, 0.95)}
 
 
 def compute() -> "xr.Dataset":
-    """First and last change of both weights after a step in Fano factor or drive, and three trajectories."""
+    """First and last change of both weights after a step of Fano factor or drive, and trajectories at Fano factor 5."""
     import xarray as xr
 
-    irregular = np.array([_response(driven(fano=f)) for f in FANO])
-    tonic = np.array([_response(driven(drive=d)) for d in DRIVE])
-    times = np.concatenate([[0.0], np.geomspace(1.0, 60 * day, 300)])
-    start = equilibrium(driven(), rule()).state
-    paths = [evolve(driven(fano=f), rule(), duration=times[-1], start=start, times=times) for f in SHOWN]
-    names = ["j_e", "j_i", "rate", "cv"]
+    irregular = [[_response(s, s.cell(fano=f)) for f in FANO] for s in SUBJECTS.values()]
+    tonic = [[_response(s, s.cell(drive=d * _noise(s))) for d in DRIVE] for s in SUBJECTS.values()]
+    times = np.concatenate([[0.0], np.geomspace(1.0, 30 * day, 300)])
+    paths = [_path(s, times) for s in SUBJECTS.values()]
+    few = equilibrium(driven(200), rule()).state
+    lost = evolve(driven(200, fano=5.0), rule(), duration=30 * day, start=few, times=times)
     return xr.Dataset(
         {
-            "irregular": (("fano", "when", "synapse"), irregular, {"units": "relative change; first in 1/s"}),
-            "tonic": (("drive", "when", "synapse"), tonic, {"units": "relative change; first in 1/s"}),
-            "path": (("shown", "variable", "time"), np.array([[p[n].values for n in names] for p in paths])),
+            "irregular": (("neuron", "fano", "when", "synapse"), np.array(irregular)),
+            "tonic": (("neuron", "drive", "when", "synapse"), np.array(tonic)),
+            "path": (("neuron", "variable", "time"), np.array(paths)),
         },
         coords={
-            "fano": FANO, "drive": ("drive", DRIVE, {"units": "V/s"}), "when": ["first", "last"],
-            "synapse": ["e", "i"], "shown": list(SHOWN), "variable": names, "time": ("time", times, {"units": "s"}),
+            "neuron": list(SUBJECTS), "fano": FANO, "drive": DRIVE, "when": ["first", "last"], "synapse": ["e", "i"],
+            "variable": NAMES, "time": ("time", times, {"units": "s"}),
+        },
+        attrs={
+            "first": "relative change per hour at the step", "last": "relative change at the new equilibrium",
+            "few_inputs": lost.attrs["status"], "few_inputs_hours": float(lost["time"][-1]) / hour,
         },
     )  # fmt: skip
 
 
-def _response(changed: DrivenNeuron) -> np.ndarray:
-    """Relative speed of both weights at the step [1/s] and their relative change in the end, shape (2, 2)."""
-    before = equilibrium(driven(), rule()).state
-    first = close(changed, rule()).rhs(before) / before
-    last = equilibrium(changed, rule()).state / before - 1.0
-    return np.array([first, last])
+def _noise(subject: Subject) -> float:
+    return equilibrium(subject.cell(), rule(subject.cv)).sigma
+
+
+def _response(subject: Subject, changed: DrivenNeuron) -> np.ndarray:
+    """Relative speed of both weights at the step [1/h] and their relative change in the end, shape (2, 2)."""
+    law = rule(subject.cv)
+    before = equilibrium(subject.cell(), law).state
+    first = hour * close(changed, law).rhs(before) / before
+    return np.array([first, equilibrium(changed, law).state / before - 1.0])
+
+
+def _path(subject: Subject, times: np.ndarray) -> np.ndarray:
+    """Weights relative to their start, rate and C_v after a step to Fano factor 5, shape (4, times)."""
+    law = rule(subject.cv)
+    before = equilibrium(subject.cell(), law).state
+    path = evolve(subject.cell(fano=SHOWN), law, duration=times[-1], start=before, times=times, throw=True)
+    return np.array([path[n].values / scale for n, scale in zip(NAMES, (*before, 1.0, 1.0), strict=True)])
 
 
 def claims(data: "xr.Dataset") -> list[Claim]:
@@ -57,49 +92,55 @@ def claims(data: "xr.Dataset") -> list[Claim]:
     more = data["irregular"].where(data["fano"] > 1, drop=True)
     less = data["irregular"].where(data["fano"] < 1, drop=True)
     tonic = data["tonic"].where(data["drive"] > 0, drop=True)
-    five = data["irregular"].sel(fano=5.0, when="last").values
+    five = {n: 100 * data["irregular"].sel(neuron=n, fano=SHOWN, when="last").values for n in SUBJECTS}
+    at_five = "; ".join(f"{n}: dJ_E {e:+.0f} %, dJ_I {i:+.0f} %" for n, (e, i) in five.items()) + " at Fano factor 5"
+    e, i = {"synapse": "e"}, {"synapse": "i"}
     return [
-        Claim("More irregular input at the same rate scales excitation down (first response)", "Discussion",
-              _signs(more.sel(when="first", synapse="e")), bool((more.sel(when="first", synapse="e") < 0).all())),
-        Claim("More irregular input scales excitation down (final state)", "Discussion",
-              f"dJ_E {100 * five[0]:+.1f} %, dJ_I {100 * five[1]:+.1f} % at Fano factor 5",
-              bool((more.sel(when="last", synapse="e") < 0).all())),
-        Claim("Irregular input acts on excitation alone ('differentially')", "Discussion",
-              f"final dJ_I {100 * five[1]:+.1f} % beside dJ_E {100 * five[0]:+.1f} % at Fano factor 5",
-              bool(abs(five[1]) < 0.1 * abs(five[0])), expected=False),
-        Claim("More regular input scales excitation up (first and final)", "Discussion, reversed",
-              _signs(less.sel(synapse="e").stack(all=("fano", "when"))), bool((less.sel(synapse="e") > 0).all())),
-        Claim("Smooth tonic drive makes inhibition grow (first response)", "Discussion",
-              _signs(tonic.sel(when="first", synapse="i")), bool((tonic.sel(when="first", synapse="i") > 0).all())),
-        Claim("Smooth tonic drive makes inhibition grow (final state)", "Discussion",
-              _signs(tonic.sel(when="last", synapse="i")), bool((tonic.sel(when="last", synapse="i") > 0).all())),
+        _signed("More irregular input at the same rate scales excitation down: first response", "Discussion",
+                more.sel(when="first", **e), -1),
+        _signed("... while inhibition grows at first (the rate has risen)", "derived", more.sel(when="first", **i), 1),
+        replace(_signed("More irregular input scales excitation down: final state", "Discussion",
+                        more.sel(when="last", **e), -1), found=at_five),
+        _signed("... and inhibition with it, by about the same factor, near 1/sqrt(F)", "derived",
+                more.sel(when="last", **i), -1),
+        Claim("Irregular input affects excitation and inhibition differentially in the end", "Discussion", at_five,
+              all(abs(a - b) > 0.2 * abs(a) for a, b in five.values()), expected=False),
+        _signed("More regular input scales excitation up, first and last", "Discussion, reversed", less.sel(**e), 1),
+        _signed("Smooth tonic drive makes inhibition grow: first response", "Discussion",
+                tonic.sel(when="first", **i), 1),
+        _signed("Smooth tonic drive makes inhibition grow: final state", "Discussion",
+                tonic.sel(when="last", **i), 1),
+        _signed("... and excitation shrink", "derived", tonic.sel(when="last", **e), -1),
+        Claim("A large step can leave the basin of the equilibrium: inhibitory noise then raises the rate", "derived",
+              f"PIF, K = 200, step to Fano factor 5: {data.attrs['few_inputs']} within "
+              f"{data.attrs['few_inputs_hours']:.1f} h, though the new equilibrium exists and is stable",
+              data.attrs["few_inputs"] == "RUNAWAY"),
     ]  # fmt: skip
 
 
-def _signs(values: "xr.DataArray") -> str:
+def _signed(text: str, source: str, values: "xr.DataArray", sign: int) -> Claim:
     flat = values.values.ravel()
-    return f"{int((flat < 0).sum())} negative, {int((flat > 0).sum())} positive of {flat.size}"
+    found = f"{int((flat < 0).sum())} negative, {int((flat > 0).sum())} positive of {flat.size} (PIF and LIF)"
+    return Claim(text, source, found, bool((sign * flat > 0).all()))
 
 
 def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
-    """First response, final state, and the path between."""
-    first, last, path = panels(canvas, "First response", "Final state", "Weights after the step")
+    """First response and final state of the LIF cell, and its path after a step to Fano factor 5."""
+    first, last, path = panels(canvas, "First response", "Final state", f"Path, Fano factor {SHOWN:g}")
+    lif = data.sel(neuron="LIF")
     for key, label in (("e", "$J_E$"), ("i", "$J_I$")):
         look = plotting.LOOK[key]
-        first.plot(data["fano"], 3600 * data["irregular"].sel(when="first", synapse=key), "o", **look, label=label)
-        last.plot(data["fano"], 100 * data["irregular"].sel(when="last", synapse=key), "o", **look)
-        for fano, alpha in zip(SHOWN, (0.35, 0.65, 1.0), strict=True):
-            values = data["path"].sel(shown=fano, variable=f"j_{key}")
-            path.plot(data["time"] / 3600, values / values[0], **look, alpha=alpha)
+        values = lif["irregular"].sel(synapse=key)
+        first.plot(data["fano"], values.sel(when="first"), marker="o", ms=4, **look, label=label)
+        last.plot(data["fano"], 100 * values.sel(when="last"), marker="o", ms=4, **look)
+        path.plot(data["time"] / hour, lif["path"].sel(variable=f"j_{key}"), **look)
     for ax in (first, last):
-        ax.axhline(0.0, color=plotting.GRID, zorder=0)
-        ax.set(xscale="log", xlabel="Fano factor of the inputs", xticks=[0.2, 0.5, 1, 2, 5])
-        ax.set_xticklabels(["0.2", "0.5", "1", "2", "5"])
+        ax.axhline(0.0, color=plotting.QUIET, lw=0.8, zorder=0)
+        ax.set(xscale="log", xlabel="Fano factor of the inputs")
+        ax.set_xticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
         ax.minorticks_off()
     first.set(ylabel="relative change per hour")
     first.legend()
     last.set(ylabel="change at equilibrium (%)")
-    path.set(xscale="log", xlim=(1e-2, None), xlabel="time (h)", ylabel="weight / weight before")
-    for fano in SHOWN:
-        end = data["path"].sel(shown=fano, variable="j_e")
-        path.text(1500, float(end[-1] / end[0]), f"F = {fano:g}", va="center", color=plotting.INK)
+    path.axhline(1.0, color=plotting.QUIET, lw=0.8, zorder=0)
+    path.set(xscale="log", xlim=(1e-3, None), ylim=(0, None), xlabel="time (h)", ylabel="weight / weight before")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HALF = np.geomspace(1.0, 1000.0, 13)
 TRACE, SEED = 40.0, 3
-CELLS_AT = np.geomspace(5.0, 1000.0, 9)
+CELLS_AT = np.geomspace(20.0, 2000.0, 11)
 
 
 def proteins(half: float, gamma: float = 1 / minute) -> ProteinKinetics:
@@ -84,28 +84,35 @@ def claims(data: "xr.Dataset") -> list[Claim]:
     """The reduction is right where its condition holds, and first order in C/K_M."""
     error = 1 - data["sensed"].sel(pathway="inhibitory").values
     order = float(np.log(error[-2] / error[-1]) / np.log(HALF[-1] / HALF[-2]))
-    far, near = data["weights"].isel(cells_at=-1).values, data["weights"].isel(cells_at=0).values
+    weights = data["weights"]
     plain = data["plain"].values
     gap = float(np.abs(data["full"] / data["quasi_steady"] - 1)[:, 200:].max())
     saturated = float((data["quasi_steady"] / data["linear"])[:, 200:].sel(pathway="excitatory").mean())
+    miss = weights.sel(quantity="j_e").values / plain[0] - 1
+    closing = float(np.log(miss[-2] / miss[-1]) / np.log(CELLS_AT[-1] / CELLS_AT[-2]))
+    small = float(1 - data["sensed"].sel(pathway="inhibitory").interp(half=50.0))
+    fifty = weights.sel(cells_at=50.0, method="nearest").values
     return [
         Claim("For [Ca] << K_M the inhibitory protein follows the calcium mean", "Eq. 7",
               f"error {100 * error[-1]:.2f} % at K_M = 1 mM, falling as K_M^-{order:.2f}", abs(order - 1) < 0.02),
-        Claim("Binding is at quasi-steady state", "Sec. 2.2", f"full and reduced proteins differ by at most {100 * gap:.2f} %",
-              gap < 0.02),
-        Claim("The full kinetics ends at the weights of the calcium rules", "Eqs. 10, 16",
-              f"J_E {100 * (far[0] / plain[0] - 1):+.2f} %, J_I {100 * (far[1] / plain[1] - 1):+.2f} % at K_M = 1 mM",
-              bool(np.abs(far[:2] / plain[:2] - 1).max() < 0.01)),
-        Claim("The reduction also holds where calcium is comparable to K_M", "Sec. 2.2, reversed",
-              f"at K_M = {CELLS_AT[0]:g} µM the cell ends at {near[2]:.2f} Hz, C_v {near[3]:.2f} instead of 5 Hz, 0.8; "
-              f"P_E reaches {100 * saturated:.0f} % of its linear value", bool(abs(near[2] / RATE - 1) < 0.01),
-              expected=False),
+        Claim("Binding is at quasi-steady state", "Sec. 2.2",
+              f"full and reduced proteins differ by at most {100 * gap:.2f} %", gap < 0.02),
+        Claim("As K_M grows the full kinetics ends at the weights of the calcium rules", "Eqs. 10, 16",
+              f"J_E {100 * miss[-1]:+.2f} % at K_M = 2 mM, falling as K_M^-{closing:.2f}",
+              abs(closing - 1) < 0.05 and abs(miss[-1]) < 0.02),
+        Claim("A K_M 38 times the calcium mean is not enough to hold C_v", "derived",
+              f"at K_M = 50 µM the cell ends at {fifty[2]:.2f} Hz, C_v {fifty[3]:.2f} "
+              f"instead of 0.8: the slow mode amplifies a saturation of {100 * small:.1f} %",
+              abs(fifty[3] - 0.8) > 0.1),
+        Claim("The reduction fails where calcium is comparable to K_M", "Sec. 2.2",
+              f"at K_M = 5 µM P_E reaches {100 * saturated:.0f} % of its linear value",
+              saturated < 0.95),
     ]  # fmt: skip
 
 
 def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     """Saturation, a trace, and the cell it leads to."""
-    saturation, trace, cell = panels(canvas, "Saturation", "Along one train, K_M = 5 µM", "Where the cell ends")
+    saturation, trace, cell = panels(canvas, "Saturation", "Along one train, $K_M$ = 5 µM", "Where the cell ends")
     for pathway, key in (("inhibitory", "i"), ("excitatory", "e")):
         look = plotting.LOOK[key]
         saturation.plot(data["half"], data["sensed"].sel(pathway=pathway), label=pathway, **look)
