@@ -58,6 +58,7 @@ endif
 
 bench: .venv/with-bench
 	$(BIN)/python benchmarks/single_cell.py
+	$(BIN)/python benchmarks/absolute.py
 
 clean:
 	rm -rf .venv build output

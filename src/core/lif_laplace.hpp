@@ -175,27 +175,26 @@ class SmallLaplace {
   // e^{-u^2}/a, where e^{-u^2} alone would underflow too.
   double resting(double u) const { return u * u < 600.0 ? std::exp(-u * u) / a_ : std::exp(-u * u - log_a_); }
 
+  static constexpr double dominant = 1e250;  // beyond it the 1 of log(1 + ratio) is dropped, before the ratio overflows
+
   // log(N(u)/N(0)) = log(1 + a V)
   double log_growth(double u) {
-    if (u * u < 600.0) return std::log1p(a_ * scaled_value(u) / std::exp(-u * u));
-    return u * u + (log_a_ + std::log(resting(u) + scaled_value(u)));
+    const double value = scaled_value(u);
+    if (u * u < 600.0) return std::log1p(a_ * value / std::exp(-u * u));
+    const double rest = resting(u);
+    return value < dominant * rest ? std::log1p(value / rest) : u * u + (log_a_ + std::log(value));
   }
 
+  // log(N(y_th)/N(y_r)) = log(1 + a (V_th - V_r)/(1 + a V_r)), reset above zero.
   double exponent_above(const Range& y) {
-    const double p = y.d * (y.threshold + y.reset), reset = std::exp(-p) * scaled_value(y.reset);
-    if (p > 650.0) {
-      const double bottom = resting(y.reset) + scaled_value(y.reset);
-      return p + std::log((resting(y.threshold) + scaled_value(y.threshold)) / bottom);
-    }
-    double rise;
-    if (is_short(y)) {
-      rise = gauss(y.d, [&](double v) { return growth(v, y.threshold) * scaled_slope(y.threshold - v); });
-    } else {
-      rise = scaled_value(y.threshold) - reset;
-    }
-    const double square = y.threshold * y.threshold;
+    const double p = y.d * (y.threshold + y.reset), square = y.threshold * y.threshold;
+    const double bottom = scaled_value(y.reset), reset = std::exp(-p) * bottom;
+    const double rise =
+        is_short(y) ? gauss(y.d, [&](double v) { return growth(v, y.threshold) * scaled_slope(y.threshold - v); })
+                    : scaled_value(y.threshold) - reset;
     if (square < 600.0) return std::log1p(a_ * rise / (std::exp(-square) + a_ * reset));
-    return std::log1p(rise / (resting(y.threshold) + reset));
+    const double rest = resting(y.threshold) + reset;
+    return rise < dominant * rest ? std::log1p(rise / rest) : p + std::log(rise / (resting(y.reset) + bottom));
   }
 
   double r(double u) {

@@ -1,6 +1,9 @@
 """Excitatory-inhibitory balance and its homeostasis. Public names only; the subpackages say what they do."""
 
 from equipoise import dynamics as dynamics
+from equipoise import inference as inference
+from equipoise import measures as measures
+from equipoise import recordings as recordings
 from equipoise import renewal as renewal
 from equipoise import theory as theory
 from equipoise import units as units

@@ -17,7 +17,6 @@ from equipoise import units
 from equipoise.quantities import suggest
 
 if TYPE_CHECKING:
-    import xarray as xr
     from rich.table import Table
 
     from equipoise.inference import AnalysisSettings
@@ -236,28 +235,23 @@ def _claims_table(title: str, done: "list[Reproduced]") -> "Table":
 def analyze_to(recording: "Recording", settings: "AnalysisSettings", out: Path) -> Path:
     """Analyse with a progress bar, print the table, write page and data to a directory; returns the page's path."""
     from rich.console import Console
+    from rich.progress import Progress
 
     from equipoise import report
+    from equipoise.inference import analyze as run
+    from equipoise.results import save_dataset
 
-    dataset = _analysis(recording, settings)
     stem = Path(recording.source or "recording").stem
-    data = report.write_netcdf(dataset, out / f"{stem}.nc")
-    page = report.write_html(dataset, recording, settings, out / f"{stem}.html")
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"Analysing {recording.spikes.n_units} units", total=1.0)
+        dataset = run(recording, settings, progress=lambda fraction: bar.update(task, completed=fraction))
+        bar.update(task, description="Drawing figures", total=None)
+        data = save_dataset(dataset, out / f"{stem}.nc")
+        page = report.write_html(dataset, recording, settings, out / f"{stem}.html")
     console = Console()
     console.print(report.render_table(dataset))
     console.print(f"\nReport: {page}\nData:   {data}", soft_wrap=True, highlight=False)
     return page
-
-
-def _analysis(recording: "Recording", settings: "AnalysisSettings") -> "xr.Dataset":
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from equipoise.inference import analyze as run
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"Analysing {recording.spikes.n_units} units", total=1.0)
-        return run(recording, settings, progress=lambda fraction: bar.update(task, completed=fraction))
 
 
 def _load(name: str, time_unit: str, t_stop: float | None, epochs: list[str] | None) -> "Recording":

@@ -277,6 +277,8 @@ def _index(path: Path, raw: _Raw, units: Sequence[str] | None) -> tuple[NDArray,
     position = {str(name): i for i, name in enumerate(names)}
     if len(position) != len(names):
         raise ValueError(f"recordings.load: {path.name}: unit names must differ, got {', '.join(map(str, names))}.")
+    if not position:
+        raise ValueError(f"recordings.load: {path.name} holds no spikes; name its units with units=[...].")
     lookup = np.array([position[str(name)] for name in found], dtype=np.int64)
     return names, lookup[np.searchsorted(found, raw.unit)] if raw.unit.size else np.zeros(0, np.int64)
 

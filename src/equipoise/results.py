@@ -173,25 +173,31 @@ class Recording:
         return f"Recording({self.source or 'unnamed'}: {self.spikes!r}; epochs: {epochs})"
 
 
-def write_atomically(path: Path, write: Callable[[str], object]) -> None:
-    """Let `write(name)` fill a temporary file beside `path`, then rename it: a reader never sees half a file."""
-    handle, name = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
+    """Call `write` on a temporary file beside `path` and move the result there: no file is ever half written."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
+    temporary = Path(name)
     try:
-        write(name)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        write(temporary)
+        # A temporary file is private; the result gets the permissions of any new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
 
 
-def save_dataset(data: "xr.Dataset", path: Path) -> None:
-    """Write a Dataset as netCDF, atomically."""
-    write_atomically(path, lambda name: data.to_netcdf(name, engine="h5netcdf"))
+def save_dataset(data: "xr.Dataset", path: str | Path) -> Path:
+    """Write a Dataset as netCDF-4, whole or not at all."""
+    return write_whole(path, lambda place: data.to_netcdf(place, engine="h5netcdf"))
 
 
-def load_dataset(path: Path) -> "xr.Dataset":
+def load_dataset(path: str | Path) -> "xr.Dataset":
     """Read a saved Dataset into memory."""
     import xarray as xr
 

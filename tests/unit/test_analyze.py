@@ -276,6 +276,11 @@ def test_a_silent_recording_is_reported_as_such():
     assert (dataset.weight_status == "INSUFFICIENT_DATA").all()
 
 
+def test_a_recording_without_units_is_refused():
+    with pytest.raises(ValueError, match=r"must have at least one unit and one epoch, got Recording\(made\.npz"):
+        analyze(Recording(SpikeTrains(np.zeros(0), np.zeros(0, int), 0, 0.0, 1.0), (), (), "made.npz"))
+
+
 def test_results_depend_on_the_seed_alone():
     rng = np.random.default_rng(6)
     a, b = poisson(rng, 5.0, 60.0), poisson(rng, 7.0, 60.0)

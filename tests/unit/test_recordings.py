@@ -94,7 +94,8 @@ FAULTS = {
     "unsorted": ("time,unit\n2,a\n3,b\n1,a\n", r"line 4: .*must be sorted, unit a goes back to 1\. Sort the file"),
     "negative": ("time,unit\n-1,a\n2,a\n", r"must not lie before t_start=0 s, got -1 s\. .*give t_start"),
     "two types": ("time,unit,type\n1,a,E\n2,a,I\n", r"type must be one per unit, unit a has both 'E' and 'I'"),
-    "empty": ("time,unit\n", r"the window must have a length.*Give t_start and t_stop"),
+    "empty": ("time,unit\n", r"holds no spikes; name its units with units="),
+    "no window": ("time,unit\n0,a\n", r"the window must have a length.*Give t_start and t_stop"),
 }
 
 

@@ -1,5 +1,6 @@
 """The report: self-contained page, whole files, tables in words, and the command that makes them."""
 
+import io
 import re
 from html.parser import HTMLParser
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from equipoise import cli, plotting, recordings, report
+from equipoise import cli, plotting, recordings, report, results
 from equipoise.inference import AnalysisSettings, analyze
 from equipoise.report import figures, tables
 from equipoise.results import Epoch, Recording, SpikeTrains
@@ -106,10 +107,9 @@ def test_the_screen_table_names_everything(analysed):
     from rich.console import Console
 
     _, dataset = analysed
-    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
-    with console.file:
-        console.print(report.render_table(dataset))
-    text = console.export_text()
+    screen = io.StringIO()
+    Console(width=100, file=screen).print(report.render_table(dataset))
+    text = screen.getvalue()
     for words in ("calm, 30 s", "busy, 30 s", "a<b", "Flagged", "0 intervals; 10 are needed"):
         assert words in text
     assert max(len(line) for line in text.splitlines()) <= 100
@@ -117,8 +117,8 @@ def test_the_screen_table_names_everything(analysed):
 
 def test_netcdf_brings_back_the_same_dataset(analysed, tmp_path):
     _, dataset = analysed
-    path = report.write_netcdf(dataset, tmp_path / "deep" / "a.nc")
-    back = report.read_netcdf(path)
+    path = results.save_dataset(dataset, tmp_path / "deep" / "a.nc")
+    back = results.load_dataset(path)
     for name in dataset.variables:
         np.testing.assert_array_equal(back[name].values, dataset[name].values)
         assert back[name].attrs == dataset[name].attrs
@@ -128,7 +128,7 @@ def test_netcdf_brings_back_the_same_dataset(analysed, tmp_path):
 
 def test_a_page_can_be_made_again_from_the_file(analysed, tmp_path, page):
     recording, dataset = analysed
-    back = report.read_netcdf(report.write_netcdf(dataset, tmp_path / "a.nc"))
+    back = results.load_dataset(results.save_dataset(dataset, tmp_path / "a.nc"))
     assert report.html(back, recording, QUICK) == page
 
 
@@ -141,10 +141,10 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        report.write_whole(path, fail)
+        results.write_whole(path, fail)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
-    report.write_whole(path, lambda place: place.write_text("new"))
+    results.write_whole(path, lambda place: place.write_text("new"))
     assert path.read_text() == "new"
 
 
@@ -198,7 +198,7 @@ def test_the_command_writes_page_and_data(table, tmp_path):
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["cells.html", "cells.nc"]
     assert "cells.html" in result.output
-    dataset = report.read_netcdf(tmp_path / "out" / "cells.nc")
+    dataset = results.load_dataset(tmp_path / "out" / "cells.nc")
     assert list(dataset.epoch.values) == ["first"]
     assert list(dataset.unit.values) == ["n0", "n1"]
 
@@ -209,7 +209,7 @@ def test_options_reach_the_analysis(table, tmp_path):
     )
     result = run(table, "--out", tmp_path, "--irregularity", "global", *options.split())
     assert result.exit_code == 0, result.output
-    dataset = report.read_netcdf(tmp_path / "cells.nc")
+    dataset = results.load_dataset(tmp_path / "cells.nc")
     assert "tau_m=0.03" in dataset.attrs["neuron"]
     assert "v_threshold=0.015" in dataset.attrs["neuron"]
     assert '"500 ms"' in dataset.attrs["settings"]

@@ -17,5 +17,6 @@ from equipoise.dynamics.fixed_points import fixed_point as fixed_point
 from equipoise.dynamics.fixed_points import lowest_point as lowest_point
 from equipoise.dynamics.invariants import Invariant as Invariant
 from equipoise.dynamics.invariants import invariants as invariants
+from equipoise.dynamics.spectra import ComplexArray as ComplexArray
 from equipoise.dynamics.spectra import Spectrum as Spectrum
 from equipoise.dynamics.spectra import spectrum as spectrum

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.quantities import Array
 from equipoise.results import Status
@@ -127,9 +128,9 @@ class _Walker:
                 return new, new_tangent, used
         return None
 
-    def eigenvalues(self, z: Array) -> np.ndarray:
+    def eigenvalues(self, z: Array) -> NDArray[np.complex128]:
         """Eigenvalues of df/dx."""
-        return np.linalg.eigvals(self.jacobian(z[:-1], z[-1])[0])
+        return np.linalg.eigvals(self.jacobian(z[:-1], z[-1])[0]).astype(complex)
 
     def is_stable(self, z: Array) -> bool:
         """Whether all eigenvalues have negative real parts."""

@@ -1,6 +1,7 @@
 """Jacobians of plain functions."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from equipoise.quantities import Array
 Function = Callable[[Array], Array]
 
 
-def complex_step(f: Function, x: Array) -> Array:
+def complex_step(f: Callable[[Any], Any], x: Array) -> Array:
     """Jacobian (m, n) of an analytic f at x, exact to rounding: df/dx_k = Im f(x + i h e_k)/h with h = 1e-30."""
     x = np.asarray(x, dtype=np.float64)
     columns = [np.imag(f(x + 1e-30j * e)) / 1e-30 for e in np.eye(x.size)]

@@ -88,8 +88,8 @@ class _Segment:
     def events(self) -> list[Callable[[float, Array], float]]:
         """A free variable reaches its bound; a pinned one is pushed off it; one runs away."""
         bounded = np.flatnonzero(np.isfinite(self.floor[~self.pinned]))
-        hits = [self._hit(k) for k in bounded]
-        frees = [self._release(k) for k in np.flatnonzero(self.pinned)]
+        hits = [self._hit(int(k)) for k in bounded]
+        frees = [self._release(int(k)) for k in np.flatnonzero(self.pinned)]
         stop = self.stop
         away = [lambda _t, z: stop(self.full(z))] if stop is not None else []
         for event in (*hits, *frees, *away):

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.quantities import Array
 
-Complex = np.ndarray
+ComplexArray = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, repr=False)
@@ -17,13 +18,13 @@ class Spectrum:
     lines of equilibria, and do not make a state unstable.
     """
 
-    eigenvalues: Complex
-    eigenvectors: Complex
+    eigenvalues: ComplexArray
+    eigenvectors: ComplexArray
     names: tuple[str, ...]
     zero_level: float
 
     @property
-    def zero(self) -> np.ndarray:
+    def zero(self) -> NDArray[np.bool_]:
         """Which eigenvalues are zero (n,)."""
         return np.abs(self.eigenvalues) <= self.zero_level
 
@@ -59,7 +60,7 @@ def spectrum(jacobian: Array, names: tuple[str, ...]) -> Spectrum:
     values, vectors = np.linalg.eig(np.asarray(jacobian, dtype=np.float64))
     order = np.argsort(np.abs(values))
     scale = float(np.max(np.abs(values), initial=0.0))
-    return Spectrum(values[order], vectors[:, order], tuple(names), 1e-9 * scale)
+    return Spectrum(values[order].astype(complex), vectors[:, order].astype(complex), tuple(names), 1e-9 * scale)
 
 
 def _number(w: complex) -> str:

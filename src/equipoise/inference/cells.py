@@ -60,6 +60,8 @@ def analyze(
     import xarray as xr
 
     settings = settings or AnalysisSettings()
+    if recording.spikes.n_units == 0 or not recording.epochs:
+        raise ValueError(f"analyze: the recording must have at least one unit and one epoch, got {recording!r}.")
     parts = []
     for i, epoch in enumerate(recording.epochs):
         n = recording.spikes.n_units

@@ -9,32 +9,6 @@ from equipoise.units import kHz
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenewalInputs:
-    """K independent renewal trains at `rate` [Hz] each, with long-time Fano factor `fano`.
-
-    In the diffusion approximation a train of rate lambda contributes J lambda to the mean and J^2 lambda F to the noise
-    intensity, F = C_v^2 for a renewal train.
-    """
-
-    K: float = quantity("number of inputs", low=0.0, open_low=True)
-    rate: float = quantity("rate of each input", unit="Hz", low=0.0, high=1 * kHz, open_low=True, symbol="lambda")
-    fano: float = quantity("Fano factor of each input", default=1.0, low=0.0, open_low=True, symbol="F")
-
-    def __post_init__(self):
-        check_fields(self)
-
-    @property
-    def total_rate(self) -> float:
-        """K lambda [Hz]."""
-        return self.K * self.rate
-
-    @property
-    def noise_rate(self) -> float:
-        """K lambda F [Hz], the rate that enters the variance."""
-        return self.K * self.rate * self.fano
-
-
-@dataclass(frozen=True, kw_only=True)
 class PoissonInputs:
     """K independent Poisson trains at `rate` [Hz] each."""
 
@@ -46,13 +20,29 @@ class PoissonInputs:
 
     @property
     def total_rate(self) -> float:
-        """K lambda [Hz]."""
+        """K lambda [Hz], the rate that enters the mean."""
         return self.K * self.rate
 
     @property
     def noise_rate(self) -> float:
-        """K lambda [Hz]: a Poisson train has Fano factor 1."""
+        """K lambda F [Hz], the rate that enters the variance; a Poisson train has Fano factor F = 1."""
         return self.total_rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenewalInputs(PoissonInputs):
+    """K independent renewal trains at `rate` [Hz] each, with long-time Fano factor `fano`.
+
+    In the diffusion approximation a train of rate lambda contributes J lambda to the mean and J^2 lambda F to the noise
+    intensity, F = C_v^2 for a renewal train.
+    """
+
+    fano: float = quantity("Fano factor of each input", default=1.0, low=0.0, open_low=True, symbol="F")
+
+    @property
+    def noise_rate(self) -> float:
+        """K lambda F [Hz]."""
+        return self.total_rate * self.fano
 
 
 @dataclass(frozen=True)
@@ -60,8 +50,8 @@ class DrivenNeuron:
     """A neuron under excitation, inhibition and a tonic `drive` [V/s] such as a chronic optical current."""
 
     neuron: IntegrateAndFire
-    excitation: PoissonInputs | RenewalInputs
-    inhibition: PoissonInputs | RenewalInputs
+    excitation: PoissonInputs
+    inhibition: PoissonInputs
     drive: float = quantity("tonic drive", default=0.0, symbol="I_opt")
 
     def __post_init__(self):
@@ -69,7 +59,7 @@ class DrivenNeuron:
             raise TypeError(f"DrivenNeuron.neuron must be a neuron such as eq.LIF(), got {self.neuron!r}.")
         for name in ("excitation", "inhibition"):
             given = getattr(self, name)
-            if not isinstance(given, PoissonInputs | RenewalInputs):
+            if not isinstance(given, PoissonInputs):
                 raise TypeError(f"DrivenNeuron.{name} must be eq.PoissonInputs(K=..., rate=...), got {given!r}.")
         check_fields(self)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from equipoise.quantities import suggest
-from equipoise.results import load_dataset, save_dataset, write_atomically
+from equipoise.results import load_dataset, save_dataset, write_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,7 +90,6 @@ def reproduce(paper: Paper, out: Path, *, names: Collection[str] = (), compute: 
 
     With compute=False figures and claims come from the files saved earlier; FileNotFoundError says which is missing.
     """
-    out.mkdir(parents=True, exist_ok=True)
     for figure in chosen(paper, names):
         path = out / f"{figure.name}.nc"
         if compute:
@@ -121,7 +120,7 @@ def redraw(figure: Figure, data: "xr.Dataset", out: Path) -> tuple[Path, ...]:
         figure.content.draw(canvas, data)
         files = tuple(out / f"{figure.name}.{kind}" for kind in ("png", "pdf"))
         for path in files:
-            write_atomically(path, lambda target: canvas.savefig(target, dpi=200))
+            write_whole(path, lambda target: canvas.savefig(target, dpi=200))
         plt.close(canvas)
     return files
 
@@ -131,4 +130,4 @@ def write_claims(paper: Paper, done: Sequence[Reproduced], path: Path) -> None:
     rows = [f"# {paper.title}", "", "| figure | claim | where | found | verdict |", "|---|---|---|---|---|"]
     for one in done:
         rows += [f"| {one.figure.name} | {c.text} | {c.source} | {c.found} | {c.verdict} |" for c in one.claims]
-    write_atomically(path, lambda name: Path(name).write_text("\n".join(rows) + "\n", encoding="utf-8"))
+    write_whole(path, lambda place: place.write_text("\n".join(rows) + "\n", encoding="utf-8"))

@@ -23,7 +23,6 @@ from equipoise.model.calcium import Calcium
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array, finite
 from equipoise.renewal import statistics
-from equipoise.renewal.dispatch import find
 
 
 class CalciumMoments(NamedTuple):
@@ -133,18 +132,15 @@ class MomentGradient(NamedTuple):
 
 
 def calcium_gradient(sensor: Calcium, neuron: IntegrateAndFire, mu: ArrayLike, sigma: ArrayLike) -> MomentGradient:
-    """d<C>/d(mu, sigma) and d<C^2>/d(mu, sigma), from the closed-form gradients of rate and transform.
-
-    A neuron that has none is differenced (fourth order), to about 1e-7. A silent cell has gradient 0.
-    """
+    """d<C>/d(mu, sigma) and d<C^2>/d(mu, sigma), from the gradients of rate and transform. A silent cell has 0."""
     mu, sigma = np.broadcast_arrays(
         finite("calcium_gradient", "mu", mu), finite("calcium_gradient", "sigma", sigma, low=0)
     )
     r = np.asarray(statistics.rate(neuron, mu=mu, sigma=sigma))
     q1, q2 = (statistics.isi_laplace_complement(neuron, s=k / sensor.tau, mu=mu, sigma=sigma) for k in (1, 2))
     moments = _moments(sensor, r, q1, q2)
-    rate_slope = _gradient(neuron, "log_rate", mu, sigma)
-    slopes = [_gradient(neuron, "log_isi_laplace", mu, sigma, s=k / sensor.tau) for k in (1, 2)]
+    rate_slope = statistics.log_rate_gradient(neuron, mu=mu, sigma=sigma)
+    slopes = [statistics.log_isi_laplace_gradient(neuron, s=k / sensor.tau, mu=mu, sigma=sigma) for k in (1, 2)]
     pairs = []
     for i in range(2):
         with np.errstate(invalid="ignore"):
@@ -161,15 +157,6 @@ def log_slopes(sensor: Calcium, q1: Array, q2: Array, slope1: Array, slope2: Arr
     d1, d2 = (1.0 - q1) * slope1, (1.0 - q2) * slope2
     second = 2.0 * p * d1 / (lost1 * (2.0 - lost1)) - a * (2.0 - a) * d2 / (q2 * lost2)
     return -a * d1 / (q1 * lost1), second
-
-
-def _gradient(neuron: IntegrateAndFire, name: str, mu: Array, sigma: Array, **at: float) -> tuple[Array, Array]:
-    if find(neuron, name + "_gradient"):
-        return getattr(statistics, name + "_gradient")(neuron, mu=mu, sigma=sigma, **at)
-    value = getattr(statistics, name)
-    h_mu, h_sigma = 1e-3 * (np.abs(mu) + 3.0 * sigma), 1e-3 * sigma
-    by_mu = four_point(lambda n: value(neuron, mu=mu + n * h_mu, sigma=sigma, **at), h_mu)
-    return by_mu, four_point(lambda n: value(neuron, mu=mu, sigma=sigma + n * h_sigma, **at), h_sigma)
 
 
 def four_point(f: Callable[[int], Array], h: ArrayLike) -> Array:

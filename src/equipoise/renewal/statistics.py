@@ -6,6 +6,7 @@ Transforms are returned at real s >= 0 [1/s]; `isi_laplace_complement` is 1 - P_
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,22 +56,22 @@ def isi_density(source: object, *, t: ArrayLike, mu: ArrayLike | None = None, si
 
 
 def log_rate_gradient(source: object, *, mu: ArrayLike, sigma: ArrayLike) -> tuple[Array, Array]:
-    """d log r/dmu [s/V] and d log r/dsigma [sqrt(s)/V], in closed form."""
+    """d log r/dmu [s/V] and d log r/dsigma [sqrt(s)/V], from closed forms or the variational equations."""
     return _evaluate(source, "log_rate_gradient", mu=mu, sigma=sigma)
 
 
 def cv_gradient(source: object, *, mu: ArrayLike, sigma: ArrayLike) -> tuple[Array, Array]:
-    """dC_v/dmu [s/V] and dC_v/dsigma [sqrt(s)/V], in closed form."""
+    """dC_v/dmu [s/V] and dC_v/dsigma [sqrt(s)/V], from closed forms or the variational equations."""
     return _evaluate(source, "cv_gradient", mu=mu, sigma=sigma)
 
 
 def log_isi_laplace_gradient(source: object, *, s: ArrayLike, mu: ArrayLike, sigma: ArrayLike) -> tuple[Array, Array]:
-    """d log P_L/dmu [s/V] and d log P_L/dsigma [sqrt(s)/V], in closed form."""
+    """d log P_L/dmu [s/V] and d log P_L/dsigma [sqrt(s)/V], from closed forms or the variational equations."""
     checked = finite("log_isi_laplace_gradient", "s", s, low=0.0)
     return _evaluate(source, "log_isi_laplace_gradient", checked, mu=mu, sigma=sigma)
 
 
-def _evaluate(source: object, name: str, *leading: Array, mu: ArrayLike | None, sigma: ArrayLike | None):
+def _evaluate(source: object, name: str, *leading: Array, mu: ArrayLike | None, sigma: ArrayLike | None) -> Any:
     function = get(source, name)
     if not isinstance(source, IntegrateAndFire):
         if mu is not None or sigma is not None:

@@ -11,9 +11,8 @@ import numpy as np
 from equipoise import plotting
 from equipoise.inference import AnalysisSettings
 from equipoise.report import figures, tables
-from equipoise.report.files import write_whole
 from equipoise.report.words import CAPTIONS, CAVEATS, METHODS, STYLE
-from equipoise.results import Recording
+from equipoise.results import Recording, write_whole
 
 if TYPE_CHECKING:
     import xarray as xr

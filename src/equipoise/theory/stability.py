@@ -38,7 +38,7 @@ class Stability:
         return self.spectrum.stable
 
     @property
-    def eigenvalues(self) -> np.ndarray:
+    def eigenvalues(self) -> dynamics.ComplexArray:
         """Eigenvalues [1/s], slowest first."""
         return self.spectrum.eigenvalues
 

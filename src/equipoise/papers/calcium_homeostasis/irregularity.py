@@ -1,7 +1,7 @@
 """The paper's central experiment: input irregularity changed at fixed mean rate, and smooth tonic drive."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -94,7 +94,8 @@ def claims(data: "xr.Dataset") -> list[Claim]:
     tonic = data["tonic"].where(data["drive"] > 0, drop=True)
     five = {n: 100 * data["irregular"].sel(neuron=n, fano=SHOWN, when="last").values for n in SUBJECTS}
     at_five = "; ".join(f"{n}: dJ_E {e:+.0f} %, dJ_I {i:+.0f} %" for n, (e, i) in five.items()) + " at Fano factor 5"
-    e, i = {"synapse": "e"}, {"synapse": "i"}
+    e: dict[str, Any] = {"synapse": "e"}
+    i: dict[str, Any] = {"synapse": "i"}
     return [
         _signed("More irregular input at the same rate scales excitation down: first response", "Discussion",
                 more.sel(when="first", **e), -1),

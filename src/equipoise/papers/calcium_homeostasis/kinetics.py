@@ -1,6 +1,6 @@
 """Sec. 2.2: the protein kinetics reduce to the calcium rules where calcium is far below K_M, and how they fail."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ CELLS_AT = np.geomspace(20.0, 2000.0, 11)
 
 def proteins(half: float, gamma: float = 1 / minute) -> ProteinKinetics:
     """Both pathways half-saturated at `half` µM (the excitatory one at half^2 µM^2), with turnover rate `gamma`."""
-    fast = {"k_off": 499.0, "k_cat": 1.0, "substrate": 1.0, "gamma": gamma}
+    fast: dict[str, Any] = {"k_off": 499.0, "k_cat": 1.0, "substrate": 1.0, "gamma": gamma}
     return ProteinKinetics(
         inhibitory=Pathway(k_on=500.0 / half, **fast), excitatory=Pathway(order=2, k_on=500.0 / half**2, **fast)
     )

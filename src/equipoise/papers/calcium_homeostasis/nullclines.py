@@ -1,6 +1,6 @@
 """Fig. 2: nullclines of the closed loop in input space and in activity space (PIF)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,13 +24,13 @@ def compute() -> "xr.Dataset":
     sigma = np.linspace(8.0, 40.0, 129)
     mean, second = targets_of(resolve(driven(), rule(CV)).target)  # type: ignore[attr-defined]
     point = equilibrium(driven(), rule(CV))
-    curves = {}
+    curves: dict[str, Any] = {}
     for name, sense, target in (("i", CalciumMean(SENSOR), mean), ("e", CalciumSecondMoment(SENSOR), second)):
         mu = _nullcline(sense, target, sigma, point.mu)
         curves[f"mu_{name}"] = ("sigma", mu, {"units": "V/s"})
         curves[f"rate_{name}"] = ("sigma", renewal.rate(PIF_NEURON, mu=mu, sigma=sigma), {"units": "Hz"})
         curves[f"cv_{name}"] = ("sigma", renewal.cv(PIF_NEURON, mu=mu, sigma=sigma))
-    fixed = {"point": ("entry", [point.mu, point.sigma, point.rate, point.cv])}
+    fixed: dict[str, Any] = {"point": ("entry", [point.mu, point.sigma, point.rate, point.cv])}
     spectrum = stability(driven(), rule(CV), at=point)
     fixed["recovery_times"] = ("mode", spectrum.recovery_times, {"units": "s"})
     return xr.Dataset(curves | fixed, coords={"sigma": sigma, "entry": ["mu", "sigma", "rate", "cv"]})

@@ -94,8 +94,8 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
         growth.text(220, at, f"K = {k:g}", va="center", color=plotting.INK, alpha=alpha)
     growth.axhline(0.0, color=plotting.QUIET, lw=0.8)
     growth.set(xscale="log", xlim=(0.5, 700), xlabel=r"$\tau_E / \tau_I$", ylabel="largest Re(eigenvalue) (1/s)")
-    for ratio, look in zip(RATIOS, ({"color": plotting.QUIET}, {"color": plotting.INK}), strict=True):
+    for ratio, colour in zip(RATIOS, (plotting.QUIET, plotting.INK), strict=True):
         values = data["path"].sel(tau_ratio=ratio, variable="rate")
-        path.plot(data["time"], values, **look, label=rf"$\tau_E / \tau_I$ = {ratio:g}")
+        path.plot(data["time"], values, color=colour, label=rf"$\tau_E / \tau_I$ = {ratio:g}")
     path.set(xlabel=r"time ($\tau_I$ = 1, absolute scale)", ylabel="rate (Hz)", yscale="log", ylim=(1, 1e4))
     path.legend()
