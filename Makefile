@@ -51,9 +51,13 @@ build/sanitize/installed: .venv/created $(SOURCES)
 	@touch $@
 
 # Python itself is not instrumented, so libasan and the C++ library it watches are loaded first.
+sanitize: export PYTHONPATH := build/sanitize/site
+sanitize: export ASAN_OPTIONS := detect_leaks=0
+sanitize: export UBSAN_OPTIONS := print_stacktrace=1
+sanitize: PRELOADED := LD_PRELOAD="$(LIBASAN) $(shell $(CXX) -print-file-name=libstdc++.so)" $(BIN)/python
 sanitize: build/sanitize/installed .venv/with-test
-	PYTHONPATH=build/sanitize/site LD_PRELOAD="$(LIBASAN) $(shell $(CXX) -print-file-name=libstdc++.so)" \
-		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(BIN)/python -m pytest $(SANITIZED)
+	@$(PRELOADED) -c 'import sys; from equipoise import _core; sys.exit("build/sanitize" not in _core.__file__ and "the core is another one: " + _core.__file__)'
+	$(PRELOADED) -m pytest $(SANITIZED)
 endif
 
 bench: .venv/with-bench
