@@ -4,10 +4,10 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(shell find src -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.npz') pyproject.toml CMakeLists.txt
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check sanitize bench clean
 
 help:
-	@echo "make demo | test | check | bench | clean"
+	@echo "make demo | test | check | sanitize | bench | clean"
 
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit("equipoise needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -34,6 +34,31 @@ check: .venv/with-check .venv/with-test
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+# The compiled core under the address and undefined-behaviour sanitizers (GCC on Linux; skipped where it has no libasan).
+LIBASAN := $(wildcard $(shell $(CXX) -print-file-name=libasan.so 2>/dev/null))
+SANITIZED := $(addprefix tests/, systems/test_cell_loop.py systems/test_isi_sampling.py systems/test_lif.py \
+	systems/test_pif.py systems/test_simulation.py systems/test_threshold_integration.py \
+	unit/test_calcium.py unit/test_core_stub.py unit/test_lif_tables.py unit/test_measures.py)
+
+ifeq ($(LIBASAN),)
+sanitize:
+	@echo "make sanitize: skipped, $(CXX) has no libasan.so"
+else
+build/sanitize/installed: .venv/created $(SOURCES)
+	$(INSTALL) --no-deps --upgrade --target build/sanitize/site --config-settings=build-dir=build/sanitize/core \
+		--config-settings=cmake.define.EQUIPOISE_SANITIZE=ON --config-settings=cmake.define.EQUIPOISE_STRICT=ON .
+	@touch $@
+
+# Python itself is not instrumented, so libasan and the C++ library it watches are loaded first.
+sanitize: export PYTHONPATH := build/sanitize/site
+sanitize: export ASAN_OPTIONS := detect_leaks=0
+sanitize: export UBSAN_OPTIONS := print_stacktrace=1
+sanitize: PRELOADED := LD_PRELOAD="$(LIBASAN) $(shell $(CXX) -print-file-name=libstdc++.so)" $(BIN)/python
+sanitize: build/sanitize/installed .venv/with-test
+	@$(PRELOADED) -c 'import sys; from equipoise import _core; sys.exit("build/sanitize" not in _core.__file__ and "the core is another one: " + _core.__file__)'
+	$(PRELOADED) -m pytest $(SANITIZED)
+endif
 
 bench: .venv/with-bench
 	$(BIN)/python benchmarks/single_cell.py

@@ -172,7 +172,12 @@ void calcium_trace(double tau, double kept, double influx, In times, double star
 }  // namespace
 
 void bind_calcium(nb::module_& m) {
-  m.def("calcium_integrals", &calcium_integrals);
-  m.def("calcium_integrals_units", &calcium_integrals_units);
-  m.def("calcium_trace", &calcium_trace);
+  m.def("calcium_integrals", &calcium_integrals, nb::arg("tau"), nb::arg("retention"), nb::arg("influx"),
+        nb::arg("times"), nb::arg("start"), nb::arg("stop"), nb::arg("initial"), nb::arg("k_m"), nb::arg("k_d"),
+        nb::arg("out"));
+  m.def("calcium_integrals_units", &calcium_integrals_units, nb::arg("tau"), nb::arg("retention"), nb::arg("influx"),
+        nb::arg("times"), nb::arg("units"), nb::arg("start"), nb::arg("begin"), nb::arg("stop"), nb::arg("initial"),
+        nb::arg("k_m"), nb::arg("k_d"), nb::arg("out"));
+  m.def("calcium_trace", &calcium_trace, nb::arg("tau"), nb::arg("retention"), nb::arg("influx"), nb::arg("times"),
+        nb::arg("start"), nb::arg("initial"), nb::arg("at"), nb::arg("out"));
 }

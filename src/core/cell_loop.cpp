@@ -12,6 +12,8 @@
 enum Place { kTime, kElapsed, kPotential, kCalcium, kJe, kJi, kTargetE, kTargetI, kSpikes, kSamples, kWindowStart,
              kWindowFirst, kWindowSecond, kWindowSpikes, kPlaces };
 
+constexpr std::size_t kColumns = 8;  // of a sample
+
 enum Outcome { kDone, kBudgetSpent, kNotFinite };
 
 struct Input {
@@ -103,13 +105,19 @@ class Trace {
   }
 
   void write(double at_time) {
-    const auto row = static_cast<std::size_t>(n_samples - first_row) * 6;
-    if (row + 6 > samples.shape(0)) return;
+    const auto row = static_cast<std::size_t>(n_samples - first_row) * kColumns;
+    if (row + kColumns > samples.shape(0)) return;
     const Slow now = at(at_time);
     const double width = at_time - window.start;
-    const double values[6] = {at_time, now.j_e, now.j_i, window.integrals.first / width,
-                              window.integrals.second / width, window.spikes};
-    for (std::size_t i = 0; i < 6; ++i) samples(row + i) = values[i];
+    const double values[kColumns] = {at_time,
+                                     now.j_e,
+                                     now.j_i,
+                                     now.target_e,
+                                     now.target_i,
+                                     window.integrals.first / width,
+                                     window.integrals.second / width,
+                                     window.spikes};
+    for (std::size_t i = 0; i < kColumns; ++i) samples(row + i) = values[i];
   }
 
   struct Window {
@@ -187,8 +195,8 @@ static void write_now(const Slow& now, const Out& out) {
   for (std::size_t i = 0; i < 5; ++i) out(i) = values[i];
 }
 
-// times = (t_stop, flush, sample_every); `samples` takes rows of (t, J_E, J_I, <C>, <C^2>, spikes) per window, `spikes`
-// the spike times of this call as far as it reaches, `now` calcium, weights and set points at t_stop.
+// times = (t_stop, flush, sample_every); `samples` takes rows of (t, J_E, J_I, nu*, mu*, <C>, <C^2>, spikes), one per
+// window, `spikes` the spike times of this call as far as it reaches, `now` calcium, weights and set points at t_stop.
 static int cell_run(In neuron, In inputs, In sensor, In rule, In times, Out state, Words words, Out samples, Out spikes,
                     Out now, std::int64_t budget) {
   same_size(state.shape(0), kPlaces);

@@ -68,10 +68,15 @@ void integrals(const In& reset, const In& threshold, const In& d, const Out& q, 
 }  // namespace
 
 void bind_lif(nb::module_& m) {
-  m.def("lif_rate", &one_output<fill_rate>, nb::call_guard<nb::gil_scoped_release>());
-  m.def("lif_log_rate", &one_output<fill_log_rate>, nb::call_guard<nb::gil_scoped_release>());
-  m.def("lif_cv", &one_output<fill_cv>, nb::call_guard<nb::gil_scoped_release>());
-  m.def("lif_log_rate_gradient", &gradient_output<fill_log_rate_gradient>, nb::call_guard<nb::gil_scoped_release>());
-  m.def("lif_cv_gradient", &gradient_output<fill_cv_gradient>, nb::call_guard<nb::gil_scoped_release>());
-  m.def("lif_integrals", &integrals, nb::call_guard<nb::gil_scoped_release>());
+  const auto free = nb::call_guard<nb::gil_scoped_release>();
+  m.def("lif_rate", &one_output<fill_rate>, free, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
+  m.def("lif_log_rate", &one_output<fill_log_rate>, free, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"),
+        nb::arg("out"));
+  m.def("lif_cv", &one_output<fill_cv>, free, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
+  m.def("lif_log_rate_gradient", &gradient_output<fill_log_rate_gradient>, free, nb::arg("neuron"), nb::arg("mu"),
+        nb::arg("sigma"), nb::arg("by_mu"), nb::arg("by_sigma"));
+  m.def("lif_cv_gradient", &gradient_output<fill_cv_gradient>, free, nb::arg("neuron"), nb::arg("mu"), nb::arg("sigma"),
+        nb::arg("by_mu"), nb::arg("by_sigma"));
+  m.def("lif_integrals", &integrals, free, nb::arg("reset"), nb::arg("threshold"), nb::arg("d"), nb::arg("q"),
+        nb::arg("h"));
 }

@@ -147,7 +147,11 @@ void laplace_exponent(const In& a, const In& reset, const In& threshold, const I
 }  // namespace
 
 void bind_lif_laplace(nb::module_& m) {
-  m.def("lif_log_isi_laplace", &log_isi_laplace, nb::call_guard<nb::gil_scoped_release>());
-  m.def("lif_log_isi_laplace_gradient", &log_isi_laplace_gradient, nb::call_guard<nb::gil_scoped_release>());
-  m.def("lif_laplace_exponent", &laplace_exponent, nb::call_guard<nb::gil_scoped_release>());
+  const auto free = nb::call_guard<nb::gil_scoped_release>();
+  m.def("lif_log_isi_laplace", &log_isi_laplace, free, nb::arg("neuron"), nb::arg("s"), nb::arg("mu"), nb::arg("sigma"),
+        nb::arg("out"));
+  m.def("lif_log_isi_laplace_gradient", &log_isi_laplace_gradient, free, nb::arg("neuron"), nb::arg("s"), nb::arg("mu"),
+        nb::arg("sigma"), nb::arg("by_mu"), nb::arg("by_sigma"));
+  m.def("lif_laplace_exponent", &laplace_exponent, free, nb::arg("a"), nb::arg("reset"), nb::arg("threshold"),
+        nb::arg("d"), nb::arg("exponent"), nb::arg("plain"), nb::arg("weighted"));
 }

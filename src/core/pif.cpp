@@ -373,13 +373,21 @@ void pif_input(double a, double d, double low, In rate, In cv, Out mu, Out sigma
 }  // namespace
 
 void bind_pif(nb::module_& m) {
-  m.def("pif_rate", &pif_rate);
-  m.def("pif_log_rate", &pif_log_rate);
-  m.def("pif_cv", &pif_cv);
-  m.def("pif_log_rate_gradient", &pif_log_rate_gradient);
-  m.def("pif_cv_gradient", &pif_cv_gradient);
-  m.def("pif_log_laplace", &pif_log_laplace);
-  m.def("pif_log_laplace_gradient", &pif_log_laplace_gradient);
-  m.def("pif_cv_squared", &pif_cv_squared);
-  m.def("pif_input", &pif_input);
+  m.def("pif_rate", &pif_rate, nb::arg("a"), nb::arg("d"), nb::arg("tau_ref"), nb::arg("mu"), nb::arg("sigma"),
+        nb::arg("out"));
+  m.def("pif_log_rate", &pif_log_rate, nb::arg("a"), nb::arg("d"), nb::arg("tau_ref"), nb::arg("mu"), nb::arg("sigma"),
+        nb::arg("out"));
+  m.def("pif_cv", &pif_cv, nb::arg("a"), nb::arg("d"), nb::arg("tau_ref"), nb::arg("mu"), nb::arg("sigma"),
+        nb::arg("out"));
+  m.def("pif_log_rate_gradient", &pif_log_rate_gradient, nb::arg("a"), nb::arg("d"), nb::arg("tau_ref"), nb::arg("mu"),
+        nb::arg("sigma"), nb::arg("by_mu"), nb::arg("by_sigma"));
+  m.def("pif_cv_gradient", &pif_cv_gradient, nb::arg("a"), nb::arg("d"), nb::arg("tau_ref"), nb::arg("mu"),
+        nb::arg("sigma"), nb::arg("by_mu"), nb::arg("by_sigma"));
+  m.def("pif_log_laplace", &pif_log_laplace, nb::arg("a"), nb::arg("d"), nb::arg("tau_ref"), nb::arg("s"),
+        nb::arg("mu"), nb::arg("sigma"), nb::arg("out"));
+  m.def("pif_log_laplace_gradient", &pif_log_laplace_gradient, nb::arg("a"), nb::arg("d"), nb::arg("s"), nb::arg("mu"),
+        nb::arg("sigma"), nb::arg("by_mu"), nb::arg("by_sigma"));
+  m.def("pif_cv_squared", &pif_cv_squared, nb::arg("rho"), nb::arg("w"), nb::arg("out"));
+  m.def("pif_input", &pif_input, nb::arg("a"), nb::arg("d"), nb::arg("low"), nb::arg("rate"), nb::arg("cv"),
+        nb::arg("mu"), nb::arg("sigma"));
 }

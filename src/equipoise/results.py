@@ -29,6 +29,7 @@ class Status(enum.Enum):
     WEIGHT_AT_ZERO = "A weight sits at its lower bound; only one of the two calcium moments is regulated."
     PAST_FOLD = "Beyond the fold no equilibrium is left; inhibition grows without end. Weaken the drive."
     RUNAWAY = "A weight grows without end: the start lies outside the basin of an equilibrium, or there is none."
+    INTERRUPTED = "Stopped before its end; what is done is kept and can go on."
     INSUFFICIENT_DATA = "Too few spikes for this estimate; use a longer recording."
 
     @property
@@ -39,7 +40,9 @@ class Status(enum.Enum):
     @property
     def usable(self) -> bool:
         """Whether the result that carries this status is a number to work with."""
-        return self in (Status.OK, Status.IMPLAUSIBLE, Status.UNSTABLE, Status.MARGINAL, Status.WEIGHT_AT_ZERO)
+        return self in (
+            Status.OK, Status.IMPLAUSIBLE, Status.UNSTABLE, Status.MARGINAL, Status.WEIGHT_AT_ZERO, Status.INTERRUPTED
+        )  # fmt: skip
 
 
 class NumericalFailure(RuntimeError):

@@ -211,7 +211,7 @@ def test_a_cell_that_hardly_fires_is_named():
         ({"seed": 1.5}, TypeError, "seed must be an integer or a numpy SeedSequence, got 1.5"),
         ({"n": -1}, ValueError, "sample_isi.n .how many. must be at least 0, got -1"),
         ({"n": 2.5}, ValueError, "sample_isi: n must be a whole number, got 2.5"),
-        ({"neuron": EIF()}, TypeError, "PIF and LIF exactly, got EIF. Use threshold integration"),
+        ({"neuron": EIF()}, TypeError, "PIF and LIF exactly, got EIF. Use equipoise.renewal.rate"),
     ],
 )
 def test_bad_input_is_named(change, error, message):

@@ -76,7 +76,7 @@ def membrane(neuron: object, steps: StepControl) -> Array:  # noqa: ARG001
     """The numbers by which the compiled core knows a neuron."""
     raise TypeError(
         f"The event loop steps PIF and LIF exactly, got {type(neuron).__name__}. "
-        "Use threshold integration (equipoise.renewal.rate, cv) for other neurons."
+        "Use equipoise.renewal.rate, cv or equipoise.theory.evolve for other neurons."
     )
 
 

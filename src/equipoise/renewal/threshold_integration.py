@@ -110,9 +110,20 @@ def solve(
     v_low = np.array([_lower_bound(neuron, *pair) for pair in zip(mu.tolist(), sigma.tolist(), strict=True)])
     edges, coefficients = sample_drift(neuron, v_low.min(initial=neuron.v_reset))
     record = np.empty(mu.size * _RECORD)
-    flat = (np.ascontiguousarray(a) for a in (mu, sigma, s))
+    mu, sigma, s = (np.ascontiguousarray(a) for a in (mu, sigma, s))
     _core.threshold_statistics(
-        edges, coefficients.ravel(), v_low, neuron.v_reset, *flat, wanted, tolerance, ROUGHEST, MOST_STEPS, record
+        edges,
+        coefficients.ravel(),
+        v_low,
+        neuron.v_reset,
+        mu,
+        sigma,
+        s,
+        wanted,
+        tolerance,
+        ROUGHEST,
+        MOST_STEPS,
+        record,
     )
     return record.reshape(-1, _RECORD)
 

@@ -92,7 +92,9 @@ def _averages(sensor: Calcium, trains: SpikeTrains, initial: float, discard: flo
     return integrals / (trains.t_stop - counted_from)
 
 
-def _single(sensor: Calcium, trains: SpikeTrains, counted_from: float, start: float, half) -> Array:
+def _single(
+    sensor: Calcium, trains: SpikeTrains, counted_from: float, start: float, half: tuple[float, float]
+) -> Array:
     kernel = (sensor.tau, sensor.retention, sensor.influx)
     warm = int(np.searchsorted(trains.times, counted_from))
     out = np.zeros(5)
@@ -105,7 +107,9 @@ def _single(sensor: Calcium, trains: SpikeTrains, counted_from: float, start: fl
     return out[:4]
 
 
-def _several(sensor: Calcium, trains: SpikeTrains, counted_from: float, start: float, half) -> Array:
+def _several(
+    sensor: Calcium, trains: SpikeTrains, counted_from: float, start: float, half: tuple[float, float]
+) -> Array:
     kernel = (sensor.tau, sensor.retention, sensor.influx)
     window = (trains.t_start, counted_from, trains.t_stop)
     out = np.empty(4 * trains.n_units)

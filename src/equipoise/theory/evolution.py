@@ -1,4 +1,4 @@
-"""The slow path to equilibrium: averaged over firing (`evolve`), or spike by spike (`simulate`)."""
+"""The slow path to equilibrium, averaged over firing; `equipoise.theory.simulate` takes it spike by spike."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -38,26 +38,30 @@ def evolve(
     """
     span = finite("evolve", "duration", duration, low=0.0, open_low=True)
     grid = np.linspace(0.0, float(span), 200) if times is None else finite("evolve", "times", times, low=0.0)
-    loop = close(cell, rule)
-    x0 = loop.state(_start(cell, rule) if start is None else np.array(tuple(start)))  # type: ignore[arg-type]
-    _check_start(loop, x0)
+    loop, x0 = starting_state("evolve", cell, rule, start)
     path = _integrate(loop, x0, grid)
     if throw and path.status is not Status.OK:
         raise NumericalFailure(path.status, f"evolve: {path.message}")
     return _dataset(loop, path)
 
 
-def _start(cell: DrivenNeuron, rule: Rule) -> Array:
-    if not isinstance(rule, CalciumHomeostasis):
-        raise ValueError(f"evolve: {type(rule).__name__} needs start, the weights (j_e, j_i) to set out from.")
-    plain = CalciumHomeostasis(rule.sensor, rule.target, tau_e=rule.tau_e, tau_i=rule.tau_i, scale=rule.scale)
-    return equilibrium(replace(cell, drive=0.0), plain).state
-
-
-def _check_start(loop: ClosedLoop, x0: Array) -> None:
+def starting_state(
+    function: str, cell: DrivenNeuron, rule: Rule, start: Weights | ArrayLike | None
+) -> tuple[ClosedLoop, Array]:
+    """The closed loop and the slow state `start` (default: the equilibrium of the cell without drive) in it."""
+    loop = close(cell, rule)
+    x0 = loop.state(_start(function, cell, rule) if start is None else np.array(tuple(start)))  # type: ignore[arg-type]
     for name, value in zip(loop.names, x0, strict=True):
         if not np.isfinite(value) or value < 0.0:
-            raise ValueError(f"evolve: start.{name} must be finite and at least 0, got {value:g}.")
+            raise ValueError(f"{function}: start.{name} must be finite and at least 0, got {value:g}.")
+    return loop, x0
+
+
+def _start(function: str, cell: DrivenNeuron, rule: Rule) -> Array:
+    if not isinstance(rule, CalciumHomeostasis):
+        raise ValueError(f"{function}: {type(rule).__name__} needs start, the weights (j_e, j_i) to set out from.")
+    plain = CalciumHomeostasis(rule.sensor, rule.target, tau_e=rule.tau_e, tau_i=rule.tau_i, scale=rule.scale)
+    return equilibrium(replace(cell, drive=0.0), plain).state
 
 
 def _integrate(loop: ClosedLoop, x0: Array, grid: Array) -> dynamics.Trajectory:
@@ -106,11 +110,6 @@ def _dataset(loop: ClosedLoop, path: dynamics.Trajectory) -> "xr.Dataset":
 UNITS = {
     "time": "s", "j_e": "V", "j_i": "V", "mu": "V/s", "sigma": "V/sqrt(s)", "rate": "Hz", "cv": "1",
     "calcium_mean": "uM", "calcium_second_moment": "uM^2", "target_mean": "uM", "target_second_moment": "uM^2",
-    "p_e": "uM^2", "p_i": "uM",
+    "p_e": "uM^2", "p_i": "uM", "spike_times": "s",
 }  # fmt: skip
 """Units of the variables of a trajectory."""
-
-
-def simulate(*_args, **_kwargs):
-    """Not here yet."""
-    raise NotImplementedError("simulate: the event loop is not linked yet.")

@@ -1,0 +1,186 @@
+"""Compiled core: arrays and scalars in and out.
+
+Arrays are contiguous and one-dimensional, equal in length where not said otherwise, and broadcast by the caller; the
+last arguments are outputs, written in place. SI units. The functions trust their callers: values are checked in Python.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+# --- calcium along given spikes: decay by tau, C -> retention C + influx at a spike -----------------------------------
+def calcium_integrals(
+    tau: float,
+    retention: float,
+    influx: float,
+    times: Array,
+    start: float,
+    stop: float,
+    initial: float,
+    k_m: float,
+    k_d: float,
+    out: Array,
+) -> None:
+    """`out` (5,): integrals over [start, stop] of C, C^2, C/(k_m + C), C^2/(k_d + C^2), and C at stop."""
+
+def calcium_integrals_units(
+    tau: float,
+    retention: float,
+    influx: float,
+    times: Array,
+    units: Index,
+    start: float,
+    begin: float,
+    stop: float,
+    initial: float,
+    k_m: float,
+    k_d: float,
+    out: Array,
+) -> None:
+    """`out` (4 n_units,): the four integrals of each unit over [begin, stop], from `initial` at start <= begin."""
+
+def calcium_trace(
+    tau: float, retention: float, influx: float, times: Array, start: float, initial: float, at: Array, out: Array
+) -> None:
+    """`out`: C at the sorted times `at`, after the spikes that coincide with them."""
+
+# --- the event loop ---------------------------------------------------------------------------------------------------
+def cell_run(
+    neuron: Array,
+    inputs: Array,
+    sensor: Array,
+    rule: Array,
+    times: Array,
+    state: Array,
+    words: Words,
+    samples: Array,
+    spikes: Array,
+    now: Array,
+    budget: int,
+) -> int:
+    """Run one cell by up to `budget` steps; returns 0 done, 1 budget spent, 2 not finite.
+
+    neuron: see `isi_sample`; inputs (K_E r_E, K_I r_I, drive, K_E r_E F_E, K_I r_I F_I); sensor (tau, influx,
+    retention); rule (sensed: 0 nothing, 1 calcium, 2 spikes; relative; tau_e; tau_i; tau_adapt or 0); times (t_stop,
+    flush, sample_every). `state` (14,) and `words` (4,) go on where they are; `samples` takes rows (t, J_E, J_I, nu*,
+    mu*, <C>, <C^2>, spikes), `now` (C, J_E, J_I, nu*, mu*).
+    """
+
+def rule_run(
+    spike_times: Array, sensor: Array, rule: Array, times: Array, state: Array, samples: Array, now: Array
+) -> None:
+    """Move the weights along given spikes; as `cell_run`, with times (t_stop, longest update, sample_every)."""
+
+# --- random numbers and intervals -------------------------------------------------------------------------------------
+def isi_sample(
+    neuron: Array, mu: float, sigma: float, state: Array, words: Words, intervals: Array, budget: int
+) -> int:
+    """Draw intervals until `intervals` is full or `budget` steps are taken; returns the steps.
+
+    neuron (0, v_threshold, v_reset, tau_ref, v_bound, reach) for the PIF, (1, v_threshold, v_reset, tau_ref, v_leak,
+    reach, tau_m, fine) for the LIF; state (potential, time since the last spike, intervals drawn).
+    """
+
+def random_bits(words: Words, out: Words) -> None:
+    """`out`: the next numbers of xoshiro256++."""
+
+def random_normal(words: Words, out: Array) -> None:
+    """`out`: standard normal variates."""
+
+# --- LIF; neuron (v_threshold, v_reset, v_leak, tau_m, tau_ref) -------------------------------------------------------
+def lif_rate(neuron: Array, mu: Array, sigma: Array, out: Array) -> None:
+    """`out`: the firing rate r [Hz]."""
+
+def lif_log_rate(neuron: Array, mu: Array, sigma: Array, out: Array) -> None:
+    """`out`: log r, finite where r underflows."""
+
+def lif_cv(neuron: Array, mu: Array, sigma: Array, out: Array) -> None:
+    """`out`: C_v of the intervals."""
+
+def lif_log_rate_gradient(neuron: Array, mu: Array, sigma: Array, by_mu: Array, by_sigma: Array) -> None:
+    """Derivatives of log r."""
+
+def lif_cv_gradient(neuron: Array, mu: Array, sigma: Array, by_mu: Array, by_sigma: Array) -> None:
+    """Derivatives of C_v."""
+
+def lif_integrals(reset: Array, threshold: Array, d: Array, q: Array, h: Array) -> None:
+    """The universal integrals of rate and C_v, scaled, from reset to threshold = reset + d in dimensionless units."""
+
+def lif_log_isi_laplace(neuron: Array, s: Array, mu: Array, sigma: Array, out: Array) -> None:
+    """`out`: log <e^(-s T)> at real s >= 0."""
+
+def lif_log_isi_laplace_gradient(
+    neuron: Array, s: Array, mu: Array, sigma: Array, by_mu: Array, by_sigma: Array
+) -> None:
+    """Derivatives of log <e^(-s T)>."""
+
+def lif_laplace_exponent(
+    a: Array, reset: Array, threshold: Array, d: Array, exponent: Array, plain: Array, weighted: Array
+) -> None:
+    """For a = s tau_m: the integral of the log slope r(u) from reset to threshold, and the differences of r and u r."""
+
+# --- PIF; a = v_reset - v_bound, d = v_threshold - v_reset ------------------------------------------------------------
+def pif_rate(a: float, d: float, tau_ref: float, mu: Array, sigma: Array, out: Array) -> None:
+    """`out`: the firing rate r [Hz]."""
+
+def pif_log_rate(a: float, d: float, tau_ref: float, mu: Array, sigma: Array, out: Array) -> None:
+    """`out`: log r, finite where r underflows."""
+
+def pif_cv(a: float, d: float, tau_ref: float, mu: Array, sigma: Array, out: Array) -> None:
+    """`out`: C_v of the intervals."""
+
+def pif_log_rate_gradient(
+    a: float, d: float, tau_ref: float, mu: Array, sigma: Array, by_mu: Array, by_sigma: Array
+) -> None:
+    """Derivatives of log r."""
+
+def pif_cv_gradient(a: float, d: float, tau_ref: float, mu: Array, sigma: Array, by_mu: Array, by_sigma: Array) -> None:
+    """Derivatives of C_v."""
+
+def pif_log_laplace(a: float, d: float, tau_ref: float, s: Array, mu: Array, sigma: Array, out: Array) -> None:
+    """`out`: log <e^(-s T)> at real s >= 0."""
+
+def pif_log_laplace_gradient(
+    a: float, d: float, s: Array, mu: Array, sigma: Array, by_mu: Array, by_sigma: Array
+) -> None:
+    """Derivatives of log <e^(-s T)>, which the refractory period does not change."""
+
+def pif_cv_squared(rho: float, w: Array, out: Array) -> None:
+    """`out`: C_v^2 without refractory period at the drift number w = 2 mu d/sigma^2, rho = a/d."""
+
+def pif_input(a: float, d: float, low: float, rate: Array, cv: Array, mu: Array, sigma: Array) -> None:
+    """mu and sigma of a rate and C_v without refractory period, C_v below its maximum, which lies at w = low."""
+
+# --- any drift --------------------------------------------------------------------------------------------------------
+def threshold_statistics(
+    edges: Array,
+    coefficients: Array,
+    v_low: Array,
+    v_reset: float,
+    mu: Array,
+    sigma: Array,
+    s: Array,
+    wanted: int,
+    tolerance: float,
+    roughest: float,
+    most_steps: int,
+    out: Array,
+) -> None:
+    """Interval statistics by threshold integration for a drift in Chebyshev panels (16 coefficients each).
+
+    wanted: 1 moments + 2 Laplace + 4 gradients. `out` (13 n,): log <T> and derivatives by mu and sigma; log Var T and
+    derivatives; log <e^(-s T)> and derivatives; error estimates of the three; 0 converged, 1 not converged, 2 silent.
+    """
+
+# --- spike trains -----------------------------------------------------------------------------------------------------
+def group_by_unit(times: Array, units: Index, grouped: Array, offsets: Index) -> None:
+    """Sort times by unit, keeping their order: those of unit u are grouped[offsets[u] : offsets[u + 1]]."""
+
+def interval_statistics(grouped: Array, offsets: Index, refractory: float, values: Array, variances: Array) -> None:
+    """`values` (5 n_units,): mean interval, C_v, CV2, LV and LvR of all units in turn; NaN below four spikes."""
+
+def count_short_intervals(grouped: Array, offsets: Index, limit: float, counts: Index) -> None:
+    """`counts` (n_units,): intervals shorter than `limit` [s]."""
