@@ -76,6 +76,18 @@ def limit(wiring: Wiring, *, throw: bool = True) -> BalancedLimit:
     return BalancedLimit(wiring.names, rates, q, mu, m.s, m.beta, inequalities, status, "")
 
 
+def expansion(wiring: Wiring, found: BalancedLimit) -> Array:
+    """The network state at finite K to first order, x = (r, q), shape (2 n,).
+
+    The residual mean of the limit must come from rates off balance by dr: sum_B K_AB J_AB dr_B = mu_A, so that
+    dr ~ K^-1/2; the shape q/r^2 of the rate distribution is that of the limit.
+    """
+    inside = (wiring.K * wiring.J)[:, : wiring.n]
+    rates = found.rates + np.linalg.solve(inside, found.mu)
+    rates = np.where(rates > 0.0, rates, found.rates)
+    return np.concatenate([rates, found.second_moments * (rates / found.rates) ** 2])
+
+
 def _sparse(wiring: Wiring) -> Wiring:
     """The same wiring in the sparse limit p -> 0: Erdos-Renyi projections keep V = K, fixed in-degrees V = 0."""
     return replace(wiring, p=np.zeros_like(wiring.p), V=np.where(wiring.V > 0.0, wiring.K, 0.0))

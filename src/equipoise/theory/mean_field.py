@@ -1,8 +1,8 @@
 """Self-consistent rates of a network with quenched disorder (Sec. 4.5.3).
 
 Unknown are the first two moments of the rates over each population, x = (r, q). They give the input statistics
-(`wiring`), those the distribution of inputs over neurons (`quenched`), and averaging the neuron's own rate over it gives
-r = E[f] and q = E[f^2] back. Newton's method with analytic derivatives solves it; a Newton start is found, where none is
+(`wiring`), those the distribution of inputs over neurons (`quenched`), and averaging the neuron's own rate over it
+gives r = E[f] and q = E[f^2] back. Newton's method with analytic derivatives solves it; a start is found, where none is
 given, from the balance condition or by relaxing dx/dt = E - x.
 """
 
@@ -90,19 +90,26 @@ class NetworkState:
         return "\n".join(rows + ([f"  {self.message}"] if self.message else []))
 
 
-def firing(neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> tuple[Array, Array, Array]:
-    """Rate f and its derivatives by mu and by s = sigma^2 at arrays of inputs.
+def shift(neuron: IntegrateAndFire, tau_s: float) -> float:
+    """c such that synapses of time constant tau_s act as delta synapses with mean mu - c sigma.
 
-    For synapses of time constant tau_s the threshold and reset of the LIF move up by sigma (alpha/2) sqrt(tau_s)
-    (Fourcaud & Brunel 2002), which is a shift of mu by that over tau_m.
+    Threshold and reset of the LIF move up by sigma (alpha/2) sqrt(tau_s) (Fourcaud & Brunel 2002), which is a shift of
+    mu by that over tau_m. Raises TypeError for other neurons, for which no such result is used here.
     """
-    shift = 0.5 * ALPHA * math.sqrt(tau_s) / neuron.tau_m if tau_s > 0.0 and isinstance(neuron, LIF) else 0.0
-    sigma = np.sqrt(s)
-    shifted = mu - shift * sigma
-    f = np.asarray(renewal.rate(neuron, mu=shifted, sigma=sigma))
-    log_mu, log_sigma = renewal.log_rate_gradient(neuron, mu=shifted, sigma=sigma)
+    if tau_s == 0.0:
+        return 0.0
+    if not isinstance(neuron, LIF):
+        raise TypeError(f"mean_field: exponential synapses are treated for the LIF only, got {type(neuron).__name__}.")
+    return 0.5 * ALPHA * math.sqrt(tau_s) / neuron.tau_m
+
+
+def firing(neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> tuple[Array, Array, Array]:
+    """Rate f and its derivatives by mu and by s = sigma^2 at arrays of inputs."""
+    c, sigma = shift(neuron, tau_s), np.sqrt(s)
+    f = np.asarray(renewal.rate(neuron, mu=mu - c * sigma, sigma=sigma))
+    log_mu, log_sigma = renewal.log_rate_gradient(neuron, mu=mu - c * sigma, sigma=sigma)
     by_mu = np.where(f > 0.0, f * log_mu, 0.0)
-    by_sigma = np.where(f > 0.0, f * log_sigma, 0.0) - shift * by_mu
+    by_sigma = np.where(f > 0.0, f * log_sigma, 0.0) - c * by_mu
     return f, by_mu, by_sigma / (2.0 * sigma)
 
 
@@ -115,7 +122,7 @@ class Equations:
 
     def averages(self, x: Array) -> Array:
         """(E f, E f^2) at x = (r, q), shape (2 n,)."""
-        return self._evaluate(x)[0]
+        return self.evaluate(x)[0]
 
     def residual(self, x: Array) -> Array:
         """E(x) - x."""
@@ -123,23 +130,26 @@ class Equations:
 
     def jacobian(self, x: Array) -> Array:
         """d(E(x) - x)/dx, shape (2 n, 2 n)."""
-        return self._evaluate(x)[1] - np.eye(x.size)
+        inputs = self.wiring.derivatives(x[: self.wiring.n])
+        return np.einsum("kas,asx->kax", self.statistics_gradient(x), inputs).reshape(x.size, x.size) - np.eye(x.size)
 
-    def _evaluate(self, x: Array) -> tuple[Array, Array]:
+    def statistics_gradient(self, x: Array) -> Array:
+        """d(E f, E f^2)_A/d(mu, s, beta, gamma, eta)_A, shape (2, n, 5)."""
+        return self.evaluate(x)[1]
+
+    def evaluate(self, x: Array) -> tuple[Array, Array]:
+        """Averages (2 n,) and their gradients by the input statistics (2, n, 5), in one pass."""
         n = self.wiring.n
-        r, q = x[:n], x[n:]
-        m = self.wiring.moments(r, q)
-        inputs = self.wiring.derivatives(r)
-        values, jacobian = np.empty(2 * n), np.empty((2 * n, 2 * n))
+        m = self.wiring.moments(x[:n], x[n:])
+        values, gradients = np.empty((2, n)), np.empty((2, n, 5))
         for a in range(n):
             statistics = m.mu[a], m.s[a], m.beta[a], m.gamma[a], m.eta[a]
             points = quenched.sample(*statistics, nodes=self.nodes)
             f, by_mu, by_s = firing(self.wiring.neurons[a], self.wiring.tau_s[a], points.mu, points.s)
-            values[a], values[n + a] = points.weights @ f, points.weights @ (f * f)
-            first = quenched.gradient(points, by_mu, by_s, *statistics[2:])
-            second = quenched.gradient(points, 2 * f * by_mu, 2 * f * by_s, *statistics[2:])
-            jacobian[a], jacobian[n + a] = first @ inputs[a], second @ inputs[a]
-        return values, jacobian
+            values[:, a] = points.weights @ f, points.weights @ (f * f)
+            gradients[0, a] = quenched.gradient(points, by_mu, by_s, *statistics[2:])
+            gradients[1, a] = quenched.gradient(points, 2 * f * by_mu, 2 * f * by_s, *statistics[2:])
+        return values.ravel(), gradients
 
 
 def solve(wiring: Wiring, starts: Sequence[Array], *, throw: bool = True) -> NetworkState:
@@ -176,6 +186,23 @@ def _newton(equations: Equations, x: Array) -> dynamics.FixedPoint:
     return dynamics.fixed_point(equations.residual, equations.jacobian, x, lower=0.0, tolerance=1e-12, max_steps=60)
 
 
+def fixed_points(wiring: Wiring, *, starts: Sequence[Array] = (), seed: int = 0) -> list[NetworkState]:
+    """All fixed points found from many starts: those given, rates up to near saturation, and 24 random mixtures.
+
+    Sorted by the mean rate; each carries its stability. A method that tries finitely many starts may miss some.
+    """
+    highest = min((0.95 / n.tau_ref if n.tau_ref > 0.0 else 1000.0) for n in wiring.neurons)
+    ladder = np.geomspace(0.01, highest, 14)
+    rng = np.random.default_rng(seed)
+    mixed = np.exp(rng.uniform(np.log(0.01), np.log(highest), (24, wiring.n)))
+    found: list[NetworkState] = []
+    for start in (*starts, *(np.full(wiring.n, r) for r in ladder), *mixed):
+        state = from_start(wiring, np.asarray(start, dtype=np.float64))
+        if state.status.usable and not any(np.allclose(state.rates, s.rates, rtol=1e-6, atol=1e-9) for s in found):
+            found.append(state)
+    return sorted(found, key=lambda s: float(s.rates.mean()))
+
+
 def relaxed(wiring: Wiring, start: Array, *, time: float = 50.0) -> Array:
     """Where the fast dynamics dx/dt = E(x) - x stands after `time` of its time constants, from rates `start`."""
     equations = Equations(wiring, 91)
@@ -194,7 +221,9 @@ def _describe(equations: Equations, found: dynamics.FixedPoint) -> NetworkState:
         nothing = tuple(Population(name, *[math.nan] * 7) for name in wiring.names)
         message = "Newton's method did not converge from this start; try another, or relax the network first."
         empty = np.full(2 * n, complex(math.nan))
-        return NetworkState(nothing, np.full(2 * n, math.nan), found.residual, empty, equations.nodes, found.status, message)
+        return NetworkState(
+            nothing, np.full(2 * n, math.nan), found.residual, empty, equations.nodes, found.status, message
+        )
     m = wiring.moments(found.x[:n], found.x[n:])
     columns = zip(wiring.names, found.x[:n], found.x[n:], m.mu, np.sqrt(m.s), m.beta, m.gamma, m.eta, strict=True)
     populations = tuple(Population(name, *map(float, values)) for name, *values in columns)

@@ -67,7 +67,7 @@ def sample(mu: float, s: float, beta: float, gamma: float, eta: float, *, nodes:
 
 def spread(beta: float, gamma: float, eta: float) -> tuple[float, float]:
     """Standard deviation of ds along dmu, gamma/sqrt(beta), and of its rest, sqrt(eta - gamma^2/beta)."""
-    if beta == 0.0:
+    if beta <= 0.0:
         return 0.0, math.sqrt(eta)
     return gamma / math.sqrt(beta), math.sqrt(max(eta - gamma * gamma / beta, 0.0))
 
@@ -79,7 +79,7 @@ def gradient(points: Sample, by_mu: Array, by_s: Array, beta: float, gamma: floa
     """
     a, b = points.weights * by_mu, points.weights * by_s
     mean, noise = a.sum(), b.sum()
-    if beta == 0.0:
+    if beta <= 1e-18 * float(points.s.max()):  # no disorder: the derivative is 0/0, and of no use
         return np.array([mean, noise, 0.0, 0.0, 0.0])
     root, (_, rest) = math.sqrt(beta), spread(beta, gamma, eta)
     az, bz, bw = a @ points.z, b @ points.z, b @ points.w

@@ -47,7 +47,7 @@ class Wiring:
         """Input statistics for population rates r and second moments q, each (n,)."""
         rates, seconds = self._presynaptic(r, q)
         fano = np.concatenate([np.ones(self.n), self.source_fano])
-        disorder = self.K * (1.0 - self.p) * (seconds - rates**2) + self.V * rates**2
+        disorder = self._disorder(rates, seconds)
         J2 = self.J**2
         return Moments(
             (self.K * self.J) @ rates + self.drive,
@@ -71,10 +71,20 @@ class Wiring:
         """d(mu, s, beta, gamma, eta)_A/dJ[A, B], shape (n, 5, m); a population's input depends on its own row only."""
         rates, seconds = self._presynaptic(r, q)
         fano = np.concatenate([np.ones(self.n), self.source_fano])
-        disorder = self.K * (1.0 - self.p) * (seconds - rates**2) + self.V * rates**2
+        disorder = self._disorder(rates, seconds)
         J = self.J
-        rows = [self.K * rates, 2 * J * self.K * fano * rates, 2 * J * disorder, 3 * J**2 * disorder, 4 * J**3 * disorder]
+        rows = [
+            self.K * rates,
+            2 * J * self.K * fano * rates,
+            2 * J * disorder,
+            3 * J**2 * disorder,
+            4 * J**3 * disorder,
+        ]
         return np.stack(rows, axis=1)
+
+    def _disorder(self, rates: Array, seconds: Array) -> Array:
+        """D (n, m); an iterate with q < r^2, which no distribution has, counts as q = r^2."""
+        return self.K * (1.0 - self.p) * np.maximum(seconds - rates**2, 0.0) + self.V * rates**2
 
     def _presynaptic(self, r: Array, q: Array) -> tuple[Array, Array]:
         return np.concatenate([r, self.source_rates]), np.concatenate([q, self.source_rates**2])
