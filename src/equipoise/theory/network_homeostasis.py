@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class NetworkEquilibrium:
-    """A homeostatic fixed point: its network state, the sizes of the plastic weights [V], and how it answers.
+    """A homeostatic fixed point: its network state, the plastic weights, and how it answers.
 
-    `spectrum` is that of the slow weights with the rates at their fixed point; `conserved` lists the quantities that
+    `weights` [V] are sizes and `degrees` the mean in-degrees of the plastic projections `names` (k,); `spectrum` is that of the slow weights with the rates at their fixed point; `conserved` lists the quantities that
     the start fixed.
     """
 
     state: mean_field.NetworkState
     weights: Array
+    degrees: Array
     names: tuple[str, ...]
     spectrum: dynamics.Spectrum
     conserved: tuple[dynamics.Invariant, ...]
@@ -61,21 +62,23 @@ def conserved(loop: NetworkLoop) -> tuple[dynamics.Invariant, ...]:
     return dynamics.invariants(lambda w: loop.rhs(w, feedback[tuple(w)]), samples, loop.names)
 
 
-def fixed_point(loop: NetworkLoop, *, start: Array, throw: bool = True) -> NetworkEquilibrium:
+def fixed_point(
+    loop: NetworkLoop, *, start: Array, near: "NetworkEquilibrium | None" = None, throw: bool = True
+) -> NetworkEquilibrium:
     """The homeostatic fixed point on the level set of the wiring's own weights: Newton on rates and weights together.
 
     `start` (2 n,) is a network state near that of the weights as they are, `balanced.expansion` for example; the state
-    itself is found first, and starts Newton's method. NumericalFailure where that does not converge.
+    itself is found first, and starts Newton's method; `near`, the fixed point of a similar network (another K, say),
+    starts it better. NumericalFailure where it does not converge.
     """
     held, n2 = conserved(loop), 2 * loop.wiring.n
     levels = np.array([q(loop.weights) for q in held])
-    before = mean_field.from_start(loop.wiring, start)
-    x = before.x if before.status.usable else start
+    guess = _guess(loop, start, near)
     joint = Joint(loop)
     found = dynamics.fixed_point(
         joint.residual,
         joint.jacobian,
-        np.concatenate([x, loop.weights]),
+        guess,
         constraints=(
             lambda y: np.array([q(y[n2:]) for q in held]) - levels,
             lambda y: np.array([np.concatenate([np.zeros(n2), q.gradient(y[n2:])]) for q in held]),
@@ -94,6 +97,15 @@ def fixed_point(loop: NetworkLoop, *, start: Array, throw: bool = True) -> Netwo
     return _nowhere(loop, held, found.status, message)
 
 
+def _guess(loop: NetworkLoop, start: Array, near: "NetworkEquilibrium | None") -> Array:
+    """Rates and weights to begin with: those of a neighbour, its weights scaled by K^-1/2, or the network as it is."""
+    if near is not None:
+        degrees = np.array([loop.wiring.K[place] for place in loop.places])
+        return np.concatenate([near.state.x, near.weights * np.sqrt(near.degrees / degrees)])
+    before = mean_field.from_start(loop.wiring, start)
+    return np.concatenate([before.x if before.status.usable else start, loop.weights])
+
+
 def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...]) -> NetworkEquilibrium:
     n2 = 2 * loop.wiring.n
     x, weights = y[:n2], y[n2:]
@@ -102,7 +114,8 @@ def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...])
     stable = spectrum.stable and state.stable
     message = "" if stable else "the fixed point exists, but small disturbances of the weights grow."
     status = Status.UNSTABLE if not stable else Status.MARGINAL if spectrum.zero.any() else Status.OK
-    return NetworkEquilibrium(state, weights, loop.names, spectrum, held, status, message)
+    degrees = np.array([loop.wiring.K[place] for place in loop.places])
+    return NetworkEquilibrium(state, weights, degrees, loop.names, spectrum, held, status, message)
 
 
 def _nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEquilibrium:
@@ -110,7 +123,7 @@ def _nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEq
     nothing = np.full(2 * loop.wiring.n, np.nan)
     state = mean_field.NetworkState((), nothing, np.nan, nothing.astype(complex), loop.nodes, status, message)
     empty = dynamics.Spectrum(np.full(k, complex(np.nan)), np.full((k, k), complex(np.nan)), loop.names, 0.0)
-    return NetworkEquilibrium(state, np.full(k, np.nan), loop.names, empty, held, status, message)
+    return NetworkEquilibrium(state, np.full(k, np.nan), np.full(k, np.nan), loop.names, empty, held, status, message)
 
 
 def evolve(loop: NetworkLoop, *, start: Array, times: Array) -> "xr.Dataset":
