@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class NetworkEquilibrium:
     """A homeostatic fixed point: its network state, the plastic weights, and how it answers.
 
-    `weights` [V] are sizes and `degrees` the mean in-degrees of the plastic projections `names` (k,); `spectrum` is that of the slow weights with the rates at their fixed point; `conserved` lists the quantities that
-    the start fixed.
+    `weights` [V] are the sizes and `degrees` the mean in-degrees of the plastic projections `names` (k,). `spectrum` is
+    that of the slow weights with the rates at their fixed point; `conserved` lists what the start fixed.
     """
 
     state: mean_field.NetworkState
