@@ -11,12 +11,13 @@ Scope = Literal["population", "neuron"]
 
 @dataclass(frozen=True)
 class AttachedRule:
-    """A homeostatic rule at work in a population A.
+    """A homeostatic rule at work in a population A (van Vreeswijk & Farkhooi 2025, Sec. 2.4.2).
 
-    J_AE and the external J_AX follow its excitatory rule, J_AI its inhibitory one (Sec. 4.5.4). With `scope` "population" (van Vreeswijk & Farkhooi 2025, Sec. 2.4.2) all neurons share their weights and the rule
-    senses population averages; with "neuron" every cell regulates its own two gains by its own calcium. At neuron scope
-    the target has to be the moments of one law of intervals, as SetPoint(rate, cv) always is. A CalciumSetPoint, such
-    as the mean moments of a heterogeneous population, may lie out of a cell's reach; theory says so when it does.
+    J_AE and the external J_AX follow the excitatory rule, J_AI the inhibitory one. With `scope` "population", the
+    paper's, all neurons share their weights and the rule senses population averages; with "neuron" every cell regulates
+    its own two gains by its own calcium. At neuron scope the target has to be the moments of one law of intervals, as
+    SetPoint(rate, cv) always is. A CalciumSetPoint, such as the mean moments of a heterogeneous population, is taken as
+    it is, but may lie out of a cell's reach: that is for the theory to find.
     """
 
     population: str

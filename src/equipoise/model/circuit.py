@@ -201,7 +201,8 @@ class Circuit:
     def __repr__(self) -> str:
         who = [f"{p.name} ({p.size:,} {type(p.neuron).__name__})" for p in self.populations]
         driven = [f"{s.name} ({s.rate:g} Hz)" for s in self.sources]
-        rules = f", {len(self.rules)} rules" if self.rules else ""
+        n = len(self.rules)
+        rules = f", {n} rule{'s' if n > 1 else ''}" if n else ""
         return (
             f"Circuit({self.name or 'unnamed'}: {', '.join(who + driven)}; {len(self.projections)} projections{rules})"
         )

@@ -100,7 +100,8 @@ def _dale(circuit: "Circuit") -> None:
         if p.sign != other.sign:
             raise ValueError(
                 f"Circuit.projections[{i}].weight: must have the sign of projections[{first[p.source]}] (Dale's law: "
-                f"one sign for all outputs of {p.source!r}), got {p.weight:g} for {p} beside {other.weight:g} for {other}."
+                f"one sign for all outputs of {p.source!r}), got {p.weight:g} for {p} "
+                f"beside {other.weight:g} for {other}."
             )
 
 

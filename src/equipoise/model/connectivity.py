@@ -53,6 +53,10 @@ class ErdosRenyi:
         """The same kind of graph with another mean in-degree."""
         if self.probability is None or math.isinf(size):
             return ErdosRenyi(in_degree=in_degree)
+        if in_degree > size:
+            raise ValueError(
+                f"ErdosRenyi: in_degree must not exceed the {size:,} presynaptic neurons, got {in_degree:g}."
+            )
         return ErdosRenyi(probability=in_degree / size)
 
 

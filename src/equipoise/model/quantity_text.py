@@ -10,7 +10,7 @@ from decimal import Context, Decimal
 from equipoise import units
 from equipoise.quantities import suggest
 
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)\s*")
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\d].*?)\s*")
 _ARITHMETIC = Context(prec=60)
 
 # What a kind of quantity may be written in, the preferred unit first; None marks what may be a plain number too.

@@ -1,6 +1,7 @@
 """Circuits from TOML: every complaint names its place, and all that can be found are reported at once."""
 
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -183,9 +184,10 @@ class _Reader:
                 self.fail(f"{place}.model: must be one of the known models, got {table['model']!r}.{hint}")
             return models[table["model"]]
         fitting = [c for c in slot.classes if set(table) & {f.name for f in fields(c)}]
-        if len(slot.classes) == 1 or (slot is SLOTS["target"] and len(fitting) == 1):
-            return (*fitting, *slot.classes)[0]
-        self.fail(f"{place}.model: must be given, one of {', '.join(models)}.")
+        certain = len(slot.classes) == 1 or (slot is SLOTS["target"] and len(fitting) == 1)
+        if not certain:
+            self.fail(f"{place}.model: must be given, one of {', '.join(models)}.")
+        return (*fitting, *slot.classes)[0]
 
     def values(self, place: str, cls: type, table: Mapping[str, Any]) -> dict[str, Any]:
         """Checked values of the fields of a class."""
@@ -290,6 +292,8 @@ def _short(value: Any) -> str:
 
 
 def _with_unit(value: float, kind: str, about: Quantity) -> str:
-    """The number with the unit that makes it plausible."""
+    """The number with the unit it probably lacks."""
+    if not math.isfinite(value):
+        return ""
     unit = about.unit if about.unit in KINDS[kind] else KINDS[kind][0]
     return f" Did you mean '{value:g} {unit}'?"
