@@ -7,7 +7,11 @@ from equipoise import recordings as recordings
 from equipoise import renewal as renewal
 from equipoise import theory as theory
 from equipoise import units as units
+from equipoise.model.attached_rules import AttachedRule as AttachedRule
 from equipoise.model.calcium import Calcium as Calcium
+from equipoise.model.circuit import Circuit as Circuit
+from equipoise.model.connectivity import ErdosRenyi as ErdosRenyi
+from equipoise.model.connectivity import FixedInDegree as FixedInDegree
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis as AdaptiveCalciumHomeostasis
 from equipoise.model.homeostasis import CalciumHomeostasis as CalciumHomeostasis
 from equipoise.model.homeostasis import CalciumSetPoint as CalciumSetPoint
@@ -23,6 +27,11 @@ from equipoise.model.neurons import EIF as EIF
 from equipoise.model.neurons import LIF as LIF
 from equipoise.model.neurons import PIF as PIF
 from equipoise.model.neurons import IntegrateAndFire as IntegrateAndFire
+from equipoise.model.populations import Population as Population
+from equipoise.model.populations import Source as Source
+from equipoise.model.projections import Projection as Projection
+from equipoise.model.synapses import DeltaSynapse as DeltaSynapse
+from equipoise.model.synapses import ExponentialSynapse as ExponentialSynapse
 from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI
 from equipoise.renewal.laws import EmpiricalISI as EmpiricalISI
 from equipoise.renewal.laws import ExponentialISI as ExponentialISI

@@ -1,0 +1,123 @@
+"""What makes a circuit sound; each check raises a message that begins with the place of the error."""
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from equipoise.model.attached_rules import AttachedRule
+from equipoise.model.populations import Population
+from equipoise.model.projections import Projection
+from equipoise.quantities import suggest
+from equipoise.units import mV
+
+if TYPE_CHECKING:
+    from equipoise.model.circuit import Circuit
+
+# A weight of several threshold distances is a forgotten unit; weights in use stay below 3, even of few, strong inputs.
+LARGEST_WEIGHT = 4.0
+
+
+def check_circuit(circuit: "Circuit") -> None:
+    """Raise TypeError or ValueError for the first thing that is wrong."""
+    _types(circuit)
+    _names(circuit)
+    _ends(circuit)
+    for i, p in enumerate(circuit.projections):
+        _in_degree(circuit, i, p)
+        _weight(circuit, i, p)
+    _dale(circuit)
+    _rules(circuit)
+
+
+def _types(circuit: "Circuit") -> None:
+    wanted = {"populations": Population, "projections": Projection, "rules": AttachedRule}
+    for name, kind in wanted.items():
+        for i, item in enumerate(getattr(circuit, name)):
+            if not isinstance(item, kind):
+                raise TypeError(f"Circuit.{name}[{i}]: must be an eq.{kind.__name__}(...), got {item!r}.")
+    for name in ("name", "description"):
+        if not isinstance(getattr(circuit, name), str):
+            raise TypeError(f"Circuit.{name}: must be text, got {getattr(circuit, name)!r}.")
+    if not circuit.populations:
+        raise ValueError("Circuit.populations: must hold at least one population, got none.")
+
+
+def _names(circuit: "Circuit") -> None:
+    name, count = Counter(circuit.names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"Circuit.populations: names must be unique, got {name!r} {count} times.")
+
+
+def _ends(circuit: "Circuit") -> None:
+    receivers = [n.name for n in circuit.populations]
+    first: dict[tuple[str, str], int] = {}
+    for i, p in enumerate(circuit.projections):
+        place = f"Circuit.projections[{i}]"
+        if p.source not in circuit.names:
+            raise ValueError(f"{place}.source: unknown name {p.source!r}.{suggest(p.source, circuit.names)}")
+        if p.target not in circuit.names:
+            raise ValueError(f"{place}.target: unknown name {p.target!r}.{suggest(p.target, receivers)}")
+        if p.target not in receivers:
+            raise ValueError(
+                f"{place}.target: must be a population, got the source {p.target!r}, which receives nothing."
+            )
+        other = first.setdefault((p.source, p.target), i)
+        if other != i:
+            raise ValueError(f"{place}: {p} is given already by projections[{other}]. Merge the two.")
+
+
+def _in_degree(circuit: "Circuit", i: int, p: Projection) -> None:
+    pre = circuit.node(p.source)
+    mean = p.connectivity.mean(pre.size)
+    if math.isinf(mean):
+        raise ValueError(
+            f"Circuit.projections[{i}].probability: needs the size of {p.source!r}, which has none. "
+            "Give in_degree instead."
+        )
+    if mean > pre.size:
+        raise ValueError(
+            f"Circuit.projections[{i}].in_degree: must not exceed the {pre.size:,} neurons of {p.source!r}, "
+            f"got {mean:g}. Enlarge {p.source!r}, or leave its size out for the infinite limit (circuit.infinite())."
+        )
+
+
+def _weight(circuit: "Circuit", i: int, p: Projection) -> None:
+    neuron = next(n.neuron for n in circuit.populations if n.name == p.target)
+    distance = neuron.v_threshold - neuron.v_reset
+    if abs(p.weight) <= LARGEST_WEIGHT * distance:
+        return
+    hint = f" Did you mean weight={p.weight:g} * mV?" if abs(p.weight) * mV <= LARGEST_WEIGHT * distance else ""
+    raise ValueError(
+        f"Circuit.projections[{i}].weight: must not exceed {LARGEST_WEIGHT:g} times v_threshold - v_reset = "
+        f"{distance:g} of {p.target!r}, got {p.weight:g}.{hint}"
+    )
+
+
+def _dale(circuit: "Circuit") -> None:
+    first: dict[str, int] = {}
+    for i, p in enumerate(circuit.projections):
+        other = circuit.projections[first.setdefault(p.source, i)]
+        if p.sign != other.sign:
+            raise ValueError(
+                f"Circuit.projections[{i}].weight: must have the sign of projections[{first[p.source]}] (Dale's law: "
+                f"one sign for all outputs of {p.source!r}), got {p.weight:g} for {p} "
+                f"beside {other.weight:g} for {other}."
+            )
+
+
+def _rules(circuit: "Circuit") -> None:
+    receivers = [n.name for n in circuit.populations]
+    first: dict[str, int] = {}
+    for i, r in enumerate(circuit.rules):
+        if r.population in circuit.names and r.population not in receivers:
+            raise ValueError(
+                f"Circuit.rules[{i}].population: must be a population, got the source {r.population!r}, "
+                "which receives nothing."
+            )
+        if r.population not in receivers:
+            raise ValueError(
+                f"Circuit.rules[{i}].population: unknown name {r.population!r}.{suggest(r.population, receivers)}"
+            )
+        other = first.setdefault(r.population, i)
+        if other != i:
+            raise ValueError(f"Circuit.rules[{i}].population: {r.population!r} has rules[{other}] already.")

@@ -1,0 +1,78 @@
+"""Who is in a circuit: populations of neurons, and sources that fire without being driven."""
+
+import keyword
+import math
+import re
+from dataclasses import KW_ONLY, dataclass
+
+from equipoise.model.neurons import IntegrateAndFire
+from equipoise.quantities import check_fields, quantity
+from equipoise.units import kHz
+
+
+@dataclass(frozen=True)
+class Population:
+    """`size` equal neurons; infinitely many where only theory is wanted."""
+
+    name: str
+    _: KW_ONLY
+    neuron: IntegrateAndFire
+    size: float = math.inf
+
+    def __post_init__(self):
+        check_name("Population", self.name)
+        object.__setattr__(self, "size", _checked_size(f"Population.size of {self.name!r}", self.size))
+        if not isinstance(self.neuron, IntegrateAndFire):
+            raise TypeError(
+                f"Population.neuron of {self.name!r} must be a neuron such as eq.LIF(), got {self.neuron!r}."
+            )
+
+
+@dataclass(frozen=True)
+class Source:
+    """Independent stationary trains of `rate` [Hz] each, Poisson unless their Fano factor `fano` differs from 1.
+
+    A source has as many trains as its projections ask for.
+    """
+
+    name: str
+    _: KW_ONLY
+    rate: float = quantity("rate of each train", unit="Hz", low=0.0, high=1 * kHz, symbol="r_X")
+    fano: float = quantity("Fano factor of each train", default=1.0, low=0.0, symbol="F")
+
+    def __post_init__(self):
+        check_name("Source", self.name)
+        check_fields(self)
+
+    @property
+    def size(self) -> float:
+        """Infinite."""
+        return math.inf
+
+
+def check_name(owner: str, name: object) -> None:
+    """Names are Python identifiers, so that they can be columns, keywords and TOML keys; the error offers one."""
+    if not isinstance(name, str):
+        raise TypeError(f"{owner}.name must be text such as 'E', got {name!r}.")
+    if name.isidentifier() and not keyword.iskeyword(name):
+        return
+    offer = re.sub(r"\W", "_", name) or "E"
+    offer = f"P{offer}" if offer[0].isdigit() else f"{offer}_" if keyword.iskeyword(offer) else offer
+    raise ValueError(
+        f"{owner}.name must be letters, digits and underscores and not begin with a digit, got {name!r}. "
+        f"Did you mean {offer!r}?"
+    )
+
+
+def _checked_size(label: str, size: object) -> float:
+    """A positive whole number (int), or infinity."""
+    if isinstance(size, bool) or not isinstance(size, int | float):
+        item = getattr(size, "item", None)  # a NumPy number
+        if item is None or getattr(size, "ndim", 1) != 0:
+            raise TypeError(f"{label} must be a whole number, got {size!r}.")
+        return _checked_size(label, item())
+    if size == math.inf:
+        return math.inf
+    if not (size >= 1 and size == int(size)):
+        raise ValueError(f"{label} must be a whole number of at least 1, or infinite, got {size!r}.")
+    return int(size)

@@ -1,0 +1,63 @@
+"""Projections: all connections from one population or source to one population."""
+
+import math
+from dataclasses import KW_ONLY, InitVar, dataclass, field
+
+from equipoise.model.connectivity import Connectivity, ErdosRenyi, FixedInDegree
+from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse, Synapse
+from equipoise.quantities import check_fields, quantity
+from equipoise.units import ms, second
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Connections from `source` to `target`, all of one signed `weight` J [V], negative where they inhibit.
+
+    J is the jump of the membrane potential at a spike (`DeltaSynapse`), or the voltage that the same charge would give
+    at once (`ExponentialSynapse`); its unit is that of the target's potentials, volts or thresholds. `in_degree=1000`
+    is short for ``connectivity=ErdosRenyi(in_degree=1000)``. `delay` in s.
+    """
+
+    _: KW_ONLY
+    source: str
+    target: str
+    weight: float = quantity("signed weight", symbol="J")
+    connectivity: Connectivity = None  # pyright: ignore[reportAssignmentType]  # never None after __post_init__
+    in_degree: InitVar[float | None] = None
+    delay: float = quantity("conduction delay", default=1.5 * ms, unit="ms", low=0.0, high=1 * second, symbol="d")
+    synapse: Synapse = field(default_factory=DeltaSynapse)
+
+    def __post_init__(self, in_degree: float | None):
+        check_fields(self)
+        for name in ("source", "target"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"Projection.{name} must be a name such as 'E', got {getattr(self, name)!r}.")
+        if self.weight == 0.0:
+            raise ValueError("Projection.weight (signed weight) must not be 0. Leave the projection out instead.")
+        object.__setattr__(self, "connectivity", _connectivity(self.connectivity, in_degree))
+        if not isinstance(self.synapse, DeltaSynapse | ExponentialSynapse):
+            raise TypeError(
+                f"Projection.synapse must be DeltaSynapse() or ExponentialSynapse(tau), got {self.synapse!r}."
+            )
+
+    @property
+    def sign(self) -> float:
+        """+1 for excitation, -1 for inhibition."""
+        return math.copysign(1.0, self.weight)
+
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.target}"
+
+
+def _connectivity(given: Connectivity | None, in_degree: float | None) -> Connectivity:
+    if (given is None) == (in_degree is None):
+        both = "neither" if given is None else "both"
+        raise TypeError(f"Projection: give either in_degree or connectivity, got {both}.")
+    if given is None:
+        return ErdosRenyi(in_degree=in_degree)
+    if not isinstance(given, ErdosRenyi | FixedInDegree):
+        raise TypeError(
+            f"Projection.connectivity must be ErdosRenyi(...) or FixedInDegree(...), got {given!r}. "
+            "For a number of inputs use in_degree=."
+        )
+    return given

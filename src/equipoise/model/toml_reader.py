@@ -1,0 +1,299 @@
+"""Circuits from TOML: every complaint names its place, and all that can be found are reported at once."""
+
+import difflib
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from equipoise.model.attached_rules import AttachedRule
+from equipoise.model.circuit import Circuit
+from equipoise.model.connectivity import IN_DEGREE, PROBABILITY, ErdosRenyi, FixedInDegree
+from equipoise.model.populations import Population, Source
+from equipoise.model.projections import Projection
+from equipoise.model.quantity_text import KINDS, describe, parse
+from equipoise.model.toml_schema import SECTIONS, SLOTS, Slot, kind_of, potentials_with_default, required, slot_of
+from equipoise.quantities import Quantity, check, suggest
+
+_LISTS = ("populations", "sources", "projections", "rules")
+_CONNECTIVITY = {
+    "in_degree": (IN_DEGREE, lambda k: ErdosRenyi(in_degree=k)),
+    "probability": (PROBABILITY, lambda p: ErdosRenyi(probability=p)),
+    "fixed_in_degree": (IN_DEGREE, FixedInDegree),
+}
+_DEFAULTS = ("delay", "synapse")
+
+
+class _Broken(Exception):
+    """A part could not be read; what is wrong stands in the reader's list."""
+
+
+def read_circuit(source: str | Path) -> Circuit:
+    """Read a file or TOML text; raises ValueError that lists every located error, FileNotFoundError."""
+    text, name = _text_of(source)
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{name} is not TOML: {error}.") from None
+    reader = _Reader(tree)
+    try:
+        circuit = reader.circuit()
+    except _Broken:
+        circuit = None
+    if circuit is None or reader.errors:
+        found = list(dict.fromkeys(reader.errors))
+        head = f"{name}: " if len(found) == 1 else f"{name} has {len(found)} errors:\n  "
+        raise ValueError(head + "\n  ".join(found))
+    return circuit
+
+
+def _text_of(source: str | Path) -> tuple[str, str]:
+    if isinstance(source, str) and "\n" in source:
+        return source, "The circuit"
+    path = Path(source)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Circuit.from_toml: no file {str(path)!r}. Text of a circuit has more than one line; "
+            "the shipped circuits are read by Circuit.example(name)."
+        )
+    return path.read_text(encoding="utf-8"), str(path)
+
+
+class _Reader:
+    """Walks the tree; collects errors, and remembers which potentials were given in volts and which as numbers."""
+
+    def __init__(self, tree: dict[str, Any]):
+        self.tree = tree
+        self.errors: list[str] = []
+        self.volts: list[str] = []
+        self.numbers: dict[str, float] = {}
+        self.unset: list[str] = []
+        self.named: dict[tuple[str, str], Any] = {}
+
+    # --- the whole ----------------------------------------------------------------------------------------------------
+    def circuit(self) -> Circuit:
+        """The circuit, once nothing has been complained about."""
+        self.keys("", self.tree, ("name", "description", "defaults", *SECTIONS, *_LISTS))
+        self.sections()
+        self.defaults = self.table("defaults", self.tree.get("defaults", {}))
+        self.keys("defaults", self.defaults, _DEFAULTS)
+        parts = {
+            "populations": self.rows("populations", self.population),
+            "sources": self.rows("sources", self.source),
+            "projections": self.rows("projections", self.projection),
+            "rules": self.rows("rules", self.rule),
+        }
+        self.one_unit()
+        if self.errors:
+            raise _Broken
+        texts = {key: self.tree.get(key, "") for key in ("name", "description")}
+        try:
+            return Circuit(**parts, **texts)
+        except (TypeError, ValueError) as error:
+            self.fail(str(error).removeprefix("Circuit."))
+
+    def sections(self) -> None:
+        """Read the named neurons, synapses, sensors and rules, used or not."""
+        for section, slot in SECTIONS.items():
+            for name in self.table(section, self.tree.get(section, {})):
+                try:
+                    self.component(section, name, slot)
+                except _Broken:
+                    continue
+
+    def rows(self, name: str, read) -> list:
+        """Every table of a list, without those that could not be read."""
+        given = self.tree.get(name, [])
+        if not isinstance(given, list):
+            self.errors.append(f"{name}: must be a list of tables [[{name}]], got {_short(given)}.")
+            return []
+        out = []
+        for i, row in enumerate(given):
+            place = f"{name}[{i}]"
+            try:
+                out.append(read(place, self.table(place, row)))
+            except _Broken:
+                continue
+        return out
+
+    # --- rows ---------------------------------------------------------------------------------------------------------
+    def population(self, place: str, row: Mapping[str, Any]) -> Population:
+        """One [[populations]] table."""
+        self.keys(place, row, ("name", "size", "neuron"), needed=("name", "neuron"))
+        neuron = self.component(f"{place}.neuron", row["neuron"], SLOTS["neuron"])
+        return self.make(place, Population, name=row["name"], neuron=neuron, **_present(row, "size"))
+
+    def source(self, place: str, row: Mapping[str, Any]) -> Source:
+        """One [[sources]] table."""
+        return self.make(place, Source, **self.values(place, Source, row))
+
+    def projection(self, place: str, row: Mapping[str, Any]) -> Projection:
+        """One [[projections]] table, completed by [defaults]."""
+        row = {**{k: v for k, v in self.defaults.items() if k in _DEFAULTS}, **row}
+        known = ("source", "target", "weight", *_CONNECTIVITY, *_DEFAULTS)
+        self.keys(place, row, known, needed=("source", "target", "weight"))
+        given = [key for key in _CONNECTIVITY if key in row]
+        if len(given) != 1:
+            got = " and ".join(given) or "none"
+            self.fail(f"{place}: must have one of in_degree, probability and fixed_in_degree, got {got}.")
+        about, wire = _CONNECTIVITY[given[0]]
+        connectivity = wire(self.number(f"{place}.{given[0]}", row[given[0]], "number", about))
+        rest = {k: v for k, v in row.items() if k not in _CONNECTIVITY}
+        return self.make(place, Projection, connectivity=connectivity, **self.values(place, Projection, rest))
+
+    def rule(self, place: str, row: Mapping[str, Any]) -> AttachedRule:
+        """One [[rules]] table."""
+        self.keys(place, row, ("population", "rule", "scope"), needed=("population", "rule"))
+        rule = self.component(f"{place}.rule", row["rule"], SLOTS["rule"])
+        return self.make(place, AttachedRule, population=row["population"], rule=rule, **_present(row, "scope"))
+
+    # --- parts --------------------------------------------------------------------------------------------------------
+    def component(self, place: str, given: Any, slot: Slot) -> Any:
+        """A neuron, synapse, sensor, rule or target: the name of one in its section, or a table of its own."""
+        if not isinstance(given, str):
+            return self.build(place, self.table(place, given), slot)
+        known = self.table(slot.section, self.tree.get(slot.section, {})) if slot.section else {}
+        if given not in known:
+            where = f"a name in [{slot.section}] or a table" if slot.section else "a table"
+            self.fail(f"{place}: must be {where}, got {given!r}.{suggest(given, known) if known else ''}")
+        key = slot.section, given
+        if key not in self.named:
+            self.named[key] = None  # stays so if it is broken, or refers to itself
+            inside = f"{slot.section}.{given}"
+            self.named[key] = self.build(inside, self.table(inside, known[given]), slot)
+        if self.named[key] is None:
+            raise _Broken
+        return self.named[key]
+
+    def build(self, place: str, table: Mapping[str, Any], slot: Slot) -> Any:
+        """The object a table describes."""
+        cls = self.model(place, table, slot)
+        rest = {k: v for k, v in table.items() if k != "model"}
+        self.unset += [f"{place}.{name}" for name in potentials_with_default(cls) if name not in rest]
+        return self.make(place, cls, **self.values(place, cls, rest))
+
+    def model(self, place: str, table: Mapping[str, Any], slot: Slot) -> type:
+        """The class a table names, or the one whose fields it fills where only that is possible."""
+        models = slot.models
+        if "model" in table:
+            if table["model"] not in models:
+                hint = suggest(str(table["model"]), models)
+                self.fail(f"{place}.model: must be one of the known models, got {table['model']!r}.{hint}")
+            return models[table["model"]]
+        fitting = [c for c in slot.classes if set(table) & {f.name for f in fields(c)}]
+        certain = len(slot.classes) == 1 or (slot is SLOTS["target"] and len(fitting) == 1)
+        if not certain:
+            self.fail(f"{place}.model: must be given, one of {', '.join(models)}.")
+        return (*fitting, *slot.classes)[0]
+
+    def values(self, place: str, cls: type, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Checked values of the fields of a class."""
+        known = {f.name: f for f in fields(cls)}
+        self.keys(place, table, known, needed=[n for n, f in known.items() if required(f) and n != "connectivity"])
+        out, broken = {}, False
+        for name, value in table.items():
+            try:
+                out[name] = self.value(f"{place}.{name}", known[name], value)
+            except _Broken:
+                broken = True
+        if broken:
+            raise _Broken
+        return out
+
+    def value(self, place: str, f, value: Any) -> Any:
+        """One field: a quantity, a part, or something that its class checks."""
+        slot = slot_of(f)
+        if slot is not None:
+            return self.component(place, value, slot)
+        kind = kind_of(f)
+        return value if kind == "plain" else self.number(place, value, kind, f.metadata["quantity"])
+
+    def number(self, place: str, value: Any, kind: str, about: Quantity) -> float:
+        """A number with its unit, in SI; potentials may be plain numbers (of thresholds)."""
+        if isinstance(value, str) and kind != "number":
+            try:
+                number = parse(value, kind)
+            except ValueError as error:
+                self.fail(f"{place}: {error}")
+            if kind == "potential":
+                self.volts.append(place)
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            self.fail(f"{place}: must be {'a number' if kind == 'number' else describe(kind)}, got {_short(value)}.")
+        elif kind in ("number", "potential"):
+            number = float(value)
+            if kind == "potential" and number != 0.0:
+                self.numbers[place] = number
+        else:
+            self.fail(f"{place}: must be {describe(kind)}, got {value!r}.{_with_unit(value, kind, about)}")
+        try:
+            return check(place, number, about)
+        except ValueError as error:
+            complaint = str(error).removeprefix(f"{place} ({about.meaning})").strip()
+            self.fail(f"{place}: {complaint.split(' Did you mean')[0]}")
+
+    def one_unit(self) -> None:
+        """Potentials are all in volts or all in thresholds; a plain number among volts is a forgotten unit."""
+        if not self.volts:
+            return
+        for place, number in self.numbers.items():
+            self.errors.append(
+                f"{place}: must have a unit, as {self.volts[0]} has, got {number:g}. Did you mean '{number:g} mV'?"
+            )
+        for place in self.unset:
+            self.errors.append(f"{place}: must be given, since potentials are in volts here ({self.volts[0]}).")
+
+    # --- tools --------------------------------------------------------------------------------------------------------
+    def fail(self, message: str) -> NoReturn:
+        """Note an error and give up the part at hand."""
+        self.errors.append(message)
+        raise _Broken
+
+    def table(self, place: str, given: Any) -> Mapping[str, Any]:
+        """`given` if it is a table."""
+        if not isinstance(given, dict):
+            self.fail(f"{place}: must be a table, got {_short(given)}.")
+        return given
+
+    def keys(self, place: str, table: Mapping[str, Any], known: Iterable[str], needed: Iterable[str] = ()) -> None:
+        """Complain about every unknown and every missing key."""
+        known, dot = list(known), f"{place}." if place else ""
+        unknown = [k for k in table if k not in known]
+        self.errors += [f"{dot}{key}: unknown key.{suggest(key, known)}" for key in unknown]
+        # A misspelt key is one error, not two.
+        missing = [k for k in needed if k not in table and not difflib.get_close_matches(k, unknown, n=1)]
+        self.errors += [f"{dot}{key}: must be given." for key in missing]
+        if unknown or any(k not in table for k in needed):
+            raise _Broken
+
+    def make(self, place: str, cls: type, **values: Any) -> Any:
+        """An object of the class; what it complains about is located here."""
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            self.fail(_located(place, cls, str(error)))
+
+
+def _located(place: str, cls: type, complaint: str) -> str:
+    """Turn "LIF.v_reset (reset potential) must ..." into "neurons.lif.v_reset: must ..."."""
+    field = re.match(rf"{cls.__name__}\.(\w+)( \([^)]*\))?( of '\w+')?:? ", complaint)
+    return f"{place}.{field[1]}: {complaint[field.end() :]}" if field else f"{place}: {complaint}"
+
+
+def _present(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: row[name] for name in names if name in row}
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else f"{text[:56]} ..."
+
+
+def _with_unit(value: float, kind: str, about: Quantity) -> str:
+    """The number with the unit it probably lacks."""
+    if not math.isfinite(value):
+        return ""
+    unit = about.unit if about.unit in KINDS[kind] else KINDS[kind][0]
+    return f" Did you mean '{value:g} {unit}'?"

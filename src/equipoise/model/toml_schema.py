@@ -1,0 +1,76 @@
+"""The TOML form of a circuit: which classes stand where, and which fields carry which kind of quantity.
+
+Meanings, units and ranges come from the dataclasses themselves (`quantities.quantity`); only what they do not know is
+written here.
+"""
+
+from dataclasses import MISSING, Field, dataclass, fields
+
+from equipoise.model.calcium import Calcium
+from equipoise.model.homeostasis import (
+    AdaptiveCalciumHomeostasis,
+    CalciumHomeostasis,
+    CalciumSetPoint,
+    KineticHomeostasis,
+    RateHomeostasis,
+    SetPoint,
+)
+from equipoise.model.kinetics import Pathway, ProteinKinetics
+from equipoise.model.neurons import EIF, LIF, PIF
+from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one of several classes; `section` holds named ones that may be referred to by name."""
+
+    classes: tuple[type, ...]
+    section: str = ""
+
+    @property
+    def models(self) -> dict[str, type]:
+        """Classes by name."""
+        return {c.__name__: c for c in self.classes}
+
+
+SLOTS = {
+    "neuron": Slot((PIF, LIF, EIF), "neurons"),
+    "synapse": Slot((DeltaSynapse, ExponentialSynapse), "synapses"),
+    "sensor": Slot((Calcium,), "sensors"),
+    "rule": Slot((RateHomeostasis, CalciumHomeostasis, AdaptiveCalciumHomeostasis, KineticHomeostasis), "homeostasis"),
+    "target": Slot((SetPoint, CalciumSetPoint)),
+    "proteins": Slot((ProteinKinetics,)),
+    "inhibitory": Slot((Pathway,)),
+    "excitatory": Slot((Pathway,)),
+}
+SECTIONS = {slot.section: slot for slot in SLOTS.values() if slot.section}
+
+_POTENTIALS = ("weight", "v_threshold", "v_reset", "v_leak", "v_bound", "v_onset", "slope")
+_KIND_OF_UNIT = {"ms": "time", "hour": "time", "Hz": "rate", "uM": "concentration"}
+
+
+def kind_of(f: Field) -> str:
+    """The kind of quantity a field holds: a key of `quantity_text.KINDS`, "number" (no unit) or "plain" (no number)."""
+    about = f.metadata.get("quantity")
+    if about is None:
+        return "plain"
+    if f.name in _POTENTIALS:
+        return "potential"
+    if f.name == "second_moment":
+        return "squared concentration"
+    return _KIND_OF_UNIT[about.unit] if about.unit else "number"
+
+
+def slot_of(f: Field) -> Slot | None:
+    """The slot a field is; the target of a projection is a name, that of a rule is a slot."""
+    return None if f.type is str else SLOTS.get(f.name)
+
+
+def required(f: Field) -> bool:
+    """Whether a field has no default."""
+    return f.default is MISSING and f.default_factory is MISSING
+
+
+def potentials_with_default(cls: type) -> list[str]:
+    """Potentials whose default is a number of thresholds other than 0, which means nothing in a circuit in volts."""
+    return [f.name for f in fields(cls) if kind_of(f) == "potential" and f.default not in (MISSING, 0.0)]
