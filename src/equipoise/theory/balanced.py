@@ -46,17 +46,13 @@ class BalancedLimit:
         return "\n".join(rows + [f"  {text}" for text in self.inequalities])
 
 
-def balance_rates(wiring: Wiring) -> Array:
-    """Rates (n,) at which the mean input of every population vanishes; NumericalFailure where they are undetermined."""
+def balance_rates(wiring: Wiring) -> Array | None:
+    """Rates (n,) at which the mean input of every population vanishes; None where they are undetermined."""
     n, total = wiring.n, wiring.K * wiring.J
     inside, outside = total[:, :n], total[:, n:] @ wiring.source_rates + wiring.drive
     size = np.linalg.norm(inside, axis=1, keepdims=True)
     if (size == 0.0).any() or np.linalg.cond(inside / np.where(size == 0.0, 1.0, size)) > 1e12:
-        raise NumericalFailure(
-            Status.INFEASIBLE,
-            "balanced_limit: the balance condition does not determine the rates (the matrix K J is singular). "
-            "Give the populations different ratios of their weights.",
-        )
+        return None
     return np.linalg.solve(inside, -outside)
 
 
@@ -64,16 +60,26 @@ def limit(wiring: Wiring, *, throw: bool = True) -> BalancedLimit:
     """The balanced limit of a wiring; NumericalFailure (or a labelled result) where balance is impossible."""
     rates = balance_rates(wiring)
     inequalities = _inequalities(wiring)
-    if (rates <= 0.0).any():
-        silent = [f"{n} would fire at {r:.4g} Hz" for n, r in zip(wiring.names, rates, strict=True) if r <= 0.0]
-        message = f"no balanced state: {', '.join(silent)}. {' '.join(inequalities)}".rstrip()
-        if throw:
-            raise NumericalFailure(Status.INFEASIBLE, f"balanced_limit: {message}")
-        nothing = np.full(wiring.n, math.nan)
-        return BalancedLimit(wiring.names, rates, *[nothing] * 4, inequalities, Status.INFEASIBLE, message)
-    mu, q, status = _residual_means(_sparse(wiring), rates)
-    m = _sparse(wiring).moments(rates, q)
-    return BalancedLimit(wiring.names, rates, q, mu, m.s, m.beta, inequalities, status, "")
+    if rates is not None and (rates > 0.0).all():
+        mu, q, status = _residual_means(_sparse(wiring), rates)
+        m = _sparse(wiring).moments(rates, q)
+        return BalancedLimit(wiring.names, rates, q, mu, m.s, m.beta, inequalities, status, "")
+    message = _impossible(wiring, rates, inequalities)
+    if throw:
+        raise NumericalFailure(Status.INFEASIBLE, f"balanced_limit: {message}")
+    nothing = np.full(wiring.n, math.nan)
+    rates = nothing if rates is None else rates
+    return BalancedLimit(wiring.names, rates, *[nothing] * 4, inequalities, Status.INFEASIBLE, message)
+
+
+def _impossible(wiring: Wiring, rates: Array | None, inequalities: tuple[str, ...]) -> str:
+    if rates is None:
+        return (
+            "the balance condition does not determine the rates (the matrix K J is singular). Give the populations "
+            "different ratios of their weights."
+        )
+    silent = [f"{n} would fire at {r:.4g} Hz" for n, r in zip(wiring.names, rates, strict=True) if r <= 0.0]
+    return f"no balanced state: {', '.join(silent)}. {' '.join(inequalities)}".rstrip()
 
 
 def expansion(wiring: Wiring, found: BalancedLimit) -> Array:

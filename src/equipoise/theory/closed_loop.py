@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from equipoise import dynamics, renewal
+from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import (
     AdaptiveCalciumHomeostasis,
     CalciumHomeostasis,
@@ -15,6 +16,7 @@ from equipoise.model.homeostasis import (
     with_target,
 )
 from equipoise.model.inputs import DrivenNeuron, Weights
+from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.theory import sensing
 
@@ -96,9 +98,14 @@ def resolve(cell: DrivenNeuron, rule: Rule) -> Rule:
     """
     if not isinstance(rule, CalciumHomeostasis) or not isinstance(rule.target, SetPoint):
         return rule
-    mu, sigma = renewal.input_for(cell.neuron, rate=rule.target.rate, cv=rule.target.cv)
-    mean, second = renewal.calcium_moments(rule.sensor, renewal.NeuronISI(cell.neuron, mu=mu, sigma=sigma))
-    return with_target(rule, float(mean), float(second))
+    return with_target(rule, *moments_at(cell.neuron, rule.sensor, rule.target))
+
+
+def moments_at(neuron: IntegrateAndFire, sensor: Calcium, target: SetPoint) -> tuple[float, float]:
+    """Mean and second moment of calcium [µM, µM^2] of a neuron that fires at the target rate and C_v."""
+    mu, sigma = renewal.input_for(neuron, rate=target.rate, cv=target.cv)
+    mean, second = renewal.calcium_moments(sensor, renewal.NeuronISI(neuron, mu=mu, sigma=sigma))
+    return float(mean), float(second)
 
 
 def without_drive(cell: DrivenNeuron) -> DrivenNeuron:

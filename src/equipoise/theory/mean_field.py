@@ -7,7 +7,7 @@ given, from the balance condition or by relaxing dx/dt = E - x.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,15 +152,17 @@ class Equations:
         return values.ravel(), gradients
 
 
-def solve(wiring: Wiring, starts: Sequence[Array], *, throw: bool = True) -> NetworkState:
-    """The fixed point reached from the first of `starts` (each (n,) rates or (2 n,) with second moments) that works.
+def solve(wiring: Wiring, starts: Iterable[Array], *, throw: bool = True) -> NetworkState:
+    """The stable fixed point from the first of `starts` that works, each (n,) rates or (2 n,) with second moments.
 
-    Raises NumericalFailure where none does; with throw=False such a state comes back with NaN and its status.
+    Otherwise the first unstable one. Raises NumericalFailure where there is none; with throw=False that comes back with
+    NaN and its status.
     """
-    tried = [from_start(wiring, np.asarray(start, dtype=np.float64)) for start in starts]
-    for state in tried:
-        if state.status is Status.OK:
-            return state
+    tried: list[NetworkState] = []
+    for start in starts:
+        tried.append(from_start(wiring, np.asarray(start, dtype=np.float64)))
+        if tried[-1].status is Status.OK:
+            return tried[-1]
     best = next((t for t in tried if t.status.usable), tried[0])
     if throw and not best.status.usable:
         raise NumericalFailure(best.status, f"mean_field: {best.message}")

@@ -1,6 +1,6 @@
 """The verbs on a circuit: its state, all its states, its balanced limit, and where homeostasis takes it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -8,16 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.homeostasis import (
-    AdaptiveCalciumHomeostasis,
-    CalciumHomeostasis,
-    CalciumSetPoint,
-    KineticHomeostasis,
-    SetPoint,
-)
+from equipoise.model.homeostasis import CalciumHomeostasis, CalciumSetPoint, SetPoint
 from equipoise.quantities import Array, finite
-from equipoise.results import NumericalFailure
-from equipoise.theory import balanced, mean_field as states, network_homeostasis
+from equipoise.theory import balanced, distributions, network_homeostasis
+from equipoise.theory import mean_field as states
 from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.mean_field import NetworkState
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
@@ -55,8 +49,8 @@ def wiring_of(circuit: Circuit) -> Wiring:
 def mean_field(circuit: Circuit, *, start: ArrayLike | None = None, throw: bool = True) -> NetworkState:
     """The self-consistent state of a circuit (Sec. 4.5.3).
 
-    `start` (n,) rates [Hz] choose among several states; by default the search begins at the balanced state, at the state
-    that relaxation from silence reaches, and at 10 Hz. Raises NumericalFailure where none is found.
+    `start` (n,) rates [Hz] choose among several states; by default the search begins at the balanced state, at 10 Hz
+    and at the state that relaxation from silence reaches. Raises NumericalFailure where none is found.
     """
     wiring = wiring_of(circuit)
     if start is not None:
@@ -72,6 +66,19 @@ def fixed_points(circuit: Circuit, *, starts: Sequence[ArrayLike] = ()) -> list[
 def balanced_limit(circuit: Circuit, *, throw: bool = True) -> balanced.BalancedLimit:
     """The limit of many inputs with weights J ~ K^-1/2 (Sec. 4.5.4); NumericalFailure where balance is impossible."""
     return balanced.limit(wiring_of(circuit), throw=throw)
+
+
+def rate_distribution(
+    circuit: Circuit, state: NetworkState, population: str, *, levels: ArrayLike | None = None
+) -> "xr.Dataset":
+    """Density and quantiles of the rates over the neurons of a population at a state of the circuit."""
+    quantiles = None if levels is None else finite("rate_distribution", "levels", levels, low=0.0, open_low=True)
+    return distributions.rate_distribution(wiring_of(circuit), state, population, levels=quantiles)
+
+
+def neuron_sample(circuit: Circuit, state: NetworkState, population: str, n: int, *, seed: int) -> "xr.Dataset":
+    """Inputs, rates and C_v of `n` neurons of a population: the joint law of rate and irregularity."""
+    return distributions.neurons(wiring_of(circuit), state, population, n, seed=seed)
 
 
 def network_set_points(circuit: Circuit, sensor) -> dict[str, CalciumSetPoint]:
@@ -90,7 +97,7 @@ def network_equilibrium(
     circuit. Raises NumericalFailure where no fixed point is found.
     """
     loop = loop_of(circuit)
-    return network_homeostasis.fixed_point(loop, start=_starts(loop.wiring)[0], near=near, throw=throw)
+    return network_homeostasis.fixed_point(loop, start=next(_starts(loop.wiring)), near=near, throw=throw)
 
 
 def network_evolve(circuit: Circuit, *, duration: float, times: ArrayLike | None = None) -> "xr.Dataset":
@@ -114,19 +121,18 @@ def loop_of(circuit: Circuit) -> NetworkLoop:
             continue
         if attached.scope != "population":
             raise TypeError(
-                f"network homeostasis: scope {attached.scope!r} of population {population.name!r} is not treated at this "
-                "level; use scope='population'."
+                f"network homeostasis: scope {attached.scope!r} of population {population.name!r} is not treated "
+                "yet; use scope='population'."
             )
         rules.append(_calcium_rule(attached.rule, population))
     return NetworkLoop(wiring_of(circuit), tuple(rules), tuple(s.name for s in circuit.sources))
 
 
 def _calcium_rule(rule, population) -> CalciumHomeostasis:
-    plain = isinstance(rule, CalciumHomeostasis) and not isinstance(rule, AdaptiveCalciumHomeostasis | KineticHomeostasis)
-    if not plain:
+    if type(rule) is not CalciumHomeostasis:
         raise TypeError(
-            f"network homeostasis: population {population.name!r} has a {type(rule).__name__}; only CalciumHomeostasis is "
-            "treated for networks."
+            f"network homeostasis: population {population.name!r} has a {type(rule).__name__}; only CalciumHomeostasis "
+            "is treated for networks."
         )
     if isinstance(rule.target, SetPoint):
         mean, second = moments_at(population.neuron, rule.sensor, rule.target)
@@ -134,16 +140,13 @@ def _calcium_rule(rule, population) -> CalciumHomeostasis:
     return rule
 
 
-def _starts(wiring: Wiring) -> list[Array]:
-    """Network states (2 n,) or rates (n,) to begin with."""
-    starts = [np.full(wiring.n, 10.0)]
-    try:
-        found = balanced.limit(wiring, throw=False)
-        if found.status.usable:
-            starts.insert(0, balanced.expansion(wiring, found))
-    except NumericalFailure:
-        pass  # the balance condition is singular: no such start
-    return [*starts, states.relaxed(wiring, np.full(wiring.n, 0.1))]
+def _starts(wiring: Wiring) -> Iterator[Array]:
+    """Network states (2 n,) or rates (n,) to begin with, the cheap ones first."""
+    found = balanced.limit(wiring, throw=False)
+    if found.status.usable:
+        yield balanced.expansion(wiring, found)
+    yield np.full(wiring.n, 10.0)
+    yield states.relaxed(wiring, np.full(wiring.n, 0.1))
 
 
 def _rates(function: str, circuit: Circuit, start: ArrayLike) -> Array:
