@@ -5,7 +5,7 @@ import pytest
 
 import equipoise as eq
 from equipoise import Status, dynamics
-from equipoise.theory import balanced, distributions, mean_field, network_homeostasis, quenched
+from equipoise.theory import balanced, distributions, network_homeostasis, network_state, quenched
 from equipoise.theory.network_loop import Joint, NetworkLoop, slow_jacobian
 from equipoise.theory.wiring import Wiring
 from equipoise.units import Hz, ms, mV
@@ -41,13 +41,13 @@ def start_of(w):
      (25600, (10.483, 10.402)), (102400, (10.246, 10.203)), (1e6, (10.080, 10.065)), (1e7, (10.025, 10.021))],
 )  # fmt: skip
 def test_mean_field_rates_at_finite_k(K, rates):
-    state = mean_field.from_start(wiring(K), start_of(wiring(K)))
+    state = network_state.from_start(wiring(K), start_of(wiring(K)))
     assert state.status is Status.OK
     assert state.rates == pytest.approx(rates, abs=6e-4)
 
 
 def test_rates_approach_the_limit_as_one_over_root_k():
-    deviation = [mean_field.from_start(wiring(K), start_of(wiring(K))).rates[0] - 10.0 for K in (25600, 102400)]
+    deviation = [network_state.from_start(wiring(K), start_of(wiring(K))).rates[0] - 10.0 for K in (25600, 102400)]
     assert deviation[0] / deviation[1] == pytest.approx(2.0, abs=0.05)
 
 
@@ -112,7 +112,7 @@ def test_homeostatic_fixed_point(K, rates, weights):
     ("K", "slow", "fast"), [(1600, (-0.0988, -0.0596), -20.81 + 16.46j), (1e6, (-0.088, -0.056), -23.76 + 13.59j)]
 )
 def test_spectrum_of_the_slow_dynamics_at_the_balanced_weights(K, slow, fast):
-    x = mean_field.from_start(wiring(K), start_of(wiring(K))).x
+    x = network_state.from_start(wiring(K), start_of(wiring(K))).x
     values = np.linalg.eigvals(slow_jacobian(loop(K), x, loop(K).weights)) / np.sqrt(K)
     values = values[np.argsort(np.abs(values))]
     assert np.abs(values[:2]).max() < 1e-9
@@ -135,7 +135,7 @@ def test_at_relative_scale_ratios_are_conserved():
 
 def test_jacobians_against_differences():
     here = loop(1600)
-    equations = mean_field.Equations(here.wiring, 91)
+    equations = network_state.Equations(here.wiring, 91)
     x = np.array([11.0, 12.0, 250.0, 240.0])
     np.testing.assert_allclose(equations.jacobian(x), dynamics.differences(equations.residual, x), rtol=1e-6, atol=1e-8)
     y = np.concatenate([x, here.weights])
@@ -155,7 +155,7 @@ def test_evolution_ends_at_the_fixed_point_on_its_level_set():
 def test_quadrature_stays_accurate_at_a_kink():
     # Almost noise-free neurons: f has a kink at threshold; the exact average is a one-dimensional integral.
     points = quenched.sample(100.0, 1e-4, 400.0, 0.0, 0.0, nodes=5761)
-    f = mean_field.firing(LIF, 0.0, points.mu, points.s)[0]
+    f = network_state.firing(LIF, 0.0, points.mu, points.s)[0]
     mu = np.linspace(100.0, 100.0 + 9 * 20.0, 400_001)[1:]
     exact_f = 1.0 / (2 * ms + 10 * ms * np.log(mu * 0.01 / (mu * 0.01 - 1.0)))
     density = np.exp(-((mu - 100.0) ** 2) / 800.0) / np.sqrt(2 * np.pi * 400.0)
@@ -192,7 +192,7 @@ def test_brunel_model_a_with_fixed_in_degrees(g, drive, rate):
         np.zeros((2, 3)), np.array([drive * threshold_rate]), np.ones(1), np.zeros(2), np.zeros(2),
     )  # fmt: skip
     guess = np.array([rate, rate]) * 1.05
-    state = mean_field.from_start(here, np.concatenate([guess, guess**2]))
+    state = network_state.from_start(here, np.concatenate([guess, guess**2]))
     assert state.rates == pytest.approx([rate, rate], abs=6e-8)
     assert state.second_moments == pytest.approx(state.rates**2, rel=1e-9)
 
@@ -205,12 +205,12 @@ def test_brunel_model_a_with_fixed_in_degrees(g, drive, rate):
 def test_synaptic_shift_of_schuecker_et_al(mean, sd, rate):
     neuron = eq.LIF(tau_m=20 * ms, tau_ref=0.0, v_threshold=20 * mV, v_reset=15 * mV)
     mu, s = mean * mV / (20 * ms), (sd * mV) ** 2 / (20 * ms)
-    assert mean_field.firing(neuron, 0.5 * ms, np.array([mu]), np.array([s]))[0] == pytest.approx([rate], rel=1e-12)
+    assert network_state.firing(neuron, 0.5 * ms, np.array([mu]), np.array([s]))[0] == pytest.approx([rate], rel=1e-12)
 
 
 def test_rate_distribution_against_sampled_neurons():
     here = wiring(400)
-    state = mean_field.from_start(here, start_of(here))
+    state = network_state.from_start(here, start_of(here))
     law = distributions.rate_distribution(here, state, "E", levels=np.array([0.1, 0.5, 0.9]))
     cells = distributions.neurons(here, state, "E", 200_000, seed=1)
     below = (cells["rate"].values[:, None] <= law["quantile"].values).mean(0)
@@ -228,6 +228,6 @@ def test_every_fixed_point_is_found():
         (neuron,), ("E",), np.array([[0.02, 0.05]]), np.array([[100.0, 400.0]]), np.zeros((1, 2)), np.zeros((1, 2)),
         np.array([1.4]), np.ones(1), np.zeros(1), np.zeros(1),
     )  # fmt: skip
-    found = mean_field.fixed_points(here)
+    found = network_state.fixed_points(here)
     assert [s.status for s in found] == [Status.OK, Status.UNSTABLE, Status.OK]
     assert (np.diff([s.rates[0] for s in found]) > 0).all()

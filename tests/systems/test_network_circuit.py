@@ -21,7 +21,9 @@ def regulated(circuit, *, scale="absolute"):
         eq.AttachedRule(name, eq.CalciumHomeostasis(SENSOR, target, tau_e=1.0, tau_i=1.0, scale=scale))
         for name, target in targets.items()
     ]
-    return eq.Circuit(populations=[*circuit.populations, *circuit.sources], projections=circuit.projections, rules=rules)
+    return eq.Circuit(
+        populations=[*circuit.populations, *circuit.sources], projections=circuit.projections, rules=rules
+    )
 
 
 def test_microcircuit_meets_the_published_theory():
@@ -76,7 +78,11 @@ def test_rate_distribution_of_a_circuit(standard):
         (lambda c: eq.theory.network_equilibrium(c), ValueError, "the circuit has no rules"),
         (lambda c: eq.theory.mean_field(c, start=[1.0]), ValueError, "one rate each for E, I"),
         (lambda c: eq.theory.mean_field(c, start=[1.0, -1.0]), ValueError, "above 0"),
-        (lambda c: eq.theory.rate_distribution(c, eq.theory.mean_field(c), "P"), ValueError, "no population called 'P'"),
+        (
+            lambda c: eq.theory.rate_distribution(c, eq.theory.mean_field(c), "P"),
+            ValueError,
+            "no population called 'P'",
+        ),
     ],
 )
 def test_bad_input_is_named(standard, make, error, message):

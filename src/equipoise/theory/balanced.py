@@ -14,7 +14,7 @@ from equipoise import dynamics
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import quenched
-from equipoise.theory.mean_field import firing
+from equipoise.theory.network_state import firing
 from equipoise.theory.wiring import Wiring
 
 

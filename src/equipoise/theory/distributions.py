@@ -8,7 +8,7 @@ import numpy as np
 from equipoise import renewal
 from equipoise.quantities import Array, suggest
 from equipoise.theory import quenched
-from equipoise.theory.mean_field import NetworkState, Population, firing, shift
+from equipoise.theory.network_state import NetworkState, Population, firing, shift
 from equipoise.theory.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -79,4 +79,4 @@ def _curves(wiring: Wiring, a: int, p: Population) -> tuple[Array, Array]:
     s = np.maximum(p.sigma**2 + along * z + rest * w[:, None], quenched.LOWEST * p.sigma**2)
     rates = firing(wiring.neurons[a], wiring.tau_s[a], mu, s)[0]
     increasing = np.maximum.accumulate(np.maximum(rates, 1e-300), axis=1)
-    return increasing * (1.0 + 1e-15 * np.arange(z.size)), weights / weights.sum()
+    return increasing * (1.0 + 1e-15 * np.arange(z.size)), np.asarray(weights / weights.sum(), dtype=np.float64)

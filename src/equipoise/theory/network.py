@@ -11,11 +11,11 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis, CalciumSetPoint, SetPoint
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, distributions, network_homeostasis
-from equipoise.theory import mean_field as states
+from equipoise.theory import network_state as states
 from equipoise.theory.closed_loop import moments_at
-from equipoise.theory.mean_field import NetworkState
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.theory.network_loop import NetworkLoop
+from equipoise.theory.network_state import NetworkState
 from equipoise.theory.wiring import Wiring
 
 if TYPE_CHECKING:

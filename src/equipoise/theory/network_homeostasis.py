@@ -10,7 +10,7 @@ from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumSetPoint
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory import mean_field, quenched
+from equipoise.theory import network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
 from equipoise.theory.network_loop import Joint, NetworkLoop, sense, slow_jacobian
 from equipoise.theory.wiring import Wiring
@@ -27,7 +27,7 @@ class NetworkEquilibrium:
     that of the slow weights with the rates at their fixed point; `conserved` lists what the start fixed.
     """
 
-    state: mean_field.NetworkState
+    state: network_state.NetworkState
     weights: Array
     degrees: Array
     names: tuple[str, ...]
@@ -102,14 +102,14 @@ def _guess(loop: NetworkLoop, start: Array, near: "NetworkEquilibrium | None") -
     if near is not None:
         degrees = np.array([loop.wiring.K[place] for place in loop.places])
         return np.concatenate([near.state.x, near.weights * np.sqrt(near.degrees / degrees)])
-    before = mean_field.from_start(loop.wiring, start)
+    before = network_state.from_start(loop.wiring, start)
     return np.concatenate([before.x if before.status.usable else start, loop.weights])
 
 
 def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...]) -> NetworkEquilibrium:
     n2 = 2 * loop.wiring.n
     x, weights = y[:n2], y[n2:]
-    state = mean_field.from_start(loop.with_weights(weights), x)
+    state = network_state.from_start(loop.with_weights(weights), x)
     spectrum = dynamics.spectrum(slow_jacobian(loop, x, weights), loop.names)
     stable = spectrum.stable and state.stable
     message = "" if stable else "the fixed point exists, but small disturbances of the weights grow."
@@ -121,7 +121,7 @@ def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...])
 def _nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEquilibrium:
     k = len(loop.names)
     nothing = np.full(2 * loop.wiring.n, np.nan)
-    state = mean_field.NetworkState((), nothing, np.nan, nothing.astype(complex), loop.nodes, status, message)
+    state = network_state.NetworkState((), nothing, np.nan, nothing.astype(complex), loop.nodes, status, message)
     empty = dynamics.Spectrum(np.full(k, complex(np.nan)), np.full((k, k), complex(np.nan)), loop.names, 0.0)
     return NetworkEquilibrium(state, np.full(k, np.nan), np.full(k, np.nan), loop.names, empty, held, status, message)
 
@@ -160,8 +160,8 @@ class _Follower:
     def state(self, weights: Array) -> Array:
         """x = (r, q) at these weights; NumericalFailure where the network has lost its state."""
         wiring = self.loop.with_weights(weights)
-        equations = mean_field.Equations(wiring, self.loop.nodes)
-        for start in (lambda: self.x, lambda: mean_field.relaxed(wiring, self.x[: wiring.n])):
+        equations = network_state.Equations(wiring, self.loop.nodes)
+        for start in (lambda: self.x, lambda: network_state.relaxed(wiring, self.x[: wiring.n])):
             found = dynamics.fixed_point(equations.residual, equations.jacobian, start(), lower=0.0, tolerance=1e-10)
             if found.status is Status.OK:
                 self.x = found.x

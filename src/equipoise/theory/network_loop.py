@@ -16,7 +16,7 @@ from equipoise import renewal
 from equipoise.model.homeostasis import CalciumHomeostasis, targets_of
 from equipoise.quantities import Array
 from equipoise.theory import quenched
-from equipoise.theory.mean_field import Equations, shift
+from equipoise.theory.network_state import Equations, shift
 from equipoise.theory.wiring import Wiring
 
 
