@@ -265,6 +265,18 @@ def test_text_means_what_it_says():
     assert eq.Circuit.from_toml(TEXT) == CIRCUIT
 
 
+def test_zero_needs_no_unit():
+    assert eq.Circuit.from_toml(TEXT.replace('v_reset = "10 mV"', "v_reset = 0")).populations[0].neuron.v_reset == 0.0
+
+
+def test_equal_parts_are_written_once_and_others_apart():
+    text = eq.Circuit.example("microcircuit").to_toml()
+    assert (text.count("[neurons."), text.count("[synapses."), text.count("[[populations]]")) == (1, 1, 8)
+    text = CIRCUIT.to_toml()
+    assert "[synapses.exponential]" in text
+    assert "[synapses.delta]" in text
+
+
 def test_parts_may_be_written_in_place():
     text = TEXT.replace('neuron = "lif"', 'neuron = { model = "PIF", v_threshold = "1 mV", v_bound = "-1 mV" }')
     text = text.replace('sensor = "soma"', 'sensor = { tau = "2 s" }')
