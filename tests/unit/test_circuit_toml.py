@@ -265,6 +265,18 @@ def test_text_means_what_it_says():
     assert eq.Circuit.from_toml(TEXT) == CIRCUIT
 
 
+def test_zero_needs_no_unit():
+    assert eq.Circuit.from_toml(TEXT.replace('v_reset = "10 mV"', "v_reset = 0")).populations[0].neuron.v_reset == 0.0
+
+
+def test_equal_parts_are_written_once_and_others_apart():
+    text = eq.Circuit.example("microcircuit").to_toml()
+    assert (text.count("[neurons."), text.count("[synapses."), text.count("[[populations]]")) == (1, 1, 8)
+    text = CIRCUIT.to_toml()
+    assert "[synapses.exponential]" in text
+    assert "[synapses.delta]" in text
+
+
 def test_parts_may_be_written_in_place():
     text = TEXT.replace('neuron = "lif"', 'neuron = { model = "PIF", v_threshold = "1 mV", v_bound = "-1 mV" }')
     text = text.replace('sensor = "soma"', 'sensor = { tau = "2 s" }')
@@ -300,7 +312,7 @@ COMPLAINTS = [  # replace, by, the located error
     ('delay = "1 ms"', "delay = 1", "delay: must be a time such as \"10 ms\", got 1. Did you mean '1 ms'?"),
     ('delay = "1 ms"', 'delay = "10 s"', "projections[1].delay: must lie in [0, 1000] ms, got 10000 ms."),
     ('delay = "2 ms"', 'dely = "2 ms"', "defaults.dely: unknown key. Did you mean 'delay'?"),
-    ('synapse = "slow"', 'synapse = "slo"', "projections[0].synapse: must be a name in [synapses] or a table, got "
+    ('synapse = "slow"', 'synapse = "slo"', "defaults.synapse: must be a name in [synapses] or a table, got "
      "'slo'. Did you mean 'slow'?"),
     ("in_degree = 1000", "", "projections[0]: must have one of in_degree, probability and fixed_in_degree, got none."),
     ("in_degree = 1000", "in_degree = 5\nprobability = 0.1", "got in_degree and probability."),
@@ -365,6 +377,12 @@ def test_an_error_in_a_shared_part_is_reported_once():
         eq.Circuit.from_toml(text)
 
 
+def test_an_error_in_the_defaults_is_reported_once():
+    text = TEXT.replace('delay = "2 ms"', "delay = 2").replace('delay = "1 ms"\n', "")
+    with pytest.raises(ValueError, match=r"^The circuit: defaults\.delay: must be a time .* Did you mean '2 ms'\?$"):
+        eq.Circuit.from_toml(text)
+
+
 def test_a_neuron_of_ones_own_has_no_toml_form():
     class Mine(eq.LIF):
         pass
@@ -379,3 +397,24 @@ def test_a_neuron_of_ones_own_has_no_toml_form():
 def test_files_are_read_by_modules_loaded_on_first_use():
     code = "import sys, equipoise; print([m for m in sys.modules if 'toml' in m or m in ('pydantic', 'pint')])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+LINES = TEXT.splitlines()
+NUMBERS = ["1", "-1", "0", "0.5", "nan", "inf", "true", "1979-05-27"]
+STRINGS = ['""', '"E"', '"X"', '"lif"', '"soma"', '"calcium"', '"10 ms"', '"5 mV"', '"-1 Hz"', '"9 uM^2"']
+TABLES = ["[]", "[1]", "[[]]", "[{}]", "{}", "{ a = 1 }", '{ model = "LIF" }', "{ model = [] }", "{ rate = 3 }"]
+literals = st.sampled_from(NUMBERS + STRINGS + TABLES)
+
+
+@given(st.lists(st.tuples(st.integers(0, len(LINES) - 1), st.none() | literals), min_size=1, max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_whatever_a_file_holds_the_answer_is_a_circuit_or_a_located_error(edits):
+    lines = list(LINES)
+    for i, literal in edits:
+        key, equals, _ = lines[i].partition(" = ")
+        lines[i] = f"{key} = {literal}" if equals and literal else "" if literal is None else f"{literal} = {literal}"
+    try:
+        answer = eq.Circuit.from_toml("\n".join(lines))
+    except ValueError as error:
+        answer = str(error)
+    assert isinstance(answer, eq.Circuit) or answer.startswith("The circuit")

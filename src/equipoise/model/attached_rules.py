@@ -25,6 +25,8 @@ class AttachedRule:
     scope: Scope = "population"
 
     def __post_init__(self):
+        if not isinstance(self.population, str):
+            raise TypeError(f"AttachedRule.population must be a name such as 'E', got {self.population!r}.")
         if self.scope not in ("population", "neuron"):
             raise ValueError(
                 f"AttachedRule.scope must be 'population' or 'neuron', got {self.scope!r}."

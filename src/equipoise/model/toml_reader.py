@@ -132,7 +132,8 @@ class _Reader:
 
     def projection(self, place: str, row: Mapping[str, Any]) -> Projection:
         """One [[projections]] table, completed by [defaults]."""
-        row = {**{k: v for k, v in self.defaults.items() if k in _DEFAULTS}, **row}
+        added = {k: v for k, v in self.defaults.items() if k not in row}
+        row = {**row, **added}
         known = ("source", "target", "weight", *_CONNECTIVITY, *_DEFAULTS)
         self.keys(place, row, known, needed=("source", "target", "weight"))
         given = [key for key in _CONNECTIVITY if key in row]
@@ -142,7 +143,7 @@ class _Reader:
         about, wire = _CONNECTIVITY[given[0]]
         connectivity = wire(self.number(f"{place}.{given[0]}", row[given[0]], "number", about))
         rest = {k: v for k, v in row.items() if k not in _CONNECTIVITY}
-        return self.make(place, Projection, connectivity=connectivity, **self.values(place, Projection, rest))
+        return self.make(place, Projection, connectivity=connectivity, **self.values(place, Projection, rest, added))
 
     def rule(self, place: str, row: Mapping[str, Any]) -> AttachedRule:
         """One [[rules]] table."""
@@ -179,24 +180,26 @@ class _Reader:
         """The class a table names, or the one whose fields it fills where only that is possible."""
         models = slot.models
         if "model" in table:
-            if table["model"] not in models:
-                hint = suggest(str(table["model"]), models)
-                self.fail(f"{place}.model: must be one of the known models, got {table['model']!r}.{hint}")
-            return models[table["model"]]
+            name = table["model"]
+            if not isinstance(name, str) or name not in models:
+                hint = suggest(str(name), models)
+                self.fail(f"{place}.model: must be one of the known models, got {_short(name)}.{hint}")
+            return models[name]
         fitting = [c for c in slot.classes if set(table) & {f.name for f in fields(c)}]
         certain = len(slot.classes) == 1 or (slot is SLOTS["target"] and len(fitting) == 1)
         if not certain:
             self.fail(f"{place}.model: must be given, one of {', '.join(models)}.")
         return (*fitting, *slot.classes)[0]
 
-    def values(self, place: str, cls: type, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Checked values of the fields of a class."""
+    def values(self, place: str, cls: type, table: Mapping[str, Any], defaults: Iterable[str] = ()) -> dict[str, Any]:
+        """Checked values of the fields of a class; those among `defaults` stand in that table."""
         known = {f.name: f for f in fields(cls)}
         self.keys(place, table, known, needed=[n for n, f in known.items() if required(f) and n != "connectivity"])
         out, broken = {}, False
         for name, value in table.items():
             try:
-                out[name] = self.value(f"{place}.{name}", known[name], value)
+                where = "defaults" if name in defaults else place
+                out[name] = self.value(f"{where}.{name}", known[name], value)
             except _Broken:
                 broken = True
         if broken:
