@@ -54,7 +54,7 @@ def evolve(
     t, pinned = float(times[0]), (x <= floor) & (f(x) < 0.0)
     states[:, times == t] = x[:, None]
     for _ in range(MAX_SEGMENTS):
-        atol = tolerance * np.maximum(np.abs(x), 1e-6 * np.max(np.abs(x)))
+        atol = tolerance * np.maximum(np.abs(x), 1e-6 * (np.max(np.abs(x)) or 1.0))
         segment = _Segment(f, floor, stop, pinned, atol, tolerance)
         t, x, pinned, status, message = segment.run(t, x, times, states)
         if status is not None:

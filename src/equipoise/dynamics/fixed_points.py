@@ -49,7 +49,8 @@ def fixed_point(
         step = solve(value)
         size = _relative(step, x)
         if size < tolerance:
-            return FixedPoint(x + step, size, count, Status.OK)
+            inside = bool((x + step > lower).all())
+            return FixedPoint(x + step if inside else x, size, count, Status.OK if inside else Status.NOT_CONVERGED)
         following = _damped(g, solve, x, step, lower)
         if following is None:
             return FixedPoint(x, size, count, Status.OK if size < 1e-8 else Status.NOT_CONVERGED)
@@ -104,7 +105,8 @@ def _damped(g: Function, solve: Function, x: Array, step: Array, lower) -> tuple
         trial = x + fraction * step
         if (trial <= lower).any():
             continue
-        value = g(trial)
+        with np.errstate(all="ignore"):  # a wild trial may overflow; it is then refused
+            value = g(trial)
         if np.isfinite(value).all() and _relative(solve(value), x) <= (1.0 - fraction / 4.0) * size:
             return trial, value
     return None

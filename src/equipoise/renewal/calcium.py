@@ -95,7 +95,10 @@ def calcium_average(sensor: Calcium, law: object, g: Callable[[Array], Array], *
 
 def _gauss_average(moments: Array, g: Callable[[Array], Array]) -> float:
     """Weighted sum of g on the Gauss nodes of one law, given by its raw moments."""
-    scale = moments[1] if moments[1] > 0 else 1.0
+    if moments[1] < 1e-250:  # a silent cell has no calcium
+        return float(np.sum(g(np.zeros(1))))
+    # <C^2>/<C> is a calcium concentration while the cell fires, so that no power of it under- or overflows.
+    scale = moments[2] / moments[1] if moments.size > 2 else moments[1]
     diagonal, off = _jacobi(moments / scale ** np.arange(moments.size))
     matrix = np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1)
     points, vectors = np.linalg.eigh(matrix)

@@ -66,22 +66,34 @@ def equilibrium(
     weights, or the whole slow state) chooses the one that is reached from there. With `throw=False` a failure is
     returned with NaN entries and its Status, otherwise NumericalFailure is raised.
     """
+    try:
+        found = _find(cell, rule, start)
+    except NumericalFailure as failure:
+        found = _absent(rule.variables, failure.status, failure.reason)
+    if throw and not found.status.usable:
+        raise NumericalFailure(found.status, f"equilibrium: {found.message}")
+    return found
+
+
+def _find(cell: DrivenNeuron, rule: Rule, start: Weights | Array | None) -> Equilibrium:
     loop = close(cell, rule)
     fixed = isinstance(loop.rule, CalciumHomeostasis) and not isinstance(loop.rule, AdaptiveCalciumHomeostasis)
     if fixed and not isinstance(loop.rule, KineticHomeostasis) and start is None:
-        found = _calcium(loop, rule)
-    elif fixed and start is None:
-        found = _from(loop, loop.state(_calcium_weights(loop, rule)))
-    elif start is None:
+        return _calcium(loop, rule)
+    if fixed and start is None:
+        return _from(loop, loop.state(_calcium_weights(loop, rule)))
+    if start is None:
         raise ValueError(
             f"equilibrium: {type(rule).__name__} has a line of equilibria, so start is needed: the weights "
             "(j_e, j_i) from which the cell sets out, for example start=eq.Weights(0.1, 0.1)."
         )
-    else:
-        found = _from(loop, loop.state(start))
-    if throw and not found.status.usable:
-        raise NumericalFailure(found.status, f"equilibrium: {found.message}")
-    return found
+    x = loop.state(start)
+    if not (np.isfinite(x).all() and (x > 0.0).all()):
+        raise ValueError(
+            f"equilibrium: start ({', '.join(loop.names)}) must be finite and above 0, got {x.tolist()}. "
+            "Start a little above a bound; eq.theory.evolve may start on it."
+        )
+    return _from(loop, x)
 
 
 def at_state(loop: ClosedLoop, x: Array, status: Status, message: str = "", residual: float = 0.0) -> Equilibrium:
@@ -97,8 +109,12 @@ def at_state(loop: ClosedLoop, x: Array, status: Status, message: str = "", resi
 
 def nowhere(loop: ClosedLoop, status: Status, message: str) -> Equilibrium:
     """The labelled absence of an equilibrium."""
+    return _absent(loop.names, status, message)
+
+
+def _absent(names: tuple[str, ...], status: Status, message: str) -> Equilibrium:
     nan = math.nan
-    return Equilibrium(np.full(len(loop.names), nan), loop.names, nan, nan, nan, nan, status, message, nan)
+    return Equilibrium(np.full(len(names), nan), names, nan, nan, nan, nan, status, message, nan)
 
 
 def target_input(loop: ClosedLoop, rule: CalciumHomeostasis) -> tuple[float, float]:
@@ -132,7 +148,7 @@ def _input_for_moments(loop: ClosedLoop) -> tuple[float, float]:
             return float(found.x[0]), math.sqrt(found.x[1])
     raise NumericalFailure(
         Status.INFEASIBLE,
-        f"equilibrium: no input gives {type(neuron).__name__} the calcium moments mean={targets[0]:g} and "
+        f"no input gives {type(neuron).__name__} the calcium moments mean={targets[0]:g} and "
         f"second_moment={targets[1]:g}; give the target as eq.SetPoint(rate=..., cv=...) to see the feasible ones.",
     )
 
@@ -151,9 +167,7 @@ def _calcium(loop: ClosedLoop, rule: Rule) -> Equilibrium:
     weights = weights_for(loop.cell, mu=mu, sigma=sigma)
     if weights is not None and weights.j_e > 0.0 and weights.j_i > 0.0:
         return at_state(loop, np.array([weights.j_e, weights.j_i]), Status.OK)
-    if mu - loop.cell.drive < 0.0:
-        return without_excitation(loop)
-    return without_inhibition(loop)
+    return without_excitation(loop) if mu - loop.cell.drive < 0.0 else without_inhibition(loop)
 
 
 def without_excitation(loop: ClosedLoop) -> Equilibrium:
@@ -166,10 +180,14 @@ def without_excitation(loop: ClosedLoop) -> Equilibrium:
         mu, s = loop.input(np.array([0.0, j_i]))
         return sensing.value(sense, loop.cell.neuron, mu, s) / mean - 1.0
 
+    if excess(0.0) <= 0.0:
+        return nowhere(loop, Status.INFEASIBLE, _too_few("without excitation the cell stays below its calcium mean"))
     j_i = _first_root(excess, loop.cell.drive / loop.cell.inhibition.total_rate)
     if j_i is None:
         return nowhere(loop, Status.PAST_FOLD, _past_fold(loop))
     x = np.array([0.0, j_i])
+    if loop.sensed(x)[1] < second:
+        return nowhere(loop, Status.INFEASIBLE, _too_few("excitation would grow again where J_E = 0"))
     given_up = sensing.value(CalciumSecondMoment(loop.rule.sensor), loop.cell.neuron, *loop.input(x))
     message = (
         f"J_E = 0: the drive {loop.cell.drive:g} V/s exceeds the critical one; the second moment is "
@@ -195,12 +213,21 @@ def without_inhibition(loop: ClosedLoop) -> Equilibrium:
         return nowhere(loop, Status.INFEASIBLE, "no excitatory weight gives the target second moment at J_I = 0.")
     j_e = math.exp(dynamics.bracketed_root(excess, grid[crossing], grid[crossing + 1]))
     x = np.array([j_e, 0.0])
+    if loop.sensed(x)[0] > mean:
+        return nowhere(loop, Status.INFEASIBLE, _too_few("inhibition would grow again where J_I = 0"))
     given_up = sensing.value(CalciumMean(loop.rule.sensor), loop.cell.neuron, *loop.input(x))
     message = (
         f"J_I = 0: too few inputs for positive weights; the calcium mean is {given_up:.4g} µM instead of {mean:.4g}. "
         "Raise K (see eq.theory.feasibility)."
     )
     return at_state(loop, x, Status.WEIGHT_AT_ZERO, message)
+
+
+def _too_few(why: str) -> str:
+    return (
+        f"too few inputs for positive weights, and no state with a weight at zero is held: {why}. "
+        "Raise K (see eq.theory.feasibility), or lower C_v*."
+    )
 
 
 def _first_root(excess, scale: float) -> float | None:
@@ -254,7 +281,12 @@ def _relax(loop: ClosedLoop, start: Array) -> Array:
 
 
 def conserved(loop: ClosedLoop, near: Array) -> tuple[dynamics.Invariant, ...]:
-    """Invariants of the loop, from 24 states scattered within 30 % of `near` (fixed seed)."""
+    """Invariants of the loop, from 24 states scattered within 30 % of `near` (fixed seed); none where all are silent."""
     scatter = np.random.default_rng(20250904).uniform(0.7, 1.3, (24, near.size))
-    positive = np.where(near > 0.0, near, 0.1)
-    return dynamics.invariants(loop.rhs, scatter * positive, loop.names)
+    samples = scatter * np.where(near > 0.0, near, 0.1)
+    here = loop.sensed(samples[0])
+    rates = np.array([[loop.rhs(x), loop.rule.rhs(x, here)] for x in samples])
+    # What is sensed must matter to the rates: where the cell is silent everything looks like a constant drift.
+    if np.abs(rates[:, 0] - rates[:, 1]).max() <= 1e-6 * np.abs(rates).max():
+        return ()
+    return dynamics.invariants(loop.rhs, samples, loop.names)

@@ -69,7 +69,8 @@ def _integrate(loop: ClosedLoop, x0: Array, grid: Array) -> dynamics.Trajectory:
     logs = (np.arange(x0.size) < 2) & (getattr(loop.rule, "scale", "absolute") == "relative") & (x0 > 0.0)
 
     def back(z: Array) -> Array:
-        return np.where(logs, np.exp(np.where(logs, z, 0.0)), z)
+        # Below e^-600 a weight has long stopped to act; the floor keeps rhs/x from becoming 0/0.
+        return np.where(logs, np.exp(np.where(logs, np.maximum(z, -600.0), 0.0)), z)
 
     def rhs(z: Array) -> Array:
         x = back(z)
