@@ -43,7 +43,7 @@ class Status(enum.Enum):
 
 
 class NumericalFailure(RuntimeError):
-    """Raised for a Status that carries no usable result, where the caller asked for that; `reason` is the plain text."""
+    """Raised for a Status that carries no usable result, where the caller asked for that; `reason` says why."""
 
     def __init__(self, status: Status, message: str):
         super().__init__(f"{message} [{status.name}]")

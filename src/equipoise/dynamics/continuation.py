@@ -114,6 +114,8 @@ class _Walker:
                 dz = np.linalg.solve(system, right)
             except np.linalg.LinAlgError:
                 return None
+            if not np.max(np.abs(dz)) < 1e6:  # far off the branch, or not a number
+                return None
             z = z + dz * self.scale
             if np.max(np.abs(dz)) < 1e-11:
                 return z

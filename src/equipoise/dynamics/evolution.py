@@ -115,10 +115,13 @@ class _Segment:
             states[:, times >= t] = x[:, None]
             return float(times[-1]), x, self.pinned, Status.OK, "every variable rests at its bound."
         ahead = times[times > t]
-        result = solve_ivp(
-            lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], method="LSODA", t_eval=ahead,
-            events=self.events(), rtol=self.rtol, atol=self.atol[free],
-        )  # fmt: skip
+        try:
+            result = solve_ivp(
+                lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], method="LSODA", t_eval=ahead,
+                events=self.events(), rtol=self.rtol, atol=self.atol[free],
+            )  # fmt: skip
+        except ValueError as failure:  # SciPy could not bracket an event: f jumps or is not finite there
+            return t, x, self.pinned, Status.NOT_CONVERGED, f"the solver lost its way: {failure}."
         for t_k, z in zip(result.t, np.transpose(result.y), strict=True):
             states[:, times == t_k] = self.full(z)[:, None]
         if result.status == 0:

@@ -45,7 +45,10 @@ def fixed_point(
     x = np.array(start, dtype=np.float64)
     value, size = g(x), np.inf
     for count in range(1, max_steps + 1):
-        solve = _solver(dg(x), x)
+        slopes = dg(x)
+        if not np.isfinite(slopes).all():
+            return FixedPoint(x, size, count, Status.NOT_CONVERGED)
+        solve = _solver(slopes, x)
         step = solve(value)
         size = _relative(step, x)
         if size < tolerance:
@@ -103,7 +106,7 @@ def _damped(g: Function, solve: Function, x: Array, step: Array, lower) -> tuple
     for halvings in range(25):
         fraction = 0.5**halvings
         trial = x + fraction * step
-        if (trial <= lower).any():
+        if (trial <= lower).any() or np.abs(trial).max() > 1e100:
             continue
         with np.errstate(all="ignore"):  # a wild trial may overflow; it is then refused
             value = g(trial)

@@ -22,6 +22,9 @@ from equipoise.results import NumericalFailure, Status
 from equipoise.theory import sensing
 from equipoise.theory.closed_loop import ClosedLoop, close
 
+VANISHED, RUNAWAY = 1e-9, 1e4
+"""A weight below or above so many threshold distances counts as vanished or run away."""
+
 
 @dataclass(frozen=True, repr=False)
 class Equilibrium:
@@ -88,12 +91,12 @@ def _find(cell: DrivenNeuron, rule: Rule, start: Weights | Array | None) -> Equi
             "(j_e, j_i) from which the cell sets out, for example start=eq.Weights(0.1, 0.1)."
         )
     x = loop.state(start)
-    if not (np.isfinite(x).all() and (x > 0.0).all()):
+    if not (np.isfinite(x).all() and (x[:2] > 0.0).all() and (x >= 0.0).all()):
         raise ValueError(
-            f"equilibrium: start ({', '.join(loop.names)}) must be finite and above 0, got {x.tolist()}. "
+            f"equilibrium: start ({', '.join(loop.names)}) must be finite, its weights above 0, got {x.tolist()}. "
             "Start a little above a bound; eq.theory.evolve may start on it."
         )
-    return _from(loop, x)
+    return _from(loop, np.maximum(x, 1e-12))
 
 
 def at_state(loop: ClosedLoop, x: Array, status: Status, message: str = "", residual: float = 0.0) -> Equilibrium:
@@ -263,10 +266,20 @@ def _from(loop: ClosedLoop, start: Array) -> Equilibrium:
         lambda x: np.array([q.gradient(x) for q in held]),
     )
     # A short relaxation first: Newton alone may leave the basin in which the start lies.
-    near = _relax(loop, start)
-    found = dynamics.fixed_point(loop.rhs, loop.jacobian, near, constraints=constraints if held else None, lower=0.0)
+    with np.errstate(all="ignore"):  # wild states on the way overflow and are refused
+        near = _relax(loop, start)
+        found = dynamics.fixed_point(
+            loop.rhs, loop.jacobian, near, constraints=constraints if held else None, lower=0.0
+        )
     if found.status is not Status.OK:
         return nowhere(loop, found.status, "the search for an equilibrium did not converge from this start.")
+    span = loop.cell.neuron.v_threshold - loop.cell.neuron.v_reset
+    if min(found.x[:2]) < VANISHED * span or max(found.x[:2]) > RUNAWAY * span:
+        what = f"j_e={found.x[0]:.3g}, j_i={found.x[1]:.3g}"
+        return nowhere(
+            loop, Status.NOT_CONVERGED,
+            f"from this start a weight vanishes or grows without end ({what}). Try another one.",
+        )  # fmt: skip
     message = f"one of a line of equilibria, chosen by the start: {held[0]!r}." if held else ""
     return at_state(loop, found.x, Status.MARGINAL if held else Status.OK, message, found.residual)
 
@@ -276,12 +289,12 @@ def _relax(loop: ClosedLoop, start: Array) -> Array:
     if not np.isfinite(fastest) or fastest == 0.0:
         return start
     times = np.array([0.0, 200.0 / fastest])
-    path = dynamics.evolve(loop.rhs, start, times, names=loop.names, lower=0.0, tolerance=1e-6)
+    path = dynamics.evolve(loop.rhs, start, times, names=loop.names, lower=1e-200, tolerance=1e-6)
     return path.x[:, -1] if (path.x[:, -1] > 0.0).all() else start
 
 
 def conserved(loop: ClosedLoop, near: Array) -> tuple[dynamics.Invariant, ...]:
-    """Invariants of the loop, from 24 states scattered within 30 % of `near` (fixed seed); none where all are silent."""
+    """Invariants of the loop, from 24 states scattered within 30 % of `near` (fixed seed); none if all are silent."""
     scatter = np.random.default_rng(20250904).uniform(0.7, 1.3, (24, near.size))
     samples = scatter * np.where(near > 0.0, near, 0.1)
     here = loop.sensed(samples[0])

@@ -45,16 +45,20 @@ def drive_branch(cell: DrivenNeuron, rule: CalciumHomeostasis) -> DriveBranch:
     loop = close(cell, rule)
     drive, j_i = critical_drive(cell, *target_input(loop, rule))
     reach = 50.0 * max(abs(drive), cell.inhibition.total_rate * j_i)
-    branch = dynamics.continuation(
-        lambda x, p: np.array([_excess(loop, float(x[0]), p)]),
-        lambda x, p: _excess_jacobian(loop, float(x[0]), p),
-        np.array([j_i]),
-        (drive, drive + reach),
-        step=0.02,
-        max_points=400,
-    )
+    with np.errstate(all="ignore"):  # wild trial points overflow and are refused
+        branch = dynamics.continuation(
+            lambda x, p: np.array([_excess(loop, float(x[0]), p)]),
+            lambda x, p: _excess_jacobian(loop, float(x[0]), p),
+            np.array([j_i]),
+            (drive, drive + reach),
+            step=0.02,
+            max_points=400,
+        )
     if not branch.folds:
-        raise NumericalFailure(Status.NOT_CONVERGED, f"drive_branch: no fold found from the critical drive {drive:g} to {drive + reach:g} V/s.")
+        raise NumericalFailure(
+            Status.NOT_CONVERGED,
+            f"drive_branch: no fold found from the critical drive {drive:g} to {drive + reach:g} V/s.",
+        )
     fold = branch.folds[0]
     upto = int(np.argmax(branch.p)) + 1
     return DriveBranch(drive, j_i, fold.p, float(fold.x[0]), branch.x[:upto, 0], branch.p[:upto])

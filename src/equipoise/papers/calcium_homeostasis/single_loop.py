@@ -38,7 +38,10 @@ def compute() -> "xr.Dataset":
     ]
     both = stability(driven(), rate_rule(), at=ends[4])
     times = np.linspace(0.0, 25.0, 201)
-    paths = {m: evolve(driven(), rate_rule(m), duration=25.0, start=start, times=times) for m in (0.0, MISMATCH)}
+    # With equal set points the start must lie off the line of equilibria, or nothing would move.
+    disturbed = Weights(1.5 * start.j_e, 0.8 * start.j_i)
+    starts = {0.0: disturbed, MISMATCH: start}
+    paths = {m: evolve(driven(), rate_rule(m), duration=25.0, start=s, times=times) for m, s in starts.items()}
     later = evolve(driven(), rate_rule(MISMATCH), duration=200.0, start=start, times=np.linspace(0, 200, 2001))
     q = np.array([_q(p["j_e"].values, p["j_i"].values) for p in paths.values()])
     return xr.Dataset(
