@@ -160,3 +160,25 @@ def test_every_legal_cell_gets_a_number_or_a_reason(
         assert (point.rate, point.cv) == pytest.approx((rate, cv), rel=1e-6)
         if abs(ratio / limits.max_tau_ratio - 1.0) > 1e-6:
             assert spectrum.stable == (ratio < limits.max_tau_ratio)
+
+
+@pytest.mark.parametrize("neuron", [eq.PIF(), eq.LIF()], ids=lambda n: type(n).__name__)
+@pytest.mark.parametrize(("tau", "buffering"), [(0.3, 0.1), (2.2, 1.0), (1.0, 0.0), (0.05, 0.5)])
+@pytest.mark.parametrize(("rate", "cv"), [(3.0, 0.94), (3.17, 0.8), (28.0, 0.59), (5.0, 0.9)])
+def test_a_calcium_set_point_leads_back_to_rate_and_cv(neuron, tau, buffering, rate, cv):
+    # A silent cell is flat in its input and must not be taken for a solution.
+    sensor = eq.Calcium(tau=tau, buffering=buffering)
+    mu, sigma = eq.renewal.input_for(neuron, rate=rate, cv=cv)
+    mean, second = eq.renewal.calcium_moments(sensor, eq.NeuronISI(neuron, mu=mu, sigma=sigma))
+    target = eq.CalciumSetPoint(mean=float(mean), second_moment=float(second))
+    point = theory.equilibrium(cell(1e8, neuron=neuron), eq.CalciumHomeostasis(sensor, target))
+    assert point.status is Status.OK
+    assert (point.rate, point.cv) == pytest.approx((rate, cv), rel=1e-6)
+
+
+def test_an_impossible_calcium_set_point_is_named():
+    # At 0.004 Hz every spike stands alone, so <C^2> = <C> eta/2 to a per cent.
+    sensor = eq.Calcium(tau=6.4, influx=4.28, buffering=1.0)
+    law = eq.CalciumHomeostasis(sensor, eq.CalciumSetPoint(mean=0.1167, second_moment=0.0347))
+    with pytest.raises(eq.NumericalFailure, match="no input gives LIF the calcium moments mean=0.1167"):
+        theory.equilibrium(cell(1e4, neuron=eq.LIF()), law)

@@ -52,11 +52,12 @@ def fixed_point(
         step = solve(value)
         size = _relative(step, x)
         if size < tolerance:
-            inside = bool((x + step > lower).all())
-            return FixedPoint(x + step if inside else x, size, count, Status.OK if inside else Status.NOT_CONVERGED)
+            met = bool((x + step > lower).all()) and _solves(slopes, value, step, x)
+            return FixedPoint(x + step if met else x, size, count, Status.OK if met else Status.NOT_CONVERGED)
         following = _damped(g, solve, x, step, lower)
         if following is None:
-            return FixedPoint(x, size, count, Status.OK if size < 1e-8 else Status.NOT_CONVERGED)
+            met = size < 1e-8 and _solves(slopes, value, step, x)
+            return FixedPoint(x, size, count, Status.OK if met else Status.NOT_CONVERGED)
         x, value = following
     return FixedPoint(x, size, max_steps, Status.NOT_CONVERGED)
 
@@ -94,6 +95,13 @@ def _solver(matrix: Array, x: Array) -> Function:
     rows[rows == 0.0] = 1.0
     inverse = np.linalg.pinv(scaled / rows[:, None], rcond=1e-13)
     return lambda value: unit * (inverse @ (-value / rows))
+
+
+def _solves(slopes: Array, value: Array, step: Array, x: Array) -> bool:
+    """Whether the step removes the residual; where f is flat it is short and removes nothing."""
+    rows = np.linalg.norm(slopes * np.maximum(np.abs(x), 1e-12), axis=1)
+    left = np.abs(value + slopes @ step)
+    return bool((left <= 1e-7 * rows).all())
 
 
 def _relative(step: Array, x: Array) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise import dynamics, renewal
+from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import (
     AdaptiveCalciumHomeostasis,
     CalciumHomeostasis,
@@ -130,15 +131,14 @@ def target_input(loop: ClosedLoop, rule: CalciumHomeostasis) -> tuple[float, flo
 
 
 def _input_for_moments(loop: ClosedLoop) -> tuple[float, float]:
-    """Newton on (mu, sigma^2) from the input of a cell that fires at the set point's rate without buffering."""
+    """Newton on (mu, sigma^2) from the inputs of cells that fire like gamma trains with about these moments."""
     assert isinstance(loop.rule, CalciumHomeostasis)
     sensor, neuron = loop.rule.sensor, loop.cell.neuron
     targets = np.array(targets_of(loop.rule.target))
     senses = (CalciumMean(sensor), CalciumSecondMoment(sensor))
-    mean = targets[0] / (sensor.influx * sensor.tau)
-    guess = mean / max(1.0 - sensor.buffering * mean * sensor.tau, 0.1)
-    for cv in (0.6, 0.9, 0.3):
-        first = renewal.input_for(neuron, rate=guess, cv=cv, throw=False)
+    starts, miss = _gamma_trains(sensor, *targets)
+    for rate, cv in starts:
+        first = renewal.input_for(neuron, rate=rate, cv=cv, throw=False)
         if not np.isfinite(first.mu):
             continue
         found = dynamics.fixed_point(
@@ -149,11 +149,25 @@ def _input_for_moments(loop: ClosedLoop) -> tuple[float, float]:
         )
         if found.status is Status.OK:
             return float(found.x[0]), math.sqrt(found.x[1])
+    far = miss > 0.2  # of log second moment: no train with this mean comes near
     raise NumericalFailure(
-        Status.INFEASIBLE,
-        f"no input gives {type(neuron).__name__} the calcium moments mean={targets[0]:g} and "
-        f"second_moment={targets[1]:g}; give the target as eq.SetPoint(rate=..., cv=...) to see the feasible ones.",
+        Status.INFEASIBLE if far else Status.NOT_CONVERGED,
+        f"no input {'gives' if far else 'was found that gives'} {type(neuron).__name__} the calcium moments "
+        f"mean={targets[0]:g} and second_moment={targets[1]:g}; give the target as eq.SetPoint(rate=..., cv=...) to "
+        "see the feasible ones.",
     )
+
+
+def _gamma_trains(sensor: Calcium, mean: float, second: float) -> tuple[list[tuple[float, float]], float]:
+    """(rate, C_v) of the gamma trains with this calcium mean that come nearest to the second moment, and the miss."""
+    cv = np.linspace(0.05, 1.6, 32)
+    low, high = np.full(cv.size, math.log(1e-4)), np.full(cv.size, math.log(1e4))
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        moments = renewal.calcium_moments(sensor, renewal.GammaISI(rate=np.exp(middle), cv=cv))
+        low, high = np.where(moments.mean > mean, (low, middle), (middle, high))
+    miss = np.abs(np.log(moments.second_moment / second)) + np.abs(np.log(moments.mean / mean))
+    return [(math.exp(middle[k]), float(cv[k])) for k in np.argsort(miss)[:6]], float(miss.min())
 
 
 def _calcium_weights(loop: ClosedLoop, rule: Rule) -> Weights:
@@ -189,7 +203,7 @@ def without_excitation(loop: ClosedLoop) -> Equilibrium:
     if j_i is None:
         return nowhere(loop, Status.PAST_FOLD, _past_fold(loop))
     x = np.array([0.0, j_i])
-    if loop.sensed(x)[1] < second:
+    if loop.sensed(x)[1] < second * (1.0 - 1e-8):
         return nowhere(loop, Status.INFEASIBLE, _too_few("excitation would grow again where J_E = 0"))
     given_up = sensing.value(CalciumSecondMoment(loop.rule.sensor), loop.cell.neuron, *loop.input(x))
     message = (
@@ -216,7 +230,7 @@ def without_inhibition(loop: ClosedLoop) -> Equilibrium:
         return nowhere(loop, Status.INFEASIBLE, "no excitatory weight gives the target second moment at J_I = 0.")
     j_e = math.exp(dynamics.bracketed_root(excess, grid[crossing], grid[crossing + 1]))
     x = np.array([j_e, 0.0])
-    if loop.sensed(x)[0] > mean:
+    if loop.sensed(x)[0] > mean * (1.0 + 1e-8):
         return nowhere(loop, Status.INFEASIBLE, _too_few("inhibition would grow again where J_I = 0"))
     given_up = sensing.value(CalciumMean(loop.rule.sensor), loop.cell.neuron, *loop.input(x))
     message = (
