@@ -180,5 +180,5 @@ def test_an_impossible_calcium_set_point_is_named():
     # At 0.004 Hz every spike stands alone, so <C^2> = <C> eta/2 to a per cent.
     sensor = eq.Calcium(tau=6.4, influx=4.28, buffering=1.0)
     law = eq.CalciumHomeostasis(sensor, eq.CalciumSetPoint(mean=0.1167, second_moment=0.0347))
-    with pytest.raises(eq.NumericalFailure, match="no input gives LIF the calcium moments mean=0.1167"):
+    with pytest.raises(eq.NumericalFailure, match="no input gives LIF the calcium moments"):
         theory.equilibrium(cell(1e4, neuron=eq.LIF()), law)

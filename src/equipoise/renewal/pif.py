@@ -32,17 +32,19 @@ def _geometry(neuron: PIF) -> tuple[float, float]:
 def _one(kernel, neuron: PIF, *arrays: Array) -> Array:
     out = np.empty(arrays[0].size)
     kernel(*_geometry(neuron), neuron.tau_ref, *arrays, out)
-    return _sane(arrays, out)[0]
+    _refuse_nan(arrays, out)
+    return out
 
 
 def _two(kernel, *arguments) -> tuple[Array, Array]:
     by_mu, by_sigma = np.empty(arguments[-1].size), np.empty(arguments[-1].size)
     kernel(*arguments, by_mu, by_sigma)
-    return _sane(arguments[-2:], by_mu, by_sigma)
+    _refuse_nan(arguments[-2:], by_mu, by_sigma)
+    return by_mu, by_sigma
 
 
-def _sane(arrays: tuple[Array, ...], *out: Array) -> tuple[Array, ...]:
-    """The results, or an error where (mu, sigma) are so large that intermediate values overflow."""
+def _refuse_nan(arrays: tuple[Array, ...], *out: Array) -> None:
+    """Raise where (mu, sigma) are so large that intermediate values overflow."""
     bad = np.flatnonzero(np.any([np.isnan(x) for x in out], axis=0))
     if bad.size:
         mu, sigma = (float(a[bad[0]]) for a in arrays[-2:])
@@ -50,7 +52,6 @@ def _sane(arrays: tuple[Array, ...], *out: Array) -> tuple[Array, ...]:
             Status.NOT_CONVERGED,
             f"PIF at mu={mu:g}, sigma={sigma:g}: numbers overflow. Keep both below 1e100 threshold distances.",
         )
-    return out
 
 
 def rate(neuron: PIF, mu: Array, sigma: Array) -> Array:

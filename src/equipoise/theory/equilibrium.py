@@ -164,10 +164,11 @@ def _gamma_trains(sensor: Calcium, mean: float, second: float) -> tuple[list[tup
     low, high = np.full(cv.size, math.log(1e-4)), np.full(cv.size, math.log(1e4))
     for _ in range(50):
         middle = 0.5 * (low + high)
-        moments = renewal.calcium_moments(sensor, renewal.GammaISI(rate=np.exp(middle), cv=cv))
-        low, high = np.where(moments.mean > mean, (low, middle), (middle, high))
+        mean_here, _ = renewal.calcium_moments(sensor, renewal.GammaISI(rate=np.exp(middle), cv=cv))
+        low, high = np.where(mean_here > mean, (low, middle), (middle, high))
+    moments = renewal.calcium_moments(sensor, renewal.GammaISI(rate=np.exp(low), cv=cv))
     miss = np.abs(np.log(moments.second_moment / second)) + np.abs(np.log(moments.mean / mean))
-    return [(math.exp(middle[k]), float(cv[k])) for k in np.argsort(miss)[:6]], float(miss.min())
+    return [(math.exp(low[k]), float(cv[k])) for k in np.argsort(miss)[:6]], float(miss.min())
 
 
 def _calcium_weights(loop: ClosedLoop, rule: Rule) -> Weights:
