@@ -5,6 +5,7 @@ cut at both events, so that no step straddles the kink. The solver switches betw
 LSODA), so that minutes and weeks cost alike.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -116,10 +117,12 @@ class _Segment:
             return float(times[-1]), x, self.pinned, Status.OK, "every variable rests at its bound."
         ahead = times[times > t]
         try:
-            result = solve_ivp(
-                lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], method="LSODA", t_eval=ahead,
-                events=self.events(), rtol=self.rtol, atol=self.atol[free],
-            )  # fmt: skip
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "lsoda:", UserWarning)  # its failure comes back as a status
+                result = solve_ivp(
+                    lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], method="LSODA", t_eval=ahead,
+                    events=self.events(), rtol=self.rtol, atol=self.atol[free],
+                )  # fmt: skip
         except ValueError as failure:  # SciPy could not bracket an event: f jumps or is not finite there
             return t, x, self.pinned, Status.NOT_CONVERGED, f"the solver lost its way: {failure}."
         for t_k, z in zip(result.t, np.transpose(result.y), strict=True):

@@ -289,7 +289,7 @@ def _from(loop: ClosedLoop, start: Array) -> Equilibrium:
     if found.status is not Status.OK:
         return nowhere(loop, found.status, "the search for an equilibrium did not converge from this start.")
     span = loop.cell.neuron.v_threshold - loop.cell.neuron.v_reset
-    if min(found.x[:2]) < VANISHED * span or max(found.x[:2]) > RUNAWAY * span:
+    if min(found.x[:2]) < VANISHED * span or max(found.x[:2]) > RUNAWAY * span or min(found.x) < 1e-100:
         what = f"j_e={found.x[0]:.3g}, j_i={found.x[1]:.3g}"
         return nowhere(
             loop, Status.NOT_CONVERGED,
@@ -304,7 +304,11 @@ def _relax(loop: ClosedLoop, start: Array) -> Array:
     if not np.isfinite(fastest) or fastest == 0.0:
         return start
     times = np.array([0.0, 200.0 / fastest])
-    path = dynamics.evolve(loop.rhs, start, times, names=loop.names, lower=1e-200, tolerance=1e-6)
+    limit = RUNAWAY * (loop.cell.neuron.v_threshold - loop.cell.neuron.v_reset)
+    path = dynamics.evolve(
+        loop.rhs, start, times, names=loop.names, lower=1e-200, tolerance=1e-6,
+        stop=lambda x: limit - float(np.max(x[:2])),
+    )  # fmt: skip
     return path.x[:, -1] if (path.x[:, -1] > 0.0).all() else start
 
 
