@@ -289,11 +289,11 @@ def _from(loop: ClosedLoop, start: Array) -> Equilibrium:
     if found.status is not Status.OK:
         return nowhere(loop, found.status, "the search for an equilibrium did not converge from this start.")
     span = loop.cell.neuron.v_threshold - loop.cell.neuron.v_reset
-    if min(found.x[:2]) < VANISHED * span or max(found.x[:2]) > RUNAWAY * span or min(found.x) < 1e-100:
+    if min(found.x[:2]) < VANISHED * span or max(found.x[:2]) > RUNAWAY * span or min(found.x) < 1e-30:
         what = f"j_e={found.x[0]:.3g}, j_i={found.x[1]:.3g}"
         return nowhere(
             loop, Status.NOT_CONVERGED,
-            f"from this start a weight vanishes or grows without end ({what}). Try another one.",
+            f"from this start a weight or target vanishes or grows without end ({what}). Try another one.",
         )  # fmt: skip
     message = f"one of a line of equilibria, chosen by the start: {held[0]!r}." if held else ""
     return at_state(loop, found.x, Status.MARGINAL if held else Status.OK, message, found.residual)
