@@ -46,11 +46,11 @@ class Status(enum.Enum):
 
 
 class NumericalFailure(RuntimeError):
-    """Raised for a Status that carries no usable result, where the caller asked for that."""
+    """Raised for a Status that carries no usable result, where the caller asked for that; `reason` says why."""
 
     def __init__(self, status: Status, message: str):
         super().__init__(f"{message} [{status.name}]")
-        self.status = status
+        self.status, self.reason = status, message
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.neurons import IntegrateAndFire
-from equipoise.quantities import Array, finite
+from equipoise.quantities import Array, finite, together
 from equipoise.renewal.dispatch import get
 
 
@@ -80,7 +80,8 @@ def _evaluate(source: object, name: str, *leading: Array, mu: ArrayLike | None, 
     if mu is None or sigma is None:
         missing = "mu" if mu is None else "sigma"
         raise TypeError(f"{name}: a neuron needs mu (V/s) and sigma (V/sqrt(s)), {missing} is missing.")
-    arrays = (*leading, finite(name, "mu", mu), finite(name, "sigma", sigma, low=0.0))
+    first = {"t" if name == "isi_density" else "s": array for array in leading}
+    arrays = together(name, **first, mu=finite(name, "mu", mu), sigma=finite(name, "sigma", sigma, low=0.0))
     return elementwise(lambda *flat: function(source, *flat), *arrays)
 
 
