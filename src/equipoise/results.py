@@ -92,13 +92,14 @@ class SpikeTrains:
         return (self.unit(i) for i in range(self.n_units))
 
     def between(self, start: float, stop: float) -> "SpikeTrains":
-        """The spikes in [start, stop), with that window."""
+        """The spikes in [start, stop), with that window; the end of the whole window belongs to its last part."""
         if not self.t_start <= start < stop <= self.t_stop:
             raise ValueError(
                 f"SpikeTrains.between: start and stop must satisfy {self.t_start:g} <= start < stop <= "
                 f"{self.t_stop:g} s, got start={start:g}, stop={stop:g}."
             )
-        first, last = np.searchsorted(self.times, [start, stop])
+        first = np.searchsorted(self.times, start)
+        last = np.searchsorted(self.times, stop, side="right" if stop == self.t_stop else "left")
         return SpikeTrains(self.times[first:last], self.units[first:last], self.n_units, start, stop)
 
     def __repr__(self) -> str:

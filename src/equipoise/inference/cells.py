@@ -130,7 +130,9 @@ def _inputs(dataset: "xr.Dataset", settings: AnalysisSettings) -> dict[str, tupl
 
 def _input(rate: float, cv: float, n: int, settings: AnalysisSettings) -> tuple[float, float, str, str]:
     if not np.isfinite(cv):
-        return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, f"{n} intervals; {MIN_INTERVALS} are needed"
+        few = f"{n} intervals; {MIN_INTERVALS} are needed"
+        reason = few if n < MIN_INTERVALS else "irregularity is undefined: its spikes coincide; is each stored once?"
+        return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, reason
     found = input_for(settings.neuron, rate=rate, cv=cv, throw=False)
     status = found.status if isinstance(found.status, Status) else found.status.item()
     reason = _input_reason(status, float(found.mu), found.message, settings)

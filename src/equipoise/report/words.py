@@ -15,9 +15,9 @@ CAPTIONS = {
     "calcium_second_moment": (
         "Second moment of calcium: three predictions",
         "Each in per cent of the second moment that the recorded spikes cause (line at 100 %); bars are the central "
-        "95 % of surrogate trains. Shuffled against the line: what the order of intervals does. Smoothed-rate against "
-        "mean-rate Poisson: what slow modulation of the rate does. Line against smoothed-rate Poisson: bursts, "
-        "refractoriness and other fine structure.",
+        "95 % of surrogate trains (left out above 60 units). Shuffled against the line: what the order of intervals "
+        "does. Smoothed-rate against mean-rate Poisson: what slow modulation of the rate does. Line against "
+        "smoothed-rate Poisson: bursts, refractoriness and other fine structure.",
     ),
     "calcium_mean": (
         "Mean calcium: three predictions",
