@@ -277,10 +277,10 @@ def analyze_to(recording: "Recording", settings: "AnalysisSettings", out: Path) 
 def _load(name: str, time_unit: str, epochs: list[str] | None, **options: Any) -> "Recording":
     from equipoise import recordings
 
-    parsed = [_epoch(text) for text in epochs] if epochs else None
+    parsed, unit = [_epoch(text) for text in epochs] if epochs else None, _tick(time_unit)
     if name == "example" and not Path(name).exists():
         return recordings.example(epochs=parsed, **{key: value for key, value in options.items() if value is not None})
-    return recordings.load(name, time_unit=_tick(time_unit), epochs=parsed, **options)
+    return recordings.load(name, time_unit=unit, epochs=parsed, **options)
 
 
 def _tick(text: str) -> str | float:

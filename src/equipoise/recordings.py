@@ -133,7 +133,7 @@ def _missing(path: Path) -> str:
 
 def _read_npz(path: Path) -> _Raw:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             data = {name: file[name] for name in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error):
         raise ValueError(
