@@ -97,7 +97,8 @@ def example(**options: Any) -> Recording:
     Recording(a2929_spikes.npz: SpikeTrains(15 units, 98794 spikes, 0 to 1200 s); epochs: sleep 600 s, wake 600 s)
     """
     with resources.as_file(resources.files("equipoise") / "data" / "a2929_spikes.npz") as path:
-        return load(path, **({"t_stop": 1200.0} | options))
+        window: dict[str, Any] = {"t_stop": 1200.0}
+        return load(path, **(window | options))
 
 
 def digest(recording: Recording) -> str:

@@ -27,6 +27,7 @@ from equipoise.results import Epoch, Recording, Status
 if TYPE_CHECKING:
     import xarray as xr
 
+SHORTEST = 30.0  # time constants of calcium; in a shorter epoch its unknown start still weighs on the averages
 MOMENTS = ("mean", "second_moment")
 SOURCES = {
     "actual": "the spikes as recorded",
@@ -172,7 +173,8 @@ def _calcium(
     variables["set_point_mean"] = ("unit", values[0, :, 0, 0], _about("implied set point of mean calcium", "uM"))
     set_point = values[0, :, 0, 1]
     variables["set_point_second_moment"] = ("unit", set_point, _about("implied set point of its square", "uM^2"))
-    text = np.where(enough, Status.OK.name, Status.INSUFFICIENT_DATA.name)
+    known = enough & (spikes.duration >= SHORTEST * settings.sensor.tau)
+    text = np.where(known, Status.OK.name, Status.INSUFFICIENT_DATA.name)
     return variables | {"calcium_status": ("unit", text)}
 
 

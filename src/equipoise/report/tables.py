@@ -171,6 +171,9 @@ def _unit_flags(cell: "xr.Dataset") -> list[tuple[str, str]]:
     found = []
     if status != Status.OK.name:
         found.append((STATUS_WORDS[status], str(cell["input_reason"].item())))
+    few = Status.INSUFFICIENT_DATA.name
+    if status != few and str(cell["calcium_status"].item()) == few:
+        found.append(("calcium", "the epoch is too short for calcium to forget its unknown start"))
     bad = [int(K) for K in cell["k"].values if str(cell["weight_status"].sel(k=K).item()) == Status.INFEASIBLE.name]
     if bad:
         which = ", ".join(f"{K:,}" for K in bad)
