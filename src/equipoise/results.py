@@ -164,6 +164,12 @@ class Recording:
 
     def during(self, epoch: Epoch) -> SpikeTrains:
         """The spikes of one epoch."""
+        if not isinstance(epoch, Epoch):
+            known = ", ".join(e.name for e in self.epochs)
+            raise TypeError(
+                f"Recording.during: epoch must be an Epoch such as recording.epochs[0], got {epoch!r}. "
+                f"Epochs of this recording: {known}."
+            )
         return self.spikes.between(epoch.start, epoch.stop)
 
     def __repr__(self) -> str:

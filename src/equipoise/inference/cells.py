@@ -56,11 +56,16 @@ def analyze(
     of the actual moment (see `GAPS`); the model neuron's input `mu` [V/s] and `sigma` [V/sqrt(s)], with the mean and
     sd of its membrane without threshold [V]; and `j_e`, `j_i` [V] for each in-degree `k` (Eqs. 30-31). The actual
     moments are the set point that homeostasis would have to hold. `input_status`, `calcium_status` and `weight_status`
-    say what is missing, `input_reason` and `weight_reason` why. `progress` is called with the fraction done.
+    say what is missing, `input_reason` and `weight_reason` why. `progress` is called with the fraction done. Raises
+    TypeError for other arguments and ValueError for a recording without units or epochs.
     """
     import xarray as xr
 
-    settings = settings or AnalysisSettings()
+    settings = AnalysisSettings() if settings is None else settings
+    if not isinstance(recording, Recording):
+        raise TypeError(f"analyze: recording must be a Recording, got {recording!r}. Use eq.recordings.load(path).")
+    if not isinstance(settings, AnalysisSettings):
+        raise TypeError(f"analyze: settings must be an AnalysisSettings, got {settings!r}.")
     if recording.spikes.n_units == 0 or not recording.epochs:
         raise ValueError(f"analyze: the recording must have at least one unit and one epoch, got {recording!r}.")
     parts = []

@@ -132,7 +132,11 @@ class NeuronISI(ISILaw):
 
 
 def sample(law: ISILaw, n: int, rng: np.random.Generator) -> Array:
-    """Draw n intervals [s] per element of the law, shape (*parameters, n)."""
+    """Draw n intervals [s] per element of the law, shape (*parameters, n); `rng` is a numpy Generator."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"sample: rng must be a numpy Generator such as np.random.default_rng(1), got {rng!r}.")
+    if n < 0:
+        raise ValueError(f"sample: n (number of intervals) must be at least 0, got {n}.")
     return get(law, "sample")(law, n, rng)
 
 

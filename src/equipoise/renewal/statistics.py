@@ -86,7 +86,11 @@ def _evaluate(source: object, name: str, *leading: Array, mu: ArrayLike | None, 
 
 def elementwise(function: Callable[..., Array | tuple[Array, ...]], *arrays: Array):
     """Apply a function of equally long 1-D arrays to broadcast arrays; results take the broadcast shape."""
-    broadcast = np.broadcast_arrays(*arrays)
+    try:
+        broadcast = np.broadcast_arrays(*arrays)
+    except ValueError:
+        shapes = ", ".join(str(np.shape(a)) for a in arrays)
+        raise ValueError(f"renewal: arguments must have shapes that broadcast together, got {shapes}.") from None
     shape = broadcast[0].shape
     result = function(*(np.ascontiguousarray(a, dtype=np.float64).ravel() for a in broadcast))
     if isinstance(result, tuple):

@@ -46,7 +46,8 @@ METHODS = (
     "interval of a Poisson count, and irregularity is not given.",
     "Calcium decays with τ<sub>Ca</sub>; a spike takes C to (1 − α) C + η. Actual moments are exact time averages "
     "along the recorded spikes; the first ten time constants of an epoch (a tenth of it at most), in which calcium "
-    "forgets its unknown start, are left out, and epochs below thirty are flagged. They are the set point that homeostasis would have to hold.",
+    "forgets its unknown start, are left out, and epochs below thirty are flagged. They are the set point that "
+    "homeostasis would have to hold.",
     "Renewal and mean-rate Poisson predictions: Theorem 1 of van Vreeswijk &amp; Farkhooi (2025), with the unit's own "
     "intervals and with exponential ones. Shuffled: the unit's intervals in random order. Smoothed-rate Poisson: each "
     "spike moved by an independent Gaussian, which samples the rate smoothed by that kernel and does not take the "
