@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from nnmt.lif import delta, exp
+from nnmt.lif import delta, exp  # pyright: ignore[reportMissingImports]  (the extra "bench" brings it)
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table

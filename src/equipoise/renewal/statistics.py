@@ -17,7 +17,12 @@ from equipoise.renewal.dispatch import get
 
 
 def rate(source: object, *, mu: ArrayLike | None = None, sigma: ArrayLike | None = None) -> Array:
-    """Firing rate r [Hz] (Eqs. 41 and 46; threshold integration for other neurons)."""
+    """Firing rate r [Hz] (Eqs. 41 and 46; threshold integration for other neurons).
+
+    `source` is a neuron, with `mu` [V/s] and `sigma` >= 0 [V/sqrt(s)] that broadcast, or a law alone; the result has
+    their shape. This holds for every verb here. Raises TypeError or ValueError for other arguments and
+    NumericalFailure where no number can be vouched for.
+    """
     return _evaluate(source, "rate", mu=mu, sigma=sigma)
 
 

@@ -55,7 +55,11 @@ class Feasibility:
 
 
 def feasibility(cell: DrivenNeuron, rule: CalciumHomeostasis) -> Feasibility:
-    """Check every assumption behind the equilibrium of a calcium rule on this cell."""
+    """Check every assumption behind the equilibrium of a calcium rule on this cell.
+
+    Returns K_min, I_crit and I_fold [V/s], the largest tau_E/tau_I, and in words which assumptions fail; a set point
+    out of the neuron's reach is among them. Raises TypeError for other rules.
+    """
     if not isinstance(rule, CalciumHomeostasis):
         raise TypeError(f"feasibility: rule must be a calcium rule such as eq.CalciumHomeostasis, got {rule!r}.")
     try:
