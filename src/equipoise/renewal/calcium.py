@@ -38,7 +38,7 @@ class CalciumMoments(NamedTuple):
 
 
 def calcium_moments(sensor: Calcium, law: object) -> CalciumMoments:
-    """Stationary mean [µM] and second moment [µM^2] of calcium under a renewal train (Theorem 1), in the law's shape."""
+    """Stationary mean [µM] and second moment [µM^2] of calcium of a renewal train (Theorem 1), in the law's shape."""
     r = statistics.rate(law)
     q1, q2 = (statistics.isi_laplace_complement(law, s=k / sensor.tau) for k in (1, 2))
     return _moments(sensor, r, q1, q2)
