@@ -38,7 +38,7 @@ class CalciumMoments(NamedTuple):
 
 
 def calcium_moments(sensor: Calcium, law: object) -> CalciumMoments:
-    """Stationary mean and second moment of calcium under a renewal train (Theorem 1); arrays take the law's shape."""
+    """Stationary mean [µM] and second moment [µM^2] of calcium of a renewal train (Theorem 1), in the law's shape."""
     if not isinstance(sensor, Calcium):
         raise TypeError(f"calcium_moments: sensor must be an eq.Calcium, got {sensor!r}.")
     r = statistics.rate(law)

@@ -39,7 +39,7 @@ def _checked(law: ISILaw, **low: tuple[float, bool]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class ExponentialISI(ISILaw):
-    """Poisson spikes at `rate` [Hz]."""
+    """Poisson spikes at `rate` [Hz], a number or an array. ValueError out of range."""
 
     rate: ArrayLike
 
@@ -75,22 +75,22 @@ class _RateAndCv(ISILaw):
 
 @dataclass(frozen=True, kw_only=True)
 class GammaISI(_RateAndCv):
-    """Gamma intervals of shape 1/C_v^2."""
+    """Gamma intervals of shape 1/C_v^2 at `rate` [Hz], C_v = `cv`; arrays broadcast. ValueError out of range."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InverseGaussianISI(_RateAndCv):
-    """First-passage times of a Wiener process with drift and no lower bound."""
+    """First-passage times of a Wiener process without lower bound, at `rate` [Hz], C_v = `cv`; arrays broadcast."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogNormalISI(_RateAndCv):
-    """Log-normal intervals."""
+    """Log-normal intervals at `rate` [Hz], C_v = `cv`; arrays broadcast. ValueError out of range."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeibullISI(_RateAndCv):
-    """Weibull intervals; C_v up to 15 (shape 0.2)."""
+    """Weibull intervals at `rate` [Hz]; C_v = `cv` up to 15 (shape 0.2). ValueError out of range."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -134,7 +134,7 @@ class NeuronISI(ISILaw):
 
 
 def sample(law: ISILaw, n: int, rng: np.random.Generator) -> Array:
-    """Draw n intervals [s] per element of the law, shape (*parameters, n)."""
+    """Draw n intervals [s] per element of the law, shape (*parameters, n); `rng` is a numpy Generator."""
     if not isinstance(n, (int, np.integer)) or n < 0:
         raise ValueError(f"sample: n must be a whole number of at least 0, got {n!r}.")
     if not isinstance(rng, np.random.Generator):

@@ -57,6 +57,9 @@ class Feasibility:
 def feasibility(cell: DrivenNeuron, rule: CalciumHomeostasis) -> Feasibility:
     """Check every assumption behind the equilibrium of a calcium rule on this cell.
 
+    Returns K_min, I_crit and I_fold [V/s], the largest tau_E/tau_I, and in words which assumptions fail; a set point
+    out of the neuron's reach is among them. Raises TypeError for other rules.
+
     For a rule with more slow variables than the weights (kinetic, adaptive) it is the calcium rule behind it that is
     checked: its set point, weights and drives; ask `stability` for the spectrum.
     """

@@ -105,5 +105,5 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     mean.set(ylabel=r"$\mu_\mathrm{Ca}$ (µM)", ylim=(0, 1.5))
     second.set(ylabel=r"$\nu_\mathrm{Ca}$ (µM²)", ylim=(0, 3))
     second.legend(loc="lower right")
-    limit.plot(data["buffering"], data["rate_limit"], "o-", color=plotting.INK)
-    limit.set(xlabel=r"buffering $\alpha$", ylabel="rises with $C_v$ up to (Hz)", yscale="log", xlim=(0, 0.55))
+    limit.plot(data["buffering"], data["rate_limit"], "o-", ms=4, color=plotting.INK)
+    limit.set(xlabel=r"buffering $\alpha$", ylabel="highest rate where B holds (Hz)", yscale="log", xlim=(0, 0.55))

@@ -138,8 +138,8 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     drift.set(xlabel="time (s)", ylabel="weight (V)", ylim=(0, None))
     drift.legend()
     t = data["noise_time"]
-    spread.plot(t, data["spread"].sel(what="sd_q"), color=plotting.INK, label="SD of Q")
-    spread.plot(t, NOISE * np.sqrt(2 * t), color=plotting.QUIET, ls="--", label=r"$\propto \sqrt{t}$, exact")
-    spread.plot(t, data["spread"].sel(what="sd_rate"), color=plotting.EXCITATION, lw=1, label="SD of rate (Hz)")
-    spread.set(xlabel="time (s)", ylabel="spread over copies", ylim=(0, None))
+    spread.plot(t, data["spread"].sel(what="sd_q"), color=plotting.EPOCHS[2], label="SD of $Q$ (V s)")
+    spread.plot(t, NOISE * np.sqrt(2 * t), color=plotting.QUIET, ls="--", label=r"its theory, $\propto \sqrt{t}$")
+    spread.plot(t, data["spread"].sel(what="sd_rate"), color=plotting.INK, lw=1, label="SD of rate (Hz)")
+    spread.set(xlabel="time (s)", ylabel="spread over copies (V s; Hz)", ylim=(0, None))
     spread.legend(loc="upper left")
