@@ -182,3 +182,13 @@ def test_an_impossible_calcium_set_point_is_named():
     law = eq.CalciumHomeostasis(sensor, eq.CalciumSetPoint(mean=0.1167, second_moment=0.0347))
     with pytest.raises(eq.NumericalFailure, match="no input gives LIF the calcium moments"):
         theory.equilibrium(cell(1e4, neuron=eq.LIF()), law)
+
+
+def test_an_input_that_exists_on_paper_only_is_labelled():
+    lif = eq.LIF()
+    inputs = eq.PoissonInputs(K=1000, rate=5.0)
+    cell = eq.DrivenNeuron(lif, excitation=inputs, inhibition=inputs)
+    rule = eq.CalciumHomeostasis(eq.Calcium(), eq.SetPoint(rate=5.0, cv=3.0))
+    point = eq.theory.equilibrium(cell, rule)
+    assert point.status is eq.Status.IMPLAUSIBLE
+    assert "below reset" in point.message

@@ -184,8 +184,16 @@ def _calcium(loop: ClosedLoop, rule: Rule) -> Equilibrium:
     mu, sigma = target_input(loop, rule)
     weights = weights_for(loop.cell, mu=mu, sigma=sigma)
     if weights is not None and weights.j_e > 0.0 and weights.j_i > 0.0:
-        return at_state(loop, np.array([weights.j_e, weights.j_i]), Status.OK)
+        return at_state(loop, np.array([weights.j_e, weights.j_i]), *_plausibility(loop, rule))
     return without_excitation(loop) if mu - loop.cell.drive < 0.0 else without_inhibition(loop)
+
+
+def _plausibility(loop: ClosedLoop, rule: CalciumHomeostasis) -> tuple[Status, str]:
+    """OK, or IMPLAUSIBLE with its reason where the neuron could fire like the set point on paper only."""
+    if not isinstance(rule.target, SetPoint):
+        return Status.OK, ""
+    found = renewal.input_for(loop.cell.neuron, rate=rule.target.rate, cv=rule.target.cv)
+    return (Status.IMPLAUSIBLE, found.message) if found.message else (Status.OK, "")
 
 
 def without_excitation(loop: ClosedLoop) -> Equilibrium:
