@@ -112,18 +112,24 @@ double bare_log_rate(const Cell& c, double mu, double sigma) {
   return barrier + 2.0 * std::log(sigma / c.d) - std::log(2.0 * first(w, rho));
 }
 
+// Refractory time per interval between refractory periods; finite where the bare rate overflows.
+double load_of(const Cell& c, double mu, double sigma) {
+  return c.tau_ref == 0.0 ? 0.0 : std::min(c.tau_ref * bare_rate(c, mu, sigma), huge);
+}
+
 double log_rate_of(const Cell& c, double mu, double sigma) {
-  return bare_log_rate(c, mu, sigma) - std::log1p(c.tau_ref * bare_rate(c, mu, sigma));
+  const double load = load_of(c, mu, sigma);
+  return load == huge ? -std::log(c.tau_ref) : bare_log_rate(c, mu, sigma) - std::log1p(load);
 }
 
 double rate_of(const Cell& c, double mu, double sigma) {
-  const double r = bare_rate(c, mu, sigma);
-  return r / (1.0 + c.tau_ref * r);
+  const double load = load_of(c, mu, sigma);
+  return load == huge ? 1.0 / c.tau_ref : bare_rate(c, mu, sigma) / (1.0 + load);
 }
 
 double cv_of(const Cell& c, double mu, double sigma) {
   const double bare = std::sqrt(cv2_of(drift_number(c, mu, sigma), c.a / c.d));
-  return bare / (1.0 + c.tau_ref * bare_rate(c, mu, sigma));
+  return bare / (1.0 + load_of(c, mu, sigma));
 }
 
 struct Gradient {
@@ -150,7 +156,7 @@ Gradient bare_log_rate_gradient(const Cell& c, double mu, double sigma) {
 
 Gradient log_rate_gradient_of(const Cell& c, double mu, double sigma) {
   const Gradient g = bare_log_rate_gradient(c, mu, sigma);
-  const double active = 1.0 / (1.0 + c.tau_ref * bare_rate(c, mu, sigma));
+  const double active = 1.0 / (1.0 + load_of(c, mu, sigma));
   return {active * g.by_mu, active * g.by_sigma};
 }
 
@@ -166,7 +172,7 @@ Gradient bare_cv_gradient(const Cell& c, double mu, double sigma) {
 
 Gradient cv_gradient_of(const Cell& c, double mu, double sigma) {
   const Gradient g = bare_cv_gradient(c, mu, sigma);
-  const double load = c.tau_ref * bare_rate(c, mu, sigma);
+  const double load = load_of(c, mu, sigma);
   if (load == 0.0) return g;
   const Gradient r = bare_log_rate_gradient(c, mu, sigma);
   const double active = 1.0 / (1.0 + load), lost = cv_of(c, mu, sigma) * load * active;

@@ -3,13 +3,13 @@
 Heavy modules load inside the commands, so that help is instant.
 """
 
-import dataclasses
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -94,14 +94,25 @@ def analyze(
         str, typer.Option(help="Which C_v the model neuron must show: local (from neighbouring intervals) or global.")
     ] = "local",
     time_unit: Annotated[
-        str, _option("Recording", "Unit of the file's times: s, ms, us, or seconds per tick.", "--time-unit")
+        str,
+        _option("Recording", "Unit of the file's times: s, ms, us, or s per tick such as 1/20000.", "--time-unit"),
     ] = "s",
+    t_start: Annotated[
+        float | None, _option("Recording", "Start of the recording; default 0.", "--t-start", _s, "s")
+    ] = None,
     t_stop: Annotated[
         float | None, _option("Recording", "End of the recording; default the last spike.", "--t-stop", _s, "s")
     ] = None,
     epoch: Annotated[
         list[str] | None, _option("Recording", "An epoch as NAME:START:STOP in s; may be repeated.", "--epoch")
     ] = None,
+    unit: Annotated[
+        list[str] | None,
+        _option("Recording", "A unit's name; repeat for all, silent ones too. Default those of the file.", "--unit"),
+    ] = None,
+    check_units: Annotated[
+        bool, _option("Recording", "Refuse times that look like a forgotten unit.", "--check-units/--no-check-units")
+    ] = True,
     tau_m: Annotated[float, _option("Neuron", "Membrane time constant.", "--tau-m", _ms, "ms")] = "20 ms",  # type: ignore[assignment]
     tau_ref: Annotated[float, _option("Neuron", "Refractory period.", "--tau-ref", _ms, "ms")] = "2 ms",  # type: ignore[assignment]
     v_threshold: Annotated[float, _option("Neuron", "Threshold above rest.", "--v-threshold", _mV, "mV")] = "20 mV",  # type: ignore[assignment]
@@ -148,7 +159,8 @@ def analyze(
             smoothing=smoothing,
             seed=seed,
         )
-        data = _load(recording, time_unit, t_stop, epoch)
+        options = {"t_start": t_start, "t_stop": t_stop, "units": unit, "check_units": check_units}
+        data = _load(recording, time_unit, epoch, **options)
         page = analyze_to(data, settings, out)
         if open_report:
             typer.launch(str(page))
@@ -170,16 +182,21 @@ def reproduce(
 
 
 @app.command()
-def demo(*, out: Annotated[Path, typer.Option(help="Directory for everything.")] = Path("output")) -> None:
+def demo(
+    *,
+    out: Annotated[Path, typer.Option(help="Directory for everything.")] = Path("output"),
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
     """Analyse the shipped recording, reproduce the paper on one cell, and say where the report is."""
-    from equipoise import recordings
-    from equipoise.inference import AnalysisSettings
+    with errors(debug):
+        from equipoise import recordings
+        from equipoise.inference import AnalysisSettings
 
-    page = analyze_to(recordings.example(), AnalysisSettings(), out)
-    as_expected = reproduce_to("calcium-homeostasis", out / "calcium-homeostasis", [], compute=True)
-    print(f"\nThe report on the recording is {page.resolve()}")
-    if not as_expected:
-        raise typer.Exit(1)
+        page = analyze_to(recordings.example(), AnalysisSettings(), out)
+        as_expected = reproduce_to("calcium-homeostasis", out / "calcium-homeostasis", [], compute=True)
+        print(f"\nThe report on the recording is {page.resolve()}")
+        if not as_expected:
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -202,6 +219,8 @@ def reproduce_to(key: str, out: Path, names: list[str], *, compute: bool) -> boo
 
     paper = papers.find(key)
     figures = papers.chosen(paper, names)
+    if compute or out.exists():
+        _must_be_writable(out)
     steps = papers.reproduce(paper, out, names=names, compute=compute)
     done = list(track(steps, f"Reproducing {key}", len(figures), console=Console(stderr=True), transient=True))
     console = Console()
@@ -241,6 +260,7 @@ def analyze_to(recording: "Recording", settings: "AnalysisSettings", out: Path) 
     from equipoise.inference import analyze as run
     from equipoise.results import save_dataset
 
+    _must_be_writable(out)
     stem = Path(recording.source or "recording").stem
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"Analysing {recording.spikes.n_units} units", total=1.0)
@@ -254,15 +274,35 @@ def analyze_to(recording: "Recording", settings: "AnalysisSettings", out: Path) 
     return page
 
 
-def _load(name: str, time_unit: str, t_stop: float | None, epochs: list[str] | None) -> "Recording":
+def _load(name: str, time_unit: str, epochs: list[str] | None, **options: Any) -> "Recording":
     from equipoise import recordings
 
-    parsed = [_epoch(text) for text in epochs] if epochs else None
+    parsed, unit = [_epoch(text) for text in epochs] if epochs else None, _tick(time_unit)
     if name == "example" and not Path(name).exists():
-        example = recordings.example()
-        return dataclasses.replace(example, epochs=tuple(parsed)) if parsed else example
-    unit: str | float = float(time_unit) if re.fullmatch(r"[\d.eE+-]+", time_unit) else time_unit
-    return recordings.load(name, time_unit=unit, t_stop=t_stop, epochs=parsed)
+        return recordings.example(epochs=parsed, **{key: value for key, value in options.items() if value is not None})
+    return recordings.load(name, time_unit=unit, epochs=parsed, **options)
+
+
+def _tick(text: str) -> str | float:
+    """The seconds per tick of "5e-5" or "1/20000"; other texts are names of units."""
+    try:
+        over, _, under = text.partition("/")
+        return float(over) / float(under or 1.0)
+    except ZeroDivisionError:
+        raise ValueError(f"--time-unit must be a name or the seconds per tick (> 0), got {text!r}.") from None
+    except ValueError:
+        return text
+
+
+def _must_be_writable(out: Path) -> None:
+    """Find out before the work, not after it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ValueError(f"--out must be a directory that can be written to, got {str(out)!r} ({why}).") from None
 
 
 def _epoch(text: str) -> "Epoch":

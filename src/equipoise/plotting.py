@@ -28,6 +28,7 @@ LOOK: dict[str, dict[str, Any]] = {
 INK = "#22262B"
 QUIET = "#8A9199"
 GRID = "#E4E7EA"
+MANY = 60  # units above which details are left out
 EPOCHS = ("#3D5A98", "#D98C0D", "#2A8C6E", "#A14E8F", "#6B6F76")
 EPOCH_MARKERS = ("o", "D", "s", "^", "v")
 
@@ -79,6 +80,11 @@ def epoch_look(index: int) -> dict[str, Any]:
     return {"color": EPOCHS[index % len(EPOCHS)], "marker": EPOCH_MARKERS[index % len(EPOCH_MARKERS)]}
 
 
+def plain(text: object) -> str:
+    """A name from a file as matplotlib shows it letter by letter; its dollar signs are not formulas."""
+    return str(text).replace("$", r"\$")
+
+
 def draw_raster(ax: "Axes", trains: Sequence[Array], names: Sequence[str], *, window: tuple[float, float]) -> None:
     """Spike raster: one row per unit, times in s over `window`."""
     size = min(7.0, 150.0 / max(len(trains), 1))
@@ -112,7 +118,7 @@ def draw_rates(
         ax.plot((x + shift)[shown], y[shown], color=color, lw=1.0, marker="o", ms=3.5, alpha=0.9)
         ax.vlines((x + shift)[shown], np.maximum(lower, 1e-9)[shown], upper[shown], color=color, lw=1.0, alpha=0.6)
     _log_scale(ax, rate.values)
-    ax.set_xticks(x, [str(name) for name in rate.epoch.values])
+    ax.set_xticks(x, [plain(name) for name in rate.epoch.values])
     ax.set_xlim(-0.4, len(x) - 0.6)
     ax.set_ylabel("firing rate (Hz)")
     _group_legend(ax, groups)
@@ -121,7 +127,9 @@ def draw_rates(
 def draw_irregularity(ax: "Axes", local: "xr.DataArray", overall: "xr.DataArray") -> None:
     """Global C_v against local irregularity (unit, epoch), one marker per unit and epoch."""
     for i, name in enumerate(local.epoch.values):
-        ax.scatter(local.isel(epoch=i), overall.isel(epoch=i), s=26, alpha=0.9, lw=0, label=str(name), **epoch_look(i))
+        ax.scatter(
+            local.isel(epoch=i), overall.isel(epoch=i), s=26, alpha=0.9, lw=0, label=plain(name), **epoch_look(i)
+        )
     low, high = 0.3, 1.15 * max(3.0, _largest(overall))
     ax.plot([low, high], [low, high], color=QUIET, lw=1.0, zorder=0)
     ax.annotate("equal", (1.5, 1.5), (4, -4), textcoords="offset points", color=QUIET, fontsize=8.5, va="top")
@@ -136,14 +144,16 @@ def draw_irregularity(ax: "Axes", local: "xr.DataArray", overall: "xr.DataArray"
 def draw_calcium(
     ax: "Axes", ratio: "xr.DataArray", low: "xr.DataArray", high: "xr.DataArray", names: Sequence[str]
 ) -> None:
-    """Predicted over actual calcium (unit, source) [%] with the range of the surrogates, around 100."""
+    """Predicted over actual calcium (unit, source) [%], around 100, with the range of the surrogates up to `MANY`."""
     rows = np.arange(ratio.sizes["unit"])
+    many = rows.size > MANY  # then bars would hide each other and the points
     ax.axvline(100.0, color=INK, lw=1.4)
     for j, (source, (color, marker, words)) in enumerate(PREDICTIONS.items()):
         y = rows + 0.22 * (j - 1)
         ends = low.sel(source=source).values, high.sel(source=source).values
-        ax.hlines(y, *ends, color=color, lw=1.4, alpha=0.7)
-        ax.plot(ratio.sel(source=source).values, y, marker, color=color, ms=4.2, mew=0, label=words)
+        if not many:
+            ax.hlines(y, *ends, color=color, lw=1.4, alpha=0.7)
+        ax.plot(ratio.sel(source=source).values, y, marker, color=color, ms=2.0 if many else 4.2, mew=0, label=words)
     _unit_rows(ax, names)
     ax.grid(axis="y")
 
@@ -171,7 +181,7 @@ def draw_operating_points(
         ax.plot(
             place[0][outside], place[1][outside], "<", ms=6, mfc="white", mec=look["color"], zorder=3, clip_on=False
         )
-        ax.plot([], [], look["marker"], color=look["color"], ms=5.5, label=str(name))
+        ax.plot([], [], look["marker"], color=look["color"], ms=5.5, label=plain(name))
     ax.plot([], [], "o", mfc="white", mec=QUIET, ms=5.5, label="implausible")
     ax.set(xlim=(x_low, x_high), ylim=(y_low, y_high), yscale="log")
     _plain_log(ax.yaxis)
@@ -231,7 +241,7 @@ def draw_slope(ax: "Axes", k: Array, y: float) -> None:
 
 def _unit_rows(ax: "Axes", names: Sequence[str]) -> None:
     step = max(1, round(len(names) / 30))
-    ax.set_yticks(np.arange(0, len(names), step), list(names)[::step])
+    ax.set_yticks(np.arange(0, len(names), step), [plain(name) for name in names[::step]])
     ax.set_ylim(len(names) - 0.3, -0.7)
     ax.tick_params(axis="y", length=0)
 
@@ -264,7 +274,7 @@ def _group_legend(ax: "Axes", groups: Sequence[str]) -> None:
     if len(known) < 2:
         return
     for name in known:
-        ax.plot([], [], color=_group_color(groups, list(groups).index(name)), marker="o", ms=3.5, label=name)
+        ax.plot([], [], color=_group_color(groups, list(groups).index(name)), marker="o", ms=3.5, label=plain(name))
     ax.legend(loc="best")
 
 

@@ -80,6 +80,8 @@ def check(name: str, value: Any, about: Quantity) -> float:
     """Return `value` as a float if it fits `about`; raises TypeError or ValueError with a suggestion."""
     label = f"{name} ({about.meaning})"
     try:
+        if isinstance(value, str):
+            raise TypeError
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{label} must be a number, got {value!r}.") from None
@@ -95,7 +97,8 @@ def check(name: str, value: Any, about: Quantity) -> float:
 def finite(function: str, name: str, value: ArrayLike, *, low: float = -np.inf, open_low: bool = False) -> Array:
     """Return `value` as a float64 array of finite numbers above `low`; the error names function, argument and place."""
     try:
-        array = np.asarray(value, dtype=np.float64)
+        given = np.asarray(value)
+        array = given.astype(np.float64) if given.dtype.kind in "biuf" or given.size == 0 else _numbers(given)
     except (TypeError, ValueError):
         raise TypeError(f"{function}: {name} must be a number or an array of numbers, got {value!r}.") from None
     bad = ~np.isfinite(array) | (array <= low if open_low else array < low)
@@ -104,6 +107,25 @@ def finite(function: str, name: str, value: ArrayLike, *, low: float = -np.inf, 
         where = "" if array.ndim == 0 else f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}"
         raise ValueError(f"{function}: {name} must be {wanted}, got {array[bad][0]:g}{where}.")
     return array
+
+
+def _numbers(given: NDArray[Any]) -> Array:
+    """Numbers kept as objects (such as None, which becomes NaN) as float64; text and complex numbers are none."""
+    if given.dtype.kind != "O" or any(isinstance(x, str) for x in given.flat):
+        raise TypeError
+    return given.astype(np.float64)
+
+
+def together(function: str, **arrays: Array) -> tuple[Array, ...]:
+    """Broadcast arrays against each other; the error names function and shapes."""
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError:
+        got = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(
+            f"{function}: {' and '.join(arrays)} must have shapes that broadcast, got {got}. "
+            "Use x[:, None] to combine every x with every y."
+        ) from None
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

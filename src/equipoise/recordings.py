@@ -14,10 +14,14 @@ without spikes.
 import csv
 import difflib
 import hashlib
+import re
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +31,7 @@ from equipoise.quantities import Array, suggest
 from equipoise.results import Epoch, Recording, SpikeTrains
 
 MAX_RATE = 1000.0  # Hz; no neuron fires faster for long, so that a higher mean rate is a forgotten unit
+FAR = 10.0  # an epoch that ends later than this many times the last spike is a forgotten unit
 MIN_INTERVAL = 0.5  # s; a recording without any shorter interval is taken to have a forgotten unit too
 
 _TIME_UNITS = ("s", "second", "ms", "us", "minute", "hour")
@@ -62,8 +67,9 @@ def load(
     """Read a recording from `.npz` or `.csv`.
 
     `time_unit` is "s", "ms", "us", "minute", "hour", or the seconds per tick, such as 1/20000 for samples at 20 kHz;
-    a file with `sample` and `fs` brings its own. The window defaults to the file's, else to [0, last spike] s; give
-    `t_stop` if the recording went on. `units` names all units, silent ones included. `epochs` replaces the file's.
+    a file with `sample` and `fs` brings its own. The window defaults to the file's, else to [0, last spike] s, wider if
+    epochs reach further; give `t_stop` if the recording went on. `units` names all units, silent ones included.
+    `epochs` replaces the file's.
     Raises FileNotFoundError or ValueError that says what is wrong and what to do; `check_units=False` accepts rates
     that look like a forgotten unit.
     """
@@ -81,15 +87,18 @@ def load(
     return Recording(spikes, tuple(str(n) for n in names), epochs, path.name, raw.labels)
 
 
-def example() -> Recording:
+def example(**options: Any) -> Recording:
     """The recording shipped with the package: 15 units of a mouse, 600 s asleep and 600 s awake (see data/README.md).
+
+    Options as for `load`; the recording ends at 1200 s.
 
     >>> from equipoise import recordings
     >>> recordings.example()
     Recording(a2929_spikes.npz: SpikeTrains(15 units, 98794 spikes, 0 to 1200 s); epochs: sleep 600 s, wake 600 s)
     """
     with resources.as_file(resources.files("equipoise") / "data" / "a2929_spikes.npz") as path:
-        return load(path)
+        window: dict[str, Any] = {"t_stop": 1200.0}
+        return load(path, **(window | options))
 
 
 def digest(recording: Recording) -> str:
@@ -106,9 +115,10 @@ def digest(recording: Recording) -> str:
 def _read(path: Path) -> _Raw:
     if not path.is_file():
         raise FileNotFoundError(_missing(path))
-    if path.suffix == ".npz":
+    kind = path.suffix.lower()
+    if kind == ".npz":
         return _read_npz(path)
-    if path.suffix in (".csv", ".tsv", ".txt"):
+    if kind in (".csv", ".tsv", ".txt"):
         return _read_csv(path)
     raise ValueError(f"recordings.load: {path.name} must end in .npz or .csv, got {path.suffix or 'no suffix'!r}.")
 
@@ -124,10 +134,13 @@ def _missing(path: Path) -> str:
 
 def _read_npz(path: Path) -> _Raw:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             data = {name: file[name] for name in file.files}
-    except (ValueError, OSError) as error:
-        raise ValueError(f"recordings.load: {path.name} is no readable .npz file of plain arrays ({error}).") from None
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise ValueError(
+            f"recordings.load: {path.name} is no readable .npz file of plain arrays: it is damaged or cut short, not "
+            "written by numpy.savez, or holds Python objects, which are never loaded."
+        ) from None
     _known_names(path, data, _NPZ_NAMES, "array")
     where = "sample" if "sample" in data else "times" if "times" in data else "time"
     _need(path, data, ("unit", where if where != "time" else "times"), "array")
@@ -139,7 +152,7 @@ def _read_npz(path: Path) -> _Raw:
     raw.labels = {key: tuple(str(v) for v in data[key]) for key in _LABELS if key in data}
     raw.names = _names(path, raw, data)
     raw.epochs = _epochs(path, data)
-    start, stop = (float(data[key]) if key in data else None for key in ("t_start", "t_stop"))
+    start, stop = (_one_number(path, key, data[key]) if key in data else None for key in ("t_start", "t_stop"))
     raw.window = (start, stop)
     return raw
 
@@ -175,21 +188,48 @@ def _epochs(path: Path, data: Mapping[str, NDArray]) -> tuple[Epoch, ...]:
     return tuple(Epoch(str(n), float(a), float(b)) for n, a, b in zip(*(data[key] for key in keys), strict=True))
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"recordings.load: {path.name} must be plain text in UTF-8, got the byte 0x{error.object[error.start]:02x} "
+            f"at {error.start}. Save it as CSV in UTF-8."
+        ) from None
+
+
+def _header(path: Path, line: str, delimiter: str) -> list[str]:
+    """The column names, which must be known and complete."""
+    columns = [name.strip() for name in line.split(delimiter)]
+    if columns == [""] or re.fullmatch(r"[-+.\d]*", columns[0]):
+        raise ValueError(
+            f"recordings.load: {path.name}: the first line must name the columns, such as 'time,unit', got {line!r}."
+        )
+    _known_names(path, columns, {"time", "unit", *_LABELS}, "column")
+    _need(path, columns, ("time", "unit"), "column")
+    if len(set(columns)) != len(columns):
+        raise ValueError(f"recordings.load: {path.name}: columns must have different names, got {', '.join(columns)}.")
+    return columns
+
+
 def _read_csv(path: Path) -> _Raw:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        header = file.readline().strip()
-        delimiter = max(",;\t", key=header.count)
-        columns = [name.strip() for name in header.split(delimiter)]
-        _known_names(path, columns, {"time", "unit", *_LABELS}, "column")
-        _need(path, columns, ("time", "unit"), "column")
-        rows = [(n, row) for n, row in enumerate(csv.reader(file, delimiter=delimiter), start=2) if row]
+    lines = _text(path).splitlines()
+    header = lines[0].strip() if lines else ""
+    delimiter = max(",;\t", key=header.count)
+    columns = _header(path, header, delimiter)
+    try:
+        rows = [(n, row) for n, row in enumerate(csv.reader(lines[1:], delimiter=delimiter), start=2) if row]
+    except csv.Error as error:
+        raise ValueError(
+            f"recordings.load: {path.name} is no readable table ({error}). Is a quote left open?"
+        ) from None
     for n, row in rows:
         if len(row) != len(columns):
             raise ValueError(f"recordings.load: {path.name}, line {n}: needs {len(columns)} fields, got {len(row)}.")
-    cells = {name: [row[i].strip() for _, row in rows] for i, name in enumerate(columns)}
-    lines = np.array([n for n, _ in rows], dtype=np.int64)
-    raw = _Raw(times=_csv_times(path, cells["time"], lines), unit=_as_numbers(cells["unit"]), lines=lines)
-    labels = {key: _label_of_units(path, key, raw.unit, cells[key]) for key in _LABELS if key in cells}
+    table = {name: [row[i].strip() for _, row in rows] for i, name in enumerate(columns)}
+    places = np.array([n for n, _ in rows], dtype=np.int64)
+    raw = _Raw(times=_csv_times(path, table["time"], places), unit=_as_numbers(table["unit"]), lines=places)
+    labels = {key: _label_of_units(path, key, raw.unit, table[key]) for key in _LABELS if key in table}
     raw.labels = labels
     return raw
 
@@ -202,7 +242,8 @@ def _csv_times(path: Path, cells: list[str], lines: NDArray) -> Array:
             try:
                 float(cell)
             except ValueError:
-                message = f"recordings.load: {path.name}, line {n}: time must be a number, got {cell!r}."
+                hint = " Write decimals with a point." if re.fullmatch(r"[-+]?\d+,\d+", cell) else ""
+                message = f"recordings.load: {path.name}, line {n}: time must be a number, got {cell!r}.{hint}"
                 raise ValueError(message) from None
         raise
 
@@ -231,7 +272,9 @@ def _label_of_units(path: Path, key: str, unit: NDArray, cells: list[str]) -> tu
 def _known_names(path: Path, names, known: set[str], what: str) -> None:
     for name in names:
         if name not in known:
-            raise ValueError(f"recordings.load: {path.name}: unknown {what} {name!r}.{suggest(name, known)}")
+            raise ValueError(
+                f"recordings.load: {path.name}: unknown {what} {name!r}.{suggest(name, known)} Rename or remove it."
+            )
 
 
 def _need(path: Path, names, wanted: Sequence[str], what: str) -> None:
@@ -248,10 +291,17 @@ def _numbers(path: Path, name: str, array: NDArray) -> Array:
     return array.astype(np.float64)
 
 
-def _positive(path: Path, name: str, value: NDArray) -> float:
-    if not (value.size == 1 and np.isfinite(value).all() and value.item() > 0):
-        raise ValueError(f"recordings.load: {path.name}: {name} must be one positive number (Hz), got {value!r}.")
+def _one_number(path: Path, name: str, value: NDArray) -> float:
+    if value.dtype.kind not in "iuf" or value.size != 1 or not np.isfinite(value).all():
+        raise ValueError(f"recordings.load: {path.name}: {name} must be one finite number, got {value.tolist()!r}.")
     return float(value.item())
+
+
+def _positive(path: Path, name: str, value: NDArray) -> float:
+    number = _one_number(path, name, value)
+    if not number > 0:
+        raise ValueError(f"recordings.load: {path.name}: {name} must be one positive number (Hz), got {number:g}.")
+    return number
 
 
 def _ticks_per_second(time_unit: str | float) -> float:
@@ -328,7 +378,9 @@ def _window(
     if start is None:
         start = min([0.0, *(e.start for e in epochs)])
     if stop is None:
-        stop = max([*(e.stop for e in epochs), float(times[-1]) if times.size and not epochs else -np.inf])
+        last = float(times[-1]) if times.size else -np.inf
+        stop = max([last, *(e.stop for e in epochs)])
+        _within_reach(path, epochs, last)
     if not np.isfinite(stop) or not stop > start:
         raise ValueError(
             f"recordings.load: {path.name}: the window must have a length, got {start:g} to {stop:g} s. "
@@ -345,6 +397,16 @@ def _window(
             "Give t_stop, or the time_unit of the file."
         )
     return float(start), float(stop)
+
+
+def _within_reach(path: Path, epochs: Sequence[Epoch], last: float) -> None:
+    """Without a stated end, epochs far past the last spike are taken for a mistake, not for silence."""
+    for e in epochs:
+        if np.isfinite(last) and (e.start >= last or e.stop > FAR * last):
+            raise ValueError(
+                f"recordings.load: {path.name}: epoch {e.name!r} goes from {e.start:g} to {e.stop:g} s, but the last "
+                f"spike is at {last:g} s. Give the epoch in s, or t_stop if the recording went on in silence."
+            )
 
 
 def _plausible(path: Path, spikes: SpikeTrains, names: NDArray) -> None:
@@ -376,5 +438,6 @@ def _checked_epochs(path: Path, epochs: Sequence[Epoch], start: float, stop: flo
                 f"stop, got {e.start:g} to {e.stop:g} s."
             )
     if len({e.name for e in epochs}) != len(epochs):
-        raise ValueError(f"recordings.load: {path.name}: epochs must have different names.")
+        names = ", ".join(repr(e.name) for e in epochs)
+        raise ValueError(f"recordings.load: {path.name}: epochs must have different names, got {names}.")
     return tuple(epochs)

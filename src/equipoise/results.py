@@ -46,11 +46,11 @@ class Status(enum.Enum):
 
 
 class NumericalFailure(RuntimeError):
-    """Raised for a Status that carries no usable result, where the caller asked for that."""
+    """Raised for a Status that carries no usable result, where the caller asked for that; `reason` says why."""
 
     def __init__(self, status: Status, message: str):
         super().__init__(f"{message} [{status.name}]")
-        self.status = status
+        self.status, self.reason = status, message
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,13 +95,14 @@ class SpikeTrains:
         return (self.unit(i) for i in range(self.n_units))
 
     def between(self, start: float, stop: float) -> "SpikeTrains":
-        """The spikes in [start, stop), with that window."""
+        """The spikes in [start, stop), with that window; the end of the whole window belongs to its last part."""
         if not self.t_start <= start < stop <= self.t_stop:
             raise ValueError(
                 f"SpikeTrains.between: start and stop must satisfy {self.t_start:g} <= start < stop <= "
                 f"{self.t_stop:g} s, got start={start:g}, stop={stop:g}."
             )
-        first, last = np.searchsorted(self.times, [start, stop])
+        first = np.searchsorted(self.times, start)
+        last = np.searchsorted(self.times, stop, side="right" if stop == self.t_stop else "left")
         return SpikeTrains(self.times[first:last], self.units[first:last], self.n_units, start, stop)
 
     def __repr__(self) -> str:
@@ -166,6 +167,12 @@ class Recording:
 
     def during(self, epoch: Epoch) -> SpikeTrains:
         """The spikes of one epoch."""
+        if not isinstance(epoch, Epoch):
+            known = ", ".join(e.name for e in self.epochs)
+            raise TypeError(
+                f"Recording.during: epoch must be an Epoch such as recording.epochs[0], got {epoch!r}. "
+                f"Epochs of this recording: {known}."
+            )
         return self.spikes.between(epoch.start, epoch.stop)
 
     def __repr__(self) -> str:

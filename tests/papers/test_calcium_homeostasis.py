@@ -41,7 +41,7 @@ def test_drawing_needs_nothing_but_the_saved_file(folder, monkeypatch):
 
 
 def test_redrawing_without_data_says_what_is_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match="run once without redrawing"):
+    with pytest.raises(FileNotFoundError, match="run once without --redraw"):
         list(papers.reproduce(PAPER, tmp_path, compute=False))
 
 

@@ -71,7 +71,8 @@ def reference(rule, sensor, spikes, stop, weights):
 
     y, now = np.array([0.0, *weights, nu0, mu0, 0.0, 0.0]), 0.0
     for edge in [*spikes, stop]:
-        y = integrate.solve_ivp(slope, (now, edge), y, method="DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
+        # Targets may fade to 1e-9 before the first spike, and J/nu needs their digits: only the relative error counts.
+        y = integrate.solve_ivp(slope, (now, edge), y, method="DOP853", rtol=1e-12, atol=1e-24).y[:, -1]
         now = edge
         if edge in spikes:
             y[0] = sensor.retention * y[0] + sensor.influx
@@ -130,7 +131,12 @@ def test_relative_rule_over_its_parameter_space(tau, buffering, mean, spread, ta
     rule = calcium_rule(*taus, targets=(mean**2 * (1 + spread), mean), tau_adapt=tau_adapt, sensor=sensor)
     spikes = np.cumsum(gaps).tolist()
     stop = spikes[-1] + 0.3
-    exact = reference(rule, sensor, spikes, stop, (1.0, 1.0))
+    exact = list(reference(rule, sensor, spikes, stop, (1.0, 1.0)))
+    if tau_adapt is not None:
+        # J_E nu*^(tau_adapt/tau_E) and J_I mu*^(-tau_adapt/tau_I) are conserved. The solver steps over the layer behind
+        # a spike that meets targets faded to 1e-14, and misses what the weights do there; the targets it gets right.
+        exact[1] = (rule.target.second_moment / exact[3]) ** (tau_adapt / taus[0])
+        exact[2] = (exact[4] / rule.target.mean) ** (tau_adapt / taus[1])
     end, _ = follow_spikes(rule, spikes, t_stop=stop, start=(1.0, 1.0))
     assert [end.j_e, end.j_i, end.target_e, end.target_i] == pytest.approx(exact[1:5], rel=1e-9)
 

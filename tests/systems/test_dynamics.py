@@ -184,3 +184,19 @@ def test_runaway_is_stopped_and_named():
     )
     assert path.status is Status.RUNAWAY
     assert path.t[-1] < 10.0
+
+
+def test_a_flat_function_has_no_fixed_point():
+    # Newton's least-squares step is zero where f is flat, and removes nothing of the residual.
+    found = dynamics.fixed_point(lambda x: np.full(2, -1.0), lambda x: np.zeros((2, 2)), np.ones(2))
+    assert found.status is Status.NOT_CONVERGED
+    half = dynamics.fixed_point(
+        lambda x: np.array([x[0] - 2.0, 1.0]), lambda x: np.array([[1.0, 0.0], [0.0, 0.0]]), np.ones(2)
+    )
+    assert half.status is Status.NOT_CONVERGED
+
+
+def test_newton_does_not_step_across_its_bound():
+    found = dynamics.fixed_point(lambda x: x + 1e-20, lambda x: np.eye(1), np.array([1e-21]), lower=0.0)
+    assert found.status is Status.NOT_CONVERGED
+    assert (found.x > 0.0).all()

@@ -12,6 +12,7 @@ from equipoise.inference.cells import minimal_in_degree
 from equipoise.inference.surrogates import calcium_of, displaced, shuffled
 from equipoise.model.inputs import DrivenNeuron, PoissonInputs, weights_for
 from equipoise.renewal import statistics
+from equipoise.report.tables import flags
 from equipoise.results import Epoch, Recording, SpikeTrains
 from equipoise.units import Hz, minute, ms, mV, second
 
@@ -336,3 +337,13 @@ def test_the_operating_map_is_the_neuron_itself():
     mu, sigma = 0.018 / 0.02, 0.003 * np.sqrt(2 / 0.02)
     np.testing.assert_allclose(grid.rate.values[1, 1], statistics.rate(neuron, mu=mu, sigma=sigma), rtol=1e-12)
     assert grid["cv"].dims == ("sd", "mean")
+
+
+def test_an_epoch_too_short_for_calcium_is_labelled():
+    """9 s are 30 time constants of 300 ms."""
+    rng = np.random.default_rng(5)
+    for duration, status in ((8.9, "INSUFFICIENT_DATA"), (9.1, "OK")):
+        dataset = analyze(recording_of(gamma(rng, 20.0, 0.7, duration), duration=duration), QUICK)
+        assert dataset.input_status.item() == "OK"
+        assert dataset.calcium_status.item() == status
+        assert (status == "OK") != any("too short for calcium" in flag[3] for flag in flags(dataset))

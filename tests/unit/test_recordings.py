@@ -85,12 +85,47 @@ def test_epochs_and_windows(write_csv):
     assert recordings.load(write_csv("time,unit\n-1.5,a\n2,a\n"), t_start=-2.0).spikes.t_start == -2.0
 
 
+def test_an_epoch_may_be_a_part_of_the_recording(write_csv):
+    path = write_csv("time,unit\n0.5,a\n1.5,a\n2.5,a\n")
+    whole = recordings.load(path)
+    assert whole.during(whole.epochs[0]).times.tolist() == [0.5, 1.5, 2.5]  # the last spike ends the window
+    part = recordings.load(path, epochs=[Epoch("early", 0.0, 1.5)])
+    assert part.spikes.t_stop == 2.5
+    assert part.during(part.epochs[0]).times.tolist() == [0.5]
+    longer = recordings.load(path, epochs=[Epoch("all", 0.0, 20.0)])
+    assert longer.spikes.t_stop == 20.0
+
+
+def test_epochs_far_past_the_last_spike_need_a_stated_end(write_csv):
+    path = write_csv("time,unit\n0.5,a\n2,a\n")
+    for epoch in (Epoch("ms", 0.0, 2000.0), Epoch("late", 2.0, 3.0)):
+        with pytest.raises(ValueError, match=rf"epoch '{epoch.name}' goes from .* but the last spike is at 2 s"):
+            recordings.load(path, epochs=[epoch])
+        assert recordings.load(path, epochs=[epoch], t_stop=2000.0).epochs == (epoch,)
+
+
+def test_upper_case_suffixes_are_read(write_csv):
+    assert recordings.load(write_csv("time,unit\n1,a\n", "CELLS.CSV")).unit_names == ("a",)
+
+
+def test_the_example_takes_options_within_its_window():
+    half = recordings.example(epochs=[Epoch("first half", 0.0, 600.0)])
+    assert half.during(half.epochs[0]).times.size == recordings.example().spikes.between(0.0, 600.0).times.size
+    with pytest.raises(ValueError, match=r"epoch 'x' must lie in \[0, 1200\] s"):
+        recordings.example(epochs=[Epoch("x", 0.0, 5000.0)])
+
+
 FAULTS = {
     "unknown column": ("tme,unit\n1,a\n", r"unknown column 'tme'\. Did you mean 'time'\?"),
     "missing column": ("time,type\n1,a\n", r"has no column 'unit'; it has time, type"),
     "no number": ("time,unit\n1,a\nx,a\n", r"line 3: time must be a number, got 'x'"),
     "missing field": ("time,unit\n1,a\n2\n", r"line 3: needs 2 fields, got 1"),
     "not finite": ("time,unit\n1,a\nnan,a\n", r"line 3: times must be finite, got nan"),
+    "no header": ("0.5,a\n1,a\n", r"first line must name the columns, such as 'time,unit', got '0\.5,a'"),
+    "nothing": ("", r"first line must name the columns"),
+    "twice a column": ("time,unit,unit\n1,a,b\n", r"columns must have different names, got time, unit, unit"),
+    "decimal comma": ("time;unit\n0,5;a\n", r"line 2: time must be a number, got '0,5'\. Write decimals with a point"),
+    "open quote": ('time,unit\n1,"a\n' + 60_000 * "2,b\n", r"no readable table .*Is a quote left open"),
     "unsorted": ("time,unit\n2,a\n3,b\n1,a\n", r"line 4: .*must be sorted, unit a goes back to 1\. Sort the file"),
     "negative": ("time,unit\n-1,a\n2,a\n", r"must not lie before t_start=0 s, got -1 s\. .*give t_start"),
     "two types": ("time,unit,type\n1,a,E\n2,a,I\n", r"type must be one per unit, unit a has both 'E' and 'I'"),
@@ -106,6 +141,22 @@ def test_faults_of_a_table_are_named_with_their_line(fault, write_csv):
         recordings.load(write_csv(text))
 
 
+def test_text_in_another_encoding_is_named(tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("time,unit\n1.0,é\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"latin\.csv must be plain text in UTF-8, got the byte 0xe9 at 14"):
+        recordings.load(path)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 5000])
+def test_a_file_cut_short_is_named(keep, tmp_path, write_npz):
+    whole = write_npz(times=np.arange(2000.0), unit=np.zeros(2000, int)).read_bytes()
+    path = tmp_path / "cut.npz"
+    path.write_bytes(whole[:keep])
+    with pytest.raises(ValueError, match=r"cut\.npz is no readable \.npz file of plain arrays"):
+        recordings.load(path)
+
+
 def test_an_empty_table_with_a_window_is_a_silent_recording(write_csv):
     recording = recordings.load(write_csv("time,unit\n"), units=["a"], t_stop=10.0)
     assert recording.spikes.times.size == 0
@@ -117,6 +168,11 @@ NPZ_FAULTS = {
     "no times": ({"unit": [0]}, r"has no array 'times'"),
     "no fs": ({"sample": [1], "unit": [0]}, r"has no array 'fs'"),
     "bad fs": ({"sample": [1], "unit": [0], "fs": -1.0}, r"fs must be one positive number"),
+    "two ends": (
+        {"times": [1.0], "unit": [0], "t_stop": [1.0, 2.0]},
+        r"t_stop must be one finite number, got \[1\.0, 2",
+    ),
+    "no end": ({"times": [1.0], "unit": [0], "t_stop": np.nan}, r"t_stop must be one finite number, got nan"),
     "text times": ({"times": ["1"], "unit": [0]}, r"times must be a 1-D array of numbers"),
     "lengths": ({"times": [1.0, 2.0], "unit": [0]}, r"every spike needs a unit, got 2 times and 1 units"),
     "index": ({"times": [1.0], "unit": [3], "region": ["a", "b"]}, r"unit must hold integers in \[0, 1\]"),

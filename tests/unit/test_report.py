@@ -218,6 +218,50 @@ def test_options_reach_the_analysis(table, tmp_path):
     np.testing.assert_array_equal(dataset.irregularity, dataset["cv"])
 
 
+def test_names_are_shown_letter_by_letter(tmp_path):
+    """Brackets are markup for rich, dollars are formulas for matplotlib, < is a tag in HTML."""
+    names = ["[/red] 1", "[bold]2", r"$\frac$", "<b>"]
+    times = np.cumsum(np.random.default_rng(3).gamma(2.0, 0.05, 200))
+    path = tmp_path / "named.csv"
+    path.write_text("time,unit,type\n" + "\n".join(f"{t:.5f},{names[i % 4]},$t{i % 4}$" for i, t in enumerate(times)))
+    result = run(path, "--out", tmp_path, "--surrogates", 20, "--epoch", "$[/b]\\x$:0:15")
+    assert result.exit_code == 0, result.output
+    assert all(name in result.output for name in names)
+    assert r"$[/b]\x$" in result.output
+    assert "<b>  $t3$" not in (tmp_path / "named.html").read_text()
+
+
+def test_options_of_the_file_reach_the_loader(tmp_path):
+    path = tmp_path / "ticks.csv"
+    ticks = np.cumsum(np.random.default_rng(3).integers(200, 4000, 200)) - 10_000
+    path.write_text("time,unit\n" + "\n".join(f"{t},a" for t in ticks))
+    options = "--time-unit 1/20000 --t-start -1 --t-stop 30 --unit a --unit silent --surrogates 20"
+    assert run(path, "--out", tmp_path, *options.split()).exit_code == 0
+    dataset = results.load_dataset(tmp_path / "ticks.nc")
+    assert dataset.n_spikes.values.tolist() == [[200, 0]]
+    assert (float(dataset.start[0]), float(dataset.stop[0])) == (-1.0, 30.0)
+    slow = tmp_path / "slow.csv"
+    slow.write_text("time,unit\n" + "\n".join(f"{2 * t},a" for t in range(200)))
+    assert run(slow, "--out", tmp_path).exit_code == 2
+    assert run(slow, "--out", tmp_path, "--surrogates", 20, "--no-check-units").exit_code == 0
+
+
+@pytest.mark.parametrize("command", [["analyze", "example"], ["demo"], ["reproduce", "calcium-homeostasis"]])
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(command, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(cli.app, [*command, "--out", str(tmp_path / "file")])
+    assert result.exit_code == 2
+    assert "--out must be a directory that can be written to, got" in result.output
+
+
+def test_spikes_that_coincide_are_said_to(tmp_path):
+    path = tmp_path / "twice.csv"
+    path.write_text("time,unit\n" + "\n".join(f"{t / 10},a\n{t / 10},a" for t in range(1, 200)))
+    result = run(path, "--out", tmp_path, "--surrogates", 20)
+    assert result.exit_code == 0
+    assert "spikes coincide" in result.output
+
+
 MISTAKES = {
     "no file": (["nothing.npz"], "nothing.npz does not exist"),
     "unit": (["example", "--tau-m", "20 mV"], r"unknown unit 'mV'"),
@@ -225,6 +269,8 @@ MISTAKES = {
     "range": (["example", "--tau-m", "20 s"], r"LIF\.tau_m \(membrane time constant\) must lie in \[0\.1, 1000\] ms"),
     "choice": (["example", "--irregularity", "globl"], "Did you mean 'global'"),
     "epoch": (["example", "--epoch", "sleep"], "NAME:START:STOP"),
+    "example's epoch": (["example", "--epoch", "x:0:5000"], r"epoch 'x' must lie in \[0, 1200\] s"),
+    "tick": (["example", "--time-unit", "1/0"], r"--time-unit must be a name or the seconds per tick"),
     "in-degrees": (["example", "--in-degrees", "a,b"], "must be whole numbers with commas"),
     "reset": (["example", "--v-reset", "30"], r"v_reset \(reset potential\) must lie below v_threshold"),
 }

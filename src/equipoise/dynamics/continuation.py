@@ -110,7 +110,12 @@ class _Walker:
             rows = np.maximum(np.linalg.norm(matrix, axis=1), 1e-300)
             system = np.vstack([matrix / rows[:, None], tangent])
             right = np.append(-self.f(z[:-1], z[-1]) / rows, tangent @ ((guess - z) / self.scale))
-            dz = np.linalg.solve(system, right)
+            try:
+                dz = np.linalg.solve(system, right)
+            except np.linalg.LinAlgError:
+                return None
+            if not np.max(np.abs(dz)) < 1e6:  # far off the branch, or not a number
+                return None
             z = z + dz * self.scale
             if np.max(np.abs(dz)) < 1e-11:
                 return z

@@ -5,6 +5,7 @@ cut at both events, so that no step straddles the kink. The solver switches betw
 LSODA), so that minutes and weeks cost alike.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -54,7 +55,7 @@ def evolve(
     t, pinned = float(times[0]), (x <= floor) & (f(x) < 0.0)
     states[:, times == t] = x[:, None]
     for _ in range(MAX_SEGMENTS):
-        atol = tolerance * np.maximum(np.abs(x), 1e-6 * np.max(np.abs(x)))
+        atol = tolerance * np.maximum(np.abs(x), 1e-6 * (np.max(np.abs(x)) or 1.0))
         segment = _Segment(f, floor, stop, pinned, atol, tolerance)
         t, x, pinned, status, message = segment.run(t, x, times, states)
         if status is not None:
@@ -115,10 +116,15 @@ class _Segment:
             states[:, times >= t] = x[:, None]
             return float(times[-1]), x, self.pinned, Status.OK, "every variable rests at its bound."
         ahead = times[times > t]
-        result = solve_ivp(
-            lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], method="LSODA", t_eval=ahead,
-            events=self.events(), rtol=self.rtol, atol=self.atol[free],
-        )  # fmt: skip
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "lsoda:", UserWarning)  # its failure comes back as a status
+                result = solve_ivp(
+                    lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], method="LSODA", t_eval=ahead,
+                    events=self.events(), rtol=self.rtol, atol=self.atol[free],
+                )  # fmt: skip
+        except ValueError as failure:  # SciPy could not bracket an event: f jumps or is not finite there
+            return t, x, self.pinned, Status.NOT_CONVERGED, f"the solver lost its way: {failure}."
         for t_k, z in zip(result.t, np.transpose(result.y), strict=True):
             states[:, times == t_k] = self.full(z)[:, None]
         if result.status == 0:

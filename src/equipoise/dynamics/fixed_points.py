@@ -45,14 +45,19 @@ def fixed_point(
     x = np.array(start, dtype=np.float64)
     value, size = g(x), np.inf
     for count in range(1, max_steps + 1):
-        solve = _solver(dg(x), x)
+        slopes = dg(x)
+        if not np.isfinite(slopes).all():
+            return FixedPoint(x, size, count, Status.NOT_CONVERGED)
+        solve = _solver(slopes, x)
         step = solve(value)
         size = _relative(step, x)
         if size < tolerance:
-            return FixedPoint(x + step, size, count, Status.OK)
+            met = bool((x + step > lower).all()) and _solves(slopes, value, step, x)
+            return FixedPoint(x + step if met else x, size, count, Status.OK if met else Status.NOT_CONVERGED)
         following = _damped(g, solve, x, step, lower)
         if following is None:
-            return FixedPoint(x, size, count, Status.OK if size < 1e-8 else Status.NOT_CONVERGED)
+            met = size < 1e-8 and _solves(slopes, value, step, x)
+            return FixedPoint(x, size, count, Status.OK if met else Status.NOT_CONVERGED)
         x, value = following
     return FixedPoint(x, size, max_steps, Status.NOT_CONVERGED)
 
@@ -92,6 +97,13 @@ def _solver(matrix: Array, x: Array) -> Function:
     return lambda value: unit * (inverse @ (-value / rows))
 
 
+def _solves(slopes: Array, value: Array, step: Array, x: Array) -> bool:
+    """Whether the step removes the residual; where f is flat it is short and removes nothing."""
+    rows = np.linalg.norm(slopes * np.maximum(np.abs(x), 1e-12), axis=1)
+    left = np.abs(value + slopes @ step)
+    return bool((left <= 1e-7 * rows).all())
+
+
 def _relative(step: Array, x: Array) -> float:
     return float(np.max(np.abs(step) / np.maximum(np.abs(x), 1e-12)))
 
@@ -102,9 +114,10 @@ def _damped(g: Function, solve: Function, x: Array, step: Array, lower) -> tuple
     for halvings in range(25):
         fraction = 0.5**halvings
         trial = x + fraction * step
-        if (trial <= lower).any():
+        if (trial <= lower).any() or np.abs(trial).max() > 1e100:
             continue
-        value = g(trial)
+        with np.errstate(all="ignore"):  # a wild trial may overflow; it is then refused
+            value = g(trial)
         if np.isfinite(value).all() and _relative(solve(value), x) <= (1.0 - fraction / 4.0) * size:
             return trial, value
     return None

@@ -27,6 +27,7 @@ from equipoise.results import Epoch, Recording, Status
 if TYPE_CHECKING:
     import xarray as xr
 
+SHORTEST = 30.0  # time constants of calcium; in a shorter epoch its unknown start still weighs on the averages
 MOMENTS = ("mean", "second_moment")
 SOURCES = {
     "actual": "the spikes as recorded",
@@ -55,11 +56,16 @@ def analyze(
     of the actual moment (see `GAPS`); the model neuron's input `mu` [V/s] and `sigma` [V/sqrt(s)], with the mean and
     sd of its membrane without threshold [V]; and `j_e`, `j_i` [V] for each in-degree `k` (Eqs. 30-31). The actual
     moments are the set point that homeostasis would have to hold. `input_status`, `calcium_status` and `weight_status`
-    say what is missing, `input_reason` and `weight_reason` why. `progress` is called with the fraction done.
+    say what is missing, `input_reason` and `weight_reason` why. `progress` is called with the fraction done. Raises
+    TypeError for other arguments and ValueError for a recording without units or epochs.
     """
     import xarray as xr
 
-    settings = settings or AnalysisSettings()
+    settings = AnalysisSettings() if settings is None else settings
+    if not isinstance(recording, Recording):
+        raise TypeError(f"analyze: recording must be a Recording, got {recording!r}. Use eq.recordings.load(path).")
+    if not isinstance(settings, AnalysisSettings):
+        raise TypeError(f"analyze: settings must be an AnalysisSettings, got {settings!r}.")
     if recording.spikes.n_units == 0 or not recording.epochs:
         raise ValueError(f"analyze: the recording must have at least one unit and one epoch, got {recording!r}.")
     parts = []
@@ -130,7 +136,9 @@ def _inputs(dataset: "xr.Dataset", settings: AnalysisSettings) -> dict[str, tupl
 
 def _input(rate: float, cv: float, n: int, settings: AnalysisSettings) -> tuple[float, float, str, str]:
     if not np.isfinite(cv):
-        return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, f"{n} intervals; {MIN_INTERVALS} are needed"
+        few = f"{n} intervals; {MIN_INTERVALS} are needed"
+        reason = few if n < MIN_INTERVALS else "irregularity is undefined: its spikes coincide; is each stored once?"
+        return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, reason
     found = input_for(settings.neuron, rate=rate, cv=cv, throw=False)
     status = found.status if isinstance(found.status, Status) else found.status.item()
     reason = _input_reason(status, float(found.mu), found.message, settings)
@@ -170,7 +178,8 @@ def _calcium(
     variables["set_point_mean"] = ("unit", values[0, :, 0, 0], _about("implied set point of mean calcium", "uM"))
     set_point = values[0, :, 0, 1]
     variables["set_point_second_moment"] = ("unit", set_point, _about("implied set point of its square", "uM^2"))
-    text = np.where(enough, Status.OK.name, Status.INSUFFICIENT_DATA.name)
+    known = enough & (spikes.duration >= SHORTEST * settings.sensor.tau)
+    text = np.where(known, Status.OK.name, Status.INSUFFICIENT_DATA.name)
     return variables | {"calcium_status": ("unit", text)}
 
 

@@ -141,7 +141,8 @@ def _from_statistics(name: str, values: dict, variances: dict, z: float) -> tupl
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.sqrt(2.0 * local / (3.0 - local))
         slope = np.where(local > 0, value * 1.5 / (local * (3.0 - local)), 0.0)
-    return _interval(value, slope * np.sqrt(variances["lv"]), z)
+        error = slope * np.sqrt(variances["lv"])  # LV = 3, where every second spike coincides, has no C_v,local
+    return _interval(value, error, z)
 
 
 def _rate(grouped: GroupedTrains, values: dict, variances: dict, z: float) -> tuple[Array, Array, Array]:

@@ -155,6 +155,14 @@ class _CalciumFields:
 class CalciumHomeostasis(_TwoWeights, _CalciumFields):
     """Calcium rules tau_I dJ_I/dt = mu_Ca - mu_Ca* (Eq. 10), tau_E dJ_E/dt = nu_Ca* - nu_Ca (Eq. 16)."""
 
+    def __post_init__(self):
+        super().__post_init__()
+        name = type(self).__name__
+        if not isinstance(self.sensor, Calcium):
+            raise TypeError(f"{name}.sensor must be an eq.Calcium, got {self.sensor!r}.")
+        if not isinstance(self.target, SetPoint | CalciumSetPoint):
+            raise TypeError(f"{name}.target must be an eq.SetPoint or eq.CalciumSetPoint, got {self.target!r}.")
+
     @property
     def senses(self) -> tuple[Sensed, ...]:
         """Mean and second moment of calcium."""

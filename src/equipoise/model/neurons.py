@@ -104,6 +104,12 @@ class EIF(IntegrateAndFire):
             raise ValueError(
                 f"EIF.v_threshold (spike cut-off) must lie above v_onset={self.v_onset:g}, got {self.v_threshold:g}."
             )
+        highest = self.v_onset + 700.0 * self.slope  # exp(700) is near the largest double
+        if self.v_threshold > highest:
+            raise ValueError(
+                f"EIF.v_threshold (spike cut-off) must be at most v_onset + 700 slope = {highest:g}, where the drift "
+                f"overflows, got {self.v_threshold:g}. Some 15 slopes above v_onset are enough."
+            )
 
     def drift(self, v: Array) -> Array:
         """(v_leak - v + slope exp((v - v_onset)/slope))/tau_m."""

@@ -95,7 +95,7 @@ def reproduce(paper: Paper, out: Path, *, names: Collection[str] = (), compute: 
         if compute:
             save_dataset(figure.content.compute(), path)
         elif not path.exists():
-            raise FileNotFoundError(f"reproduce: {path} is missing; run once without redrawing only.")
+            raise FileNotFoundError(f"reproduce: {path} is missing; run once without --redraw.")
         data = load_dataset(path)
         yield Reproduced(figure, (path, *redraw(figure, data, out)), tuple(figure.content.claims(data)))
 

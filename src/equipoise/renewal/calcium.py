@@ -38,7 +38,9 @@ class CalciumMoments(NamedTuple):
 
 
 def calcium_moments(sensor: Calcium, law: object) -> CalciumMoments:
-    """Stationary mean and second moment of calcium under a renewal train (Theorem 1); arrays take the law's shape."""
+    """Stationary mean [µM] and second moment [µM^2] of calcium of a renewal train (Theorem 1), in the law's shape."""
+    if not isinstance(sensor, Calcium):
+        raise TypeError(f"calcium_moments: sensor must be an eq.Calcium, got {sensor!r}.")
     r = statistics.rate(law)
     q1, q2 = (statistics.isi_laplace_complement(law, s=k / sensor.tau) for k in (1, 2))
     return _moments(sensor, r, q1, q2)
@@ -59,7 +61,7 @@ def complements(sensor: Calcium, q1: Array, q2: Array) -> tuple[Array, Array]:
 
 def calcium_raw_moments(sensor: Calcium, law: object, order: int) -> Array:
     """E C^k for k = 0 ... order [µM^k], shape (order + 1, *law's shape)."""
-    if order < 0 or int(order) != order:
+    if not isinstance(order, (int, np.integer)) or order < 0:
         raise ValueError(f"calcium_raw_moments: order must be a whole number of at least 0, got {order!r}.")
     r = np.asarray(statistics.rate(law))
     q = [np.zeros_like(r)] + [statistics.isi_laplace_complement(law, s=k / sensor.tau) for k in range(1, order + 1)]
@@ -85,8 +87,8 @@ def calcium_average(sensor: Calcium, law: object, g: Callable[[Array], Array], *
     fewer nodes: the rule stops where the moments are no longer those of a positive law, and its weights are always
     positive. At most 12 nodes.
     """
-    if not 1 <= nodes <= 12:
-        raise ValueError(f"calcium_average: nodes must lie in [1, 12], got {nodes!r}.")
+    if not isinstance(nodes, (int, np.integer)) or not 1 <= nodes <= 12:
+        raise ValueError(f"calcium_average: nodes must lie in [1, 12] and be whole, got {nodes!r}.")
     moments = calcium_raw_moments(sensor, law, 2 * nodes - 1)
     shape = moments.shape[1:]
     columns = moments.reshape(2 * nodes, -1).T
@@ -95,7 +97,10 @@ def calcium_average(sensor: Calcium, law: object, g: Callable[[Array], Array], *
 
 def _gauss_average(moments: Array, g: Callable[[Array], Array]) -> float:
     """Weighted sum of g on the Gauss nodes of one law, given by its raw moments."""
-    scale = moments[1] if moments[1] > 0 else 1.0
+    if moments[1] < 1e-250:  # a silent cell has no calcium
+        return float(np.sum(g(np.zeros(1))))
+    # <C^2>/<C> is a calcium concentration while the cell fires, so that no power of it under- or overflows.
+    scale = moments[2] / moments[1] if moments.size > 2 else moments[1]
     diagonal, off = _jacobi(moments / scale ** np.arange(moments.size))
     matrix = np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1)
     points, vectors = np.linalg.eigh(matrix)

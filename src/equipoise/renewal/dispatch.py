@@ -11,6 +11,7 @@ contiguous 1-D float64 arrays of one length:
     log_isi_laplace_gradient(neuron, s, mu, sigma)
     isi_density(neuron, t, mu, sigma)
     input_for(neuron, rate, cv)                -> (mu, sigma, list of Status)
+    input_limit(neuron, rate)                  -> why such an input_for finds nothing, in words
 
 A law has no mu and sigma; its functions take (law), (law, s) or (law, t) and broadcast on their own.
 """

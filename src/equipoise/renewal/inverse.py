@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.neurons import IntegrateAndFire
-from equipoise.quantities import Array, finite
+from equipoise.quantities import Array, finite, together
 from equipoise.renewal import threshold_integration
 from equipoise.renewal.dispatch import find, get
 from equipoise.results import NumericalFailure, Status
@@ -59,7 +59,7 @@ def input_for(neuron: IntegrateAndFire, *, rate: ArrayLike, cv: ArrayLike, throw
     `throw`. IMPLAUSIBLE inputs are returned, labelled: their mean potential lies more than `DEEPEST_MEAN` threshold
     distances below reset, or the rate is more than `LARGEST_ELASTICITY` times as sensitive as mu itself.
     """
-    requested = np.broadcast_arrays(finite("input_for", "rate", rate), finite("input_for", "cv", cv))
+    requested = together("input_for", rate=finite("input_for", "rate", rate), cv=finite("input_for", "cv", cv))
     shape = requested[0].shape
     rates, cvs = (np.ascontiguousarray(a).ravel() for a in requested)
     mu, sigma = np.full(rates.size, np.nan), np.full(rates.size, np.nan)
@@ -211,8 +211,10 @@ def _reason(neuron: IntegrateAndFire, rate: Array, cv: Array, mu: Array, status:
     if status[i] is Status.NOT_CONVERGED:
         return head + "the search ended before its tolerance. Try a rate or cv nearby."
     if find(neuron, "input_for") is not None:
-        held = f"mu={mu[i]:g} V/s would be needed. " if np.isfinite(mu[i]) else ""
-        return head + held + status[i].advice
+        explain = find(neuron, "input_limit")
+        if np.isfinite(mu[i]):
+            return head + f"mu={mu[i]:g} V/s would be needed. " + status[i].advice
+        return head + f"{explain(neuron, rate[i]) if explain else status[i].advice}"
     if status[i] is Status.INFEASIBLE and cv[i] < 1.0:
         return head + (
             "no input in double precision; the drive would have to lie closer to rheobase than rounding. "

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.neurons import IntegrateAndFire
-from equipoise.quantities import Array, finite
+from equipoise.quantities import Array, finite, together
 from equipoise.renewal import quadrature, statistics
 from equipoise.renewal.dispatch import get, provides
 
@@ -34,11 +34,12 @@ def _checked(law: ISILaw, **low: tuple[float, bool]) -> None:
     for name, (bound, is_open) in low.items():
         array = finite(type(law).__name__, name, getattr(law, name), low=bound, open_low=is_open)
         object.__setattr__(law, name, float(array) if array.ndim == 0 else array)
+    together(type(law).__name__, **{name: np.asarray(getattr(law, name)) for name in low})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExponentialISI(ISILaw):
-    """Poisson spikes at `rate` [Hz]."""
+    """Poisson spikes at `rate` [Hz], a number or an array. ValueError out of range."""
 
     rate: ArrayLike
 
@@ -55,7 +56,7 @@ class DeadTimeISI(ISILaw):
 
     def __post_init__(self):
         _checked(self, rate=(0.0, True), dead_time=(0.0, False))
-        load = np.max(np.multiply(self.rate, self.dead_time))
+        load = np.max(np.multiply(self.rate, self.dead_time), initial=0.0)
         if not load < 1.0:
             raise ValueError(
                 f"DeadTimeISI: rate * dead_time must be below 1, got {load:g}; `rate` is the mean rate with the dead "
@@ -74,27 +75,28 @@ class _RateAndCv(ISILaw):
 
 @dataclass(frozen=True, kw_only=True)
 class GammaISI(_RateAndCv):
-    """Gamma intervals of shape 1/C_v^2."""
+    """Gamma intervals of shape 1/C_v^2 at `rate` [Hz], C_v = `cv`; arrays broadcast. ValueError out of range."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InverseGaussianISI(_RateAndCv):
-    """First-passage times of a Wiener process with drift and no lower bound."""
+    """First-passage times of a Wiener process without lower bound, at `rate` [Hz], C_v = `cv`; arrays broadcast."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogNormalISI(_RateAndCv):
-    """Log-normal intervals."""
+    """Log-normal intervals at `rate` [Hz], C_v = `cv`; arrays broadcast. ValueError out of range."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeibullISI(_RateAndCv):
-    """Weibull intervals; C_v up to 15 (shape 0.2)."""
+    """Weibull intervals at `rate` [Hz]; C_v = `cv` up to 15 (shape 0.2). ValueError out of range."""
 
     def __post_init__(self):
         super().__post_init__()
-        if np.max(self.cv) > 15.0:
-            raise ValueError(f"WeibullISI: cv must be at most 15, got {np.max(self.cv):g}; try LogNormalISI.")
+        largest = np.max(self.cv, initial=0.0)
+        if largest > 15.0:
+            raise ValueError(f"WeibullISI: cv must be at most 15, got {largest:g}; try LogNormalISI.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +134,11 @@ class NeuronISI(ISILaw):
 
 
 def sample(law: ISILaw, n: int, rng: np.random.Generator) -> Array:
-    """Draw n intervals [s] per element of the law, shape (*parameters, n)."""
+    """Draw n intervals [s] per element of the law, shape (*parameters, n); `rng` is a numpy Generator."""
+    if not isinstance(n, (int, np.integer)) or n < 0:
+        raise ValueError(f"sample: n must be a whole number of at least 0, got {n!r}.")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"sample: rng must be a numpy Generator, got {rng!r}. Use np.random.default_rng(seed).")
     return get(law, "sample")(law, n, rng)
 
 
@@ -169,8 +175,10 @@ def _columns(*values: ArrayLike) -> tuple[Array, ...]:
 def _spread(law, name: str) -> Array:
     """C_v > 0, or an error: the clock has no density."""
     cv = _number(law.cv)
-    if (cv == 0).any():
-        raise ValueError(f"{name}: {type(law).__name__} with cv=0 is a clock and has no density; take cv > 0.")
+    if (cv < 1e-100).any():
+        raise ValueError(
+            f"{name}: {type(law).__name__} with cv={cv.min():g} is a clock and has no density; take cv > 1e-100."
+        )
     return cv
 
 
@@ -231,10 +239,19 @@ def _excess_series(y: Array) -> Array:
 
 
 def _gamma_density(law, t):
+    """k^k r (r t)^(k-1) e^{-k r t}/Gamma(k), k = 1/C_v^2; for large k by Stirling's series, so that nothing cancels."""
     from scipy.special import gammaln, xlogy
 
-    shape, rate = 1.0 / _spread(law, "isi_density") ** 2, _number(law.rate)
-    return np.exp(shape * np.log(shape * rate) + xlogy(shape - 1, t) - shape * rate * t - gammaln(shape))
+    k, rate = 1.0 / _spread(law, "isi_density") ** 2, _number(law.rate)
+    x = np.asarray(t) * rate
+    late = np.where(x > 0.0, x, 1.0)
+    few, many = np.minimum(k, 20.0), np.maximum(k, 20.0)
+    direct = few * np.log(few) + xlogy(few - 1.0, x) - few * x - gammaln(few)
+    c = 1.0 / many
+    stirling = c / 12.0 - c**3 / 360.0 + c**5 / 1260.0 - c**7 / 1680.0
+    log_x = np.where(late > 0.5, np.log1p(np.maximum(late, 0.5) - 1.0), np.log(late))
+    large = many * (log_x - (late - 1.0)) - log_x + 0.5 * np.log(many / (2.0 * np.pi)) - stirling
+    return rate * np.exp(np.where(k < 20.0, direct, np.where(x > 0.0, large, -np.inf)))
 
 
 def _gamma_sample(law, n, rng):

@@ -21,7 +21,7 @@ from equipoise import _core
 from equipoise.model.neurons import PIF
 from equipoise.quantities import Array
 from equipoise.renewal.dispatch import provides
-from equipoise.results import Status
+from equipoise.results import NumericalFailure, Status
 from equipoise.units import ms
 
 
@@ -32,13 +32,26 @@ def _geometry(neuron: PIF) -> tuple[float, float]:
 def _one(kernel, neuron: PIF, *arrays: Array) -> Array:
     out = np.empty(arrays[0].size)
     kernel(*_geometry(neuron), neuron.tau_ref, *arrays, out)
+    _refuse_nan(arrays, out)
     return out
 
 
 def _two(kernel, *arguments) -> tuple[Array, Array]:
     by_mu, by_sigma = np.empty(arguments[-1].size), np.empty(arguments[-1].size)
     kernel(*arguments, by_mu, by_sigma)
+    _refuse_nan(arguments[-2:], by_mu, by_sigma)
     return by_mu, by_sigma
+
+
+def _refuse_nan(arrays: tuple[Array, ...], *out: Array) -> None:
+    """Raise where (mu, sigma) are so large that intermediate values overflow."""
+    bad = np.flatnonzero(np.any([np.isnan(x) for x in out], axis=0))
+    if bad.size:
+        mu, sigma = (float(a[bad[0]]) for a in arrays[-2:])
+        raise NumericalFailure(
+            Status.NOT_CONVERGED,
+            f"PIF at mu={mu:g}, sigma={sigma:g}: numbers overflow. Keep both below 1e100 threshold distances.",
+        )
 
 
 def rate(neuron: PIF, mu: Array, sigma: Array) -> Array:
@@ -99,6 +112,13 @@ def input_for(neuron: PIF, rate: Array, cv: Array) -> tuple[Array, Array, list[S
     return mu, sigma, [_status(f, abs(m) * ms > gap) for f, m in zip(found, mu, strict=True)]
 
 
+def input_limit(neuron: PIF, rate: float) -> str:
+    """Why no input exists: the largest C_v of this cell at a rate."""
+    _, peak = _largest_cv(*_geometry(neuron))
+    limit = peak * (1.0 - rate * neuron.tau_ref)
+    return f"the C_v of this cell stays below {limit:g} at that rate. Lower cv, or use a LIF."
+
+
 def _solve(neuron: PIF, low: float, rate: Array, cv: Array) -> tuple[Array, Array]:
     mu, sigma = np.empty(rate.size), np.empty(rate.size)
     _core.pif_input(*_geometry(neuron), low, np.ascontiguousarray(rate), np.ascontiguousarray(cv), mu, sigma)
@@ -137,4 +157,5 @@ provides(
     cv_gradient=cv_gradient,
     log_isi_laplace_gradient=log_isi_laplace_gradient,
     input_for=input_for,
+    input_limit=input_limit,
 )

@@ -12,12 +12,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.neurons import IntegrateAndFire
-from equipoise.quantities import Array, finite
+from equipoise.quantities import Array, finite, together
 from equipoise.renewal.dispatch import get
 
 
 def rate(source: object, *, mu: ArrayLike | None = None, sigma: ArrayLike | None = None) -> Array:
-    """Firing rate r [Hz] (Eqs. 41 and 46; threshold integration for other neurons)."""
+    """Firing rate r [Hz] (Eqs. 41 and 46; threshold integration for other neurons).
+
+    `source` is a neuron, with `mu` [V/s] and `sigma` >= 0 [V/sqrt(s)] that broadcast, or a law alone; the result has
+    their shape. This holds for every verb here. Raises TypeError or ValueError for other arguments and
+    NumericalFailure where no number can be vouched for.
+    """
     return _evaluate(source, "rate", mu=mu, sigma=sigma)
 
 
@@ -80,13 +85,18 @@ def _evaluate(source: object, name: str, *leading: Array, mu: ArrayLike | None, 
     if mu is None or sigma is None:
         missing = "mu" if mu is None else "sigma"
         raise TypeError(f"{name}: a neuron needs mu (V/s) and sigma (V/sqrt(s)), {missing} is missing.")
-    arrays = (*leading, finite(name, "mu", mu), finite(name, "sigma", sigma, low=0.0))
+    first = {"t" if name == "isi_density" else "s": array for array in leading}
+    arrays = together(name, **first, mu=finite(name, "mu", mu), sigma=finite(name, "sigma", sigma, low=0.0))
     return elementwise(lambda *flat: function(source, *flat), *arrays)
 
 
 def elementwise(function: Callable[..., Array | tuple[Array, ...]], *arrays: Array):
     """Apply a function of equally long 1-D arrays to broadcast arrays; results take the broadcast shape."""
-    broadcast = np.broadcast_arrays(*arrays)
+    try:
+        broadcast = np.broadcast_arrays(*arrays)
+    except ValueError:
+        shapes = ", ".join(str(np.shape(a)) for a in arrays)
+        raise ValueError(f"renewal: arguments must have shapes that broadcast together, got {shapes}.") from None
     shape = broadcast[0].shape
     result = function(*(np.ascontiguousarray(a, dtype=np.float64).ravel() for a in broadcast))
     if isinstance(result, tuple):

@@ -68,7 +68,7 @@ def raster_figure(recording: Recording, dataset: "xr.Dataset") -> "Figure":
     for i, part in enumerate(excerpts):
         plotting.draw_raster(axes[0, i], part.trains, unit_labels(dataset), window=part.window)
         plotting.draw_population_rate(axes[1, i], part.edges, part.rate, color=plotting.epoch_look(i)["color"])
-        axes[0, i].set_title(part.name)
+        axes[0, i].set_title(plotting.plain(part.name))
     _outer_labels(axes)
     return figure
 
@@ -93,7 +93,7 @@ def calcium_figure(dataset: "xr.Dataset", moment: str) -> "Figure":
     for i, name in enumerate(dataset["epoch"].values):
         here = {"epoch": i}
         plotting.draw_calcium(axes[0, i], ratio.isel(here), low.isel(here), high.isel(here), unit_labels(dataset))
-        axes[0, i].set_title(str(name))
+        axes[0, i].set_title(plotting.plain(name))
         axes[0, i].set_xlabel("predicted / actual (%)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     axes[0, 0].set_ylabel("unit")
@@ -122,7 +122,7 @@ def weight_figure(dataset: "xr.Dataset") -> "Figure":
         plotting.draw_weights(axes[0, i], part["j_e"], part["j_i"])
         if np.isfinite(height):
             plotting.draw_slope(axes[0, i], dataset["k"].values, 3.0 * height)
-        axes[0, i].set_title(f"{name} (inputs at {float(part['input_rate_e']):.3g} Hz)")
+        axes[0, i].set_title(f"{plotting.plain(name)} (inputs at {float(part['input_rate_e']):.3g} Hz)")
     _outer_labels(axes)
     axes[0, -1].legend(loc="upper right")
     return figure

@@ -46,7 +46,10 @@ def number(value: float, digits: int = 3) -> str:
 
 def percent(value: float) -> str:
     """A fraction in per cent with its sign."""
-    return NONE if not np.isfinite(float(value)) else f"{100 * float(value):+.1f}".replace("-", "−")
+    if not np.isfinite(float(value)):
+        return NONE
+    tenths = round(100 * float(value), 1) + 0.0  # no negative zero
+    return f"{tenths:+.1f}".replace("-", "−")
 
 
 def _value(name: str, scale: float = 1.0, **where: object) -> Callable[["xr.Dataset"], str]:
@@ -168,6 +171,9 @@ def _unit_flags(cell: "xr.Dataset") -> list[tuple[str, str]]:
     found = []
     if status != Status.OK.name:
         found.append((STATUS_WORDS[status], str(cell["input_reason"].item())))
+    few = Status.INSUFFICIENT_DATA.name
+    if status != few and str(cell["calcium_status"].item()) == few:
+        found.append(("calcium", "the epoch is too short for calcium to forget its unknown start"))
     bad = [int(K) for K in cell["k"].values if str(cell["weight_status"].sel(k=K).item()) == Status.INFEASIBLE.name]
     if bad:
         which = ", ".join(f"{K:,}" for K in bad)
@@ -205,14 +211,16 @@ def render_table(dataset: "xr.Dataset") -> "RenderableType":
 
 def _screen_table(dataset: "xr.Dataset", epoch: int) -> "RenderableType":
     from rich.table import Table
+    from rich.text import Text
 
     columns = [UNIT, *screen_columns()]
     span = float(dataset["stop"][epoch]) - float(dataset["start"][epoch])
-    title = f"{dataset['epoch'].values[epoch]}, {span:g} s"
+    # Text, since a name such as "[tt1] 3" in a str would be read as markup.
+    title = Text(f"{dataset['epoch'].values[epoch]}, {span:g} s")
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         heading = column.title + (f"\n{column.unit}" if column.unit else "\n")
-        table.add_column(heading, justify="left" if column in (UNIT, STATUS) else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if column in (UNIT, STATUS) else "right", no_wrap=column is not STATUS)
     for cells in rows(dataset, epoch, columns):
-        table.add_row(*cells, style="" if cells[-1] == "ok" else "yellow")
+        table.add_row(*map(Text, cells), style="" if cells[-1] == "ok" else "yellow")
     return table

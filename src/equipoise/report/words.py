@@ -15,9 +15,9 @@ CAPTIONS = {
     "calcium_second_moment": (
         "Second moment of calcium: three predictions",
         "Each in per cent of the second moment that the recorded spikes cause (line at 100 %); bars are the central "
-        "95 % of surrogate trains. Shuffled against the line: what the order of intervals does. Smoothed-rate against "
-        "mean-rate Poisson: what slow modulation of the rate does. Line against smoothed-rate Poisson: bursts, "
-        "refractoriness and other fine structure.",
+        "95 % of surrogate trains (left out above 60 units). Shuffled against the line: what the order of intervals "
+        "does. Smoothed-rate against mean-rate Poisson: what slow modulation of the rate does. Line against "
+        "smoothed-rate Poisson: bursts, refractoriness and other fine structure.",
     ),
     "calcium_mean": (
         "Mean calcium: three predictions",
@@ -45,8 +45,9 @@ METHODS = (
     "(overlapping batch means); they assume that the epoch is stationary. Below ten intervals a rate has the exact "
     "interval of a Poisson count, and irregularity is not given.",
     "Calcium decays with τ<sub>Ca</sub>; a spike takes C to (1 − α) C + η. Actual moments are exact time averages "
-    "along the recorded spikes; the first ten time constants of an epoch, in which calcium forgets its unknown start, "
-    "are left out. They are the set point that homeostasis would have to hold.",
+    "along the recorded spikes; the first ten time constants of an epoch (a tenth of it at most), in which calcium "
+    "forgets its unknown start, are left out, and epochs below thirty are flagged. They are the set point that "
+    "homeostasis would have to hold.",
     "Renewal and mean-rate Poisson predictions: Theorem 1 of van Vreeswijk &amp; Farkhooi (2025), with the unit's own "
     "intervals and with exponential ones. Shuffled: the unit's intervals in random order. Smoothed-rate Poisson: each "
     "spike moved by an independent Gaussian, which samples the rate smoothed by that kernel and does not take the "
@@ -107,7 +108,10 @@ table.numbers td { white-space: nowrap; font-variant-numeric: tabular-nums; }
 table.numbers th:not(:first-child), table.numbers td:not(:first-child) { text-align: right; }
 tbody tr:hover { background: var(--shade); }
 sub { line-height: 0; }
-@media (max-width: 40rem) { figure img { width: 44rem; max-width: none; } }
+@media (max-width: 40rem) {
+  figure img { width: 44rem; max-width: none; }
+  figcaption::after { content: " Scroll the figure sideways to see all of it."; }
+}
 @media print {
   @page { margin: 14mm; }
   body { font-size: 10pt; } main { max-width: none; padding: 0; }

@@ -87,7 +87,11 @@ class ClosedLoop:
 
 
 def close(cell: DrivenNeuron, rule: Rule) -> ClosedLoop:
-    """The closed loop of a cell under a rule."""
+    """The closed loop of a cell under a rule; TypeError for anything else."""
+    if not isinstance(cell, DrivenNeuron):
+        raise TypeError(f"theory: cell must be an eq.DrivenNeuron, a neuron with its inputs, got {cell!r}.")
+    if not all(hasattr(rule, name) for name in ("variables", "senses", "rhs")):
+        raise TypeError(f"theory: rule must be a rule such as eq.CalciumHomeostasis(...), got {rule!r}.")
     return ClosedLoop(cell, resolve(cell, rule))
 
 

@@ -12,13 +12,10 @@ from equipoise.model.inputs import DrivenNeuron, Weights
 from equipoise.quantities import Array, finite
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory.closed_loop import ClosedLoop, close
-from equipoise.theory.equilibrium import equilibrium
+from equipoise.theory.equilibrium import RUNAWAY, equilibrium
 
 if TYPE_CHECKING:
     import xarray as xr
-
-RUNAWAY = 1e4
-"""A weight above this many threshold distances counts as run away."""
 
 
 def evolve(
@@ -70,20 +67,25 @@ def _integrate(loop: ClosedLoop, x0: Array, grid: Array) -> dynamics.Trajectory:
     At absolute scale J >= 0 reflects. The other slow variables stay positive by their own dynamics.
     """
     limit = RUNAWAY * (loop.cell.neuron.v_threshold - loop.cell.neuron.v_reset)
-    logs = (np.arange(x0.size) < 2) & (getattr(loop.rule, "scale", "absolute") == "relative") & (x0 > 0.0)
+    weight = np.arange(x0.size) < 2
+    logs = weight & (getattr(loop.rule, "scale", "absolute") == "relative") & (x0 > 0.0)
 
     def back(z: Array) -> Array:
-        return np.where(logs, np.exp(np.where(logs, z, 0.0)), z)
+        # Below e^-600 a weight has long stopped to act; the floors keep error/x from becoming 0/0.
+        return np.where(logs, np.exp(np.where(logs, np.clip(z, -600.0, 300.0), 0.0)), np.where(weight, z, floor(z)))
+
+    def floor(z: Array) -> Array:
+        return np.maximum(z, 1e-200)
 
     def rhs(z: Array) -> Array:
         x = back(z)
         return loop.rhs(x) / np.where(logs, x, 1.0)
 
-    path = dynamics.evolve(
-        rhs, np.where(logs, np.log(np.where(logs, x0, 1.0)), x0), grid, names=loop.names,
-        lower=np.where((np.arange(x0.size) < 2) & ~logs, 0.0, -np.inf),
-        stop=lambda z: limit - float(np.max(back(z)[:2])),
-    )  # fmt: skip
+    with np.errstate(all="ignore"):  # a trial step far out may overflow; the solver refuses it
+        path = dynamics.evolve(
+            rhs, np.where(logs, np.log(np.where(logs, x0, 1.0)), x0), grid, names=loop.names,
+            lower=np.where(weight & ~logs, 0.0, -np.inf), stop=lambda z: limit - float(np.max(back(z)[:2])),
+        )  # fmt: skip
     return replace(path, x=np.stack([back(z) for z in path.x.T], axis=-1))
 
 

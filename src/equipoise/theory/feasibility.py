@@ -21,8 +21,8 @@ class Feasibility:
     mu [V/s] and sigma [V/sqrt(s)]: the input at the set point; K_min: fewest inputs (excitatory and inhibitory scaled
     together, `limiting` names the population it counts) with positive weights; I_crit: drive at which J_E reaches zero;
     I_fold: drive beyond which inhibition runs away [V/s]; max_tau_ratio: largest tau_E/tau_I that is stable (infinite
-    where every ratio is). `failures` says in words what fails and what to change; empty if nothing does. Entries that
-    a failure leaves undefined are None.
+    where every ratio is; only for rules whose slow variables are the weights alone). `failures` says in words what
+    fails and what to change; empty if nothing does. Entries that a failure leaves undefined are None.
     """
 
     mu: float | None
@@ -55,7 +55,14 @@ class Feasibility:
 
 
 def feasibility(cell: DrivenNeuron, rule: CalciumHomeostasis) -> Feasibility:
-    """Check every assumption behind the equilibrium of a calcium rule on this cell."""
+    """Check every assumption behind the equilibrium of a calcium rule on this cell.
+
+    Returns K_min, I_crit and I_fold [V/s], the largest tau_E/tau_I, and in words which assumptions fail; a set point
+    out of the neuron's reach is among them. Raises TypeError for other rules.
+
+    For a rule with more slow variables than the weights (kinetic, adaptive) it is the calcium rule behind it that is
+    checked: its set point, weights and drives; ask `stability` for the spectrum.
+    """
     if not isinstance(rule, CalciumHomeostasis):
         raise TypeError(f"feasibility: rule must be a calcium rule such as eq.CalciumHomeostasis, got {rule!r}.")
     try:
@@ -115,7 +122,7 @@ def _fold(cell: DrivenNeuron, rule: CalciumHomeostasis) -> float | None:
 def _max_tau_ratio(cell: DrivenNeuron, rule: CalciumHomeostasis, mu: float, sigma: float) -> float | None:
     """Largest tau_E/tau_I with a negative trace: tr J = A/tau_E + B/tau_I, so -A/B where B > 0."""
     weights = weights_for(cell, mu=mu, sigma=sigma)
-    if weights is None or min(weights) <= 0.0:
+    if weights is None or min(weights) <= 0.0 or len(rule.variables) > 2:
         return None
     loop = close(cell, replace(rule, tau_e=1.0, tau_i=1.0))
     jacobian = loop.jacobian(loop.state(np.array(tuple(weights))))

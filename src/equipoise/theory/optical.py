@@ -40,20 +40,25 @@ def critical_drive(cell: DrivenNeuron, mu: float, sigma: float) -> tuple[float, 
 def drive_branch(cell: DrivenNeuron, rule: CalciumHomeostasis) -> DriveBranch:
     """Follow J_E = 0 from the critical drive through its fold.
 
-    Raises NumericalFailure where no fold is found up to 50 times the critical drive.
+    Raises NumericalFailure where no fold is found within 50 times the input at the critical drive.
     """
     loop = close(cell, rule)
     drive, j_i = critical_drive(cell, *target_input(loop, rule))
-    branch = dynamics.continuation(
-        lambda x, p: np.array([_excess(loop, float(x[0]), p)]),
-        lambda x, p: _excess_jacobian(loop, float(x[0]), p),
-        np.array([j_i]),
-        (drive, 50.0 * drive),
-        step=0.02,
-        max_points=400,
-    )
+    reach = 50.0 * max(abs(drive), cell.inhibition.total_rate * j_i)
+    with np.errstate(all="ignore"):  # wild trial points overflow and are refused
+        branch = dynamics.continuation(
+            lambda x, p: np.array([_excess(loop, float(x[0]), p)]),
+            lambda x, p: _excess_jacobian(loop, float(x[0]), p),
+            np.array([j_i]),
+            (drive, drive + reach),
+            step=0.02,
+            max_points=400,
+        )
     if not branch.folds:
-        raise NumericalFailure(Status.NOT_CONVERGED, "drive_branch: no fold found up to 50 times the critical drive.")
+        raise NumericalFailure(
+            Status.NOT_CONVERGED,
+            f"drive_branch: no fold found from the critical drive {drive:g} to {drive + reach:g} V/s.",
+        )
     fold = branch.folds[0]
     upto = int(np.argmax(branch.p)) + 1
     return DriveBranch(drive, j_i, fold.p, float(fold.x[0]), branch.x[:upto, 0], branch.p[:upto])

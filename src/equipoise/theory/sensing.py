@@ -20,7 +20,10 @@ def value(sensed: Sensed, neuron: IntegrateAndFire, mu: float, s: float) -> floa
 @singledispatch
 def gradient(sensed: Sensed, neuron: IntegrateAndFire, mu: float, s: float) -> Array:
     """Derivatives of the sensed quantity by (mu, s), shape (2,); by differences unless a closed form is registered."""
-    return dynamics.differences(lambda x: np.array([value(sensed, neuron, *x)]), np.array([mu, s]))[0]
+    # Differences by log s never leave s > 0.
+    by_mu = dynamics.differences(lambda x: np.array([value(sensed, neuron, x[0], s)]), np.array([mu, math.sqrt(s)]))
+    by_log = dynamics.differences(lambda x: np.array([value(sensed, neuron, mu, s * x[0])]), np.ones(1))
+    return np.array([by_mu[0, 0], by_log[0, 0] / s])
 
 
 @value.register

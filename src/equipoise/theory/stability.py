@@ -71,8 +71,10 @@ class Stability:
 def stability(cell: DrivenNeuron, rule: Rule, *, at: Equilibrium) -> Stability:
     """Spectrum and conserved quantities of the closed loop at the equilibrium `at`.
 
-    Raises ValueError where `at` is no usable state.
+    Raises TypeError or ValueError where `at` is no usable state.
     """
+    if not isinstance(at, Equilibrium):
+        raise TypeError(f"stability: at must be what eq.theory.equilibrium(cell, rule) returns, got {at!r}.")
     if not at.status.usable:
         raise ValueError(f"stability: at must be an equilibrium, got one with status {at.status.name}: {at.message}")
     loop = close(cell, rule)

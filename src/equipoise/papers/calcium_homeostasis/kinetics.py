@@ -122,7 +122,7 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     saturation.set(xscale="log", xlabel="half-saturation (µM)", ylabel="sensed / calcium moment", ylim=(0, 1.05))
     saturation.legend(loc="lower right")
     trace.set(xlabel="time (s)", ylabel="protein (1 = linear maximum)", ylim=(0, None))
-    trace.text(0.98, 0.05, "thin: no saturation", transform=trace.transAxes, ha="right", color=plotting.QUIET)
+    trace.text(0.98, 0.05, "pale: no saturation", transform=trace.transAxes, ha="right", color=plotting.QUIET)
     cell.axhline(1.0, color=plotting.GRID)
     cell.plot(data["cells_at"], data["weights"].sel(quantity="rate") / RATE, color=plotting.INK, label="rate")
     cell.plot(data["cells_at"], data["weights"].sel(quantity="cv") / 0.8, color=plotting.QUIET, ls="--", label="$C_v$")

@@ -25,7 +25,7 @@ def compute() -> "xr.Dataset":
     K = np.geomspace(30, 1e6, 55)
     points = [[equilibrium(driven(float(k)), rule(c)) for k in K] for c in TARGETS]
     weights = np.array([[[p.j_e, p.j_i] for p in row] for row in points])
-    exponent = -np.gradient(np.log(weights), np.log(K), axis=1)
+    exponent = -np.gradient(np.log(weights), np.log(K), axis=1, edge_order=2)
     limits = [feasibility(driven(), rule(c)) for c in TARGETS]
     evolved = [_evolved(k) for k in EVOLVED]
     return xr.Dataset(
@@ -92,12 +92,16 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
             exponents.plot(data["K"], data["exponent"].sel(cv=cv, synapse=key), **look, alpha=alpha)
     guide = 2.2 * data["K"] ** -0.5
     weights.plot(data["K"], guide, color=plotting.QUIET, lw=0.8)
-    weights.text(float(data["K"][20]), float(guide[20]) * 0.45, r"$\propto K^{-1/2}$", color=plotting.QUIET)
-    weights.set(xscale="log", yscale="log", xlabel="number of inputs K", ylabel="weight (V)")
+    weights.text(
+        float(data["K"][20]), float(guide[20]) * 0.8, r"$\propto K^{-1/2}$", color=plotting.QUIET, ha="right", va="top"
+    )
+    weights.set(xscale="log", yscale="log", xlabel="number of inputs $K$", ylabel="weight (V)")
     weights.legend()
     for cv, synapse in ((0.5, "e"), (0.5, "i"), (0.9, "e"), (0.9, "i")):
         at = data["exponent"].sel(cv=cv, synapse=synapse)
         exponents.text(26, float(at[0]), f"{cv}", va="center", ha="right", color=plotting.LOOK[synapse]["color"])
     exponents.text(0.97, 0.97, "numbers: $C_v^*$", transform=exponents.transAxes, ha="right", va="top")
     exponents.axhline(0.5, color=plotting.GRID, zorder=0)
-    exponents.set(xscale="log", xlim=(12, None), xlabel="number of inputs K", ylabel=r"$\gamma = -d \log J / d \log K$")
+    exponents.set(
+        xscale="log", xlim=(10, None), xlabel="number of inputs $K$", ylabel=r"$\gamma = -d \log J / d \log K$"
+    )

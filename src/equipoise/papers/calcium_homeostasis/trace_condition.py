@@ -87,15 +87,15 @@ def claims(data: "xr.Dataset") -> list[Claim]:
 
 def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     """Growth rate against the ratio of speeds, and two trajectories of the same cell."""
-    growth, path = panels(canvas, "Largest real part", "After a 2 % disturbance, K = 10")
+    growth, path = panels(canvas, "Largest real part", "After a 2 % disturbance, $K$ = 10")
     for k, alpha in zip(SHOWN_K, (0.3, 1.0, 0.7, 0.5), strict=True):
         growth.plot(data["ratio"], data["growth"].sel(K=k), color=plotting.INK, alpha=alpha)
         at = float(data["growth"].sel(K=k)[-1]) + {20.0: -0.012, 50.0: 0.008}.get(k, 0.0)  # keep labels apart
-        growth.text(220, at, f"K = {k:g}", va="center", color=plotting.INK, alpha=alpha)
+        growth.text(220, at, f"$K$ = {k:g}", va="center", color=plotting.INK, alpha=alpha)
     growth.axhline(0.0, color=plotting.QUIET, lw=0.8)
     growth.set(xscale="log", xlim=(0.5, 700), xlabel=r"$\tau_E / \tau_I$", ylabel="largest Re(eigenvalue) (1/s)")
     for ratio, colour in zip(RATIOS, (plotting.QUIET, plotting.INK), strict=True):
         values = data["path"].sel(tau_ratio=ratio, variable="rate")
         path.plot(data["time"], values, color=colour, label=rf"$\tau_E / \tau_I$ = {ratio:g}")
-    path.set(xlabel=r"time ($\tau_I$ = 1, absolute scale)", ylabel="rate (Hz)", yscale="log", ylim=(1, 1e4))
+    path.set(xlabel=r"time (s), $\tau_I$ = 1 s at absolute scale", ylabel="rate (Hz)", yscale="log", ylim=(1, 1e4))
     path.legend()
