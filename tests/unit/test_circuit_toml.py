@@ -95,7 +95,7 @@ def neurons(draw, unit):
             [
                 eq.LIF(**basics, **leaky),
                 eq.PIF(**basics, v_bound=reset - draw(st.floats(0, 9)) * unit),
-                eq.EIF(**basics, **leaky, v_onset=onset, slope=draw(floats(0.01, 3)) * unit),
+                eq.EIF(**basics, **leaky, v_onset=onset, slope=draw(floats(0.05, 3)) * unit),
             ]
         )
     )

@@ -92,11 +92,7 @@ def _evaluate(source: object, name: str, *leading: Array, mu: ArrayLike | None, 
 
 def elementwise(function: Callable[..., Array | tuple[Array, ...]], *arrays: Array):
     """Apply a function of equally long 1-D arrays to broadcast arrays; results take the broadcast shape."""
-    try:
-        broadcast = np.broadcast_arrays(*arrays)
-    except ValueError:
-        shapes = ", ".join(str(np.shape(a)) for a in arrays)
-        raise ValueError(f"renewal: arguments must have shapes that broadcast together, got {shapes}.") from None
+    broadcast = np.broadcast_arrays(*arrays)
     shape = broadcast[0].shape
     result = function(*(np.ascontiguousarray(a, dtype=np.float64).ravel() for a in broadcast))
     if isinstance(result, tuple):

@@ -53,7 +53,7 @@ def balance_rates(wiring: Wiring) -> Array | None:
     size = np.linalg.norm(inside, axis=1, keepdims=True)
     if (size == 0.0).any() or np.linalg.cond(inside / np.where(size == 0.0, 1.0, size)) > 1e12:
         return None
-    return np.linalg.solve(inside, -outside)
+    return np.asarray(np.linalg.solve(inside, -outside), dtype=np.float64)
 
 
 def limit(wiring: Wiring, *, throw: bool = True) -> BalancedLimit:
@@ -67,9 +67,9 @@ def limit(wiring: Wiring, *, throw: bool = True) -> BalancedLimit:
     message = _impossible(wiring, rates, inequalities)
     if throw:
         raise NumericalFailure(Status.INFEASIBLE, f"balanced_limit: {message}")
-    nothing = np.full(wiring.n, math.nan)
-    rates = nothing if rates is None else rates
-    return BalancedLimit(wiring.names, rates, *[nothing] * 4, inequalities, Status.INFEASIBLE, message)
+    nan = np.full(wiring.n, math.nan)
+    rates = nan if rates is None else rates
+    return BalancedLimit(wiring.names, rates, nan, nan, nan, nan, inequalities, Status.INFEASIBLE, message)
 
 
 def _impossible(wiring: Wiring, rates: Array | None, inequalities: tuple[str, ...]) -> str:

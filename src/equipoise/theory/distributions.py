@@ -79,4 +79,5 @@ def _curves(wiring: Wiring, a: int, p: Population) -> tuple[Array, Array]:
     s = np.maximum(p.sigma**2 + along * z + rest * w[:, None], quenched.LOWEST * p.sigma**2)
     rates = firing(wiring.neurons[a], wiring.tau_s[a], mu, s)[0]
     increasing = np.maximum.accumulate(np.maximum(rates, 1e-300), axis=1)
-    return increasing * (1.0 + 1e-15 * np.arange(z.size)), np.asarray(weights / weights.sum(), dtype=np.float64)
+    strictly = increasing * (1.0 + 1e-15 * np.arange(z.size))
+    return np.asarray(strictly, dtype=np.float64), np.asarray(weights / weights.sum(), dtype=np.float64)

@@ -229,7 +229,7 @@ def _describe(equations: Equations, found: dynamics.FixedPoint) -> NetworkState:
     m = wiring.moments(found.x[:n], found.x[n:])
     columns = zip(wiring.names, found.x[:n], found.x[n:], m.mu, np.sqrt(m.s), m.beta, m.gamma, m.eta, strict=True)
     populations = tuple(Population(name, *map(float, values)) for name, *values in columns)
-    eigenvalues = np.linalg.eigvals(equations.jacobian(found.x)).astype(complex)
+    eigenvalues: dynamics.ComplexArray = np.linalg.eigvals(equations.jacobian(found.x)).astype(np.complex128)
     stable = bool((eigenvalues.real < 0.0).all())
     message = "" if stable else "the rates leave this state: the fast rate dynamics is unstable there."
     status = Status.OK if stable else Status.UNSTABLE
