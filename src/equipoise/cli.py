@@ -187,7 +187,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Directory for everything.")] = Path("output"),
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
 ) -> None:
-    """Analyse the shipped recording, reproduce the paper on one cell, and say where the report is."""
+    """Analyse the shipped recording, reproduce the paper, and say where the report is."""
     with errors(debug):
         from equipoise import recordings
         from equipoise.inference import AnalysisSettings

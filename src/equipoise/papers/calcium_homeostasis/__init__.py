@@ -1,6 +1,6 @@
 """van Vreeswijk & Farkhooi 2025, bioRxiv 2025.09.04.674182: balance that emerges from calcium-regulated homeostasis.
 
-Figs. 1, 2A-B and 3A-B of the paper, and what its text claims about one cell: the failure of single-loop feedback, the
+Figs. 1, 2A-B, 3A-B and 4A-D of the paper, and what its text claims about one cell: the failure of single-loop feedback, the
 reduction of the kinetics, the reach of Theorems 2 and 3, optical drive, and changed input irregularity.
 """
 
@@ -8,6 +8,7 @@ from equipoise.papers.calcium_homeostasis import (
     encoding,
     irregularity,
     kinetics,
+    network_scaling,
     nullclines,
     optical,
     scaling,
@@ -24,6 +25,7 @@ PAPER = Paper(
         Figure("fig1_encoding", "Calcium moments diverge with irregularity", encoding, (9.0, 3.0)),
         Figure("fig2_nullclines", "Nullclines of the closed loop", nullclines, (7.2, 3.2)),
         Figure("fig3_scaling", "Weights scale with the number of inputs", scaling, (7.2, 3.2)),
+        Figure("fig4_network", "A network finds its balance", network_scaling, (11.5, 3.0)),
         Figure("single_loop", "The failure of single-loop feedback", single_loop, (9.0, 3.0)),
         Figure("kinetics", "From protein kinetics to the calcium rules", kinetics, (9.0, 3.0)),
         Figure("theorem3", "Where the conditions of Theorem 3 hold", theorem3, (9.0, 3.4)),
