@@ -1,7 +1,7 @@
 """van Vreeswijk & Farkhooi 2025, bioRxiv 2025.09.04.674182: balance that emerges from calcium-regulated homeostasis.
 
-Figs. 1, 2A-B, 3A-B and 4A-D of the paper, and what its text claims about one cell: the failure of single-loop feedback, the
-reduction of the kinetics, the reach of Theorems 2 and 3, optical drive, and changed input irregularity.
+Figs. 1, 2A-B, 3A-B and 4A-D of the paper, and what its text claims about one cell: the failure of single-loop feedback,
+the reduction of the kinetics, the reach of Theorems 2 and 3, optical drive, and changed input irregularity.
 """
 
 from equipoise.papers.calcium_homeostasis import (

@@ -73,7 +73,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
     at = data["free_rate"].interp(K=400.0).values / 10.0 - 1
 
     def gaps(name: str) -> tuple[float, float]:
-        gap = np.abs(data[name] / data["limit"].sel(quantity=name) - 1).max("population").values
+        gap = np.abs(data[name].values / data["limit"].sel(quantity=name).values - 1).max(1)
         return float(gap[0]), float(gap[-1])
 
     variance, quenched = gaps("variance"), gaps("quenched")
