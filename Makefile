@@ -63,6 +63,7 @@ endif
 bench: .venv/with-bench
 	$(BIN)/python benchmarks/single_cell.py
 	$(BIN)/python benchmarks/absolute.py
+	$(BIN)/python benchmarks/network.py
 
 clean:
 	rm -rf .venv build output
