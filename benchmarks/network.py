@@ -89,7 +89,7 @@ def plain_averages(x: Array, J: Array, K: float, rule: Rule, *, calcium: bool) -
     return list(np.array(out).T)
 
 
-def plain_solution(K: float, start: Array, offsets: Array, rule: Rule) -> tuple[Array, Array]:
+def plain_solution(K: float, start: Array, offsets: Array, rule: Rule) -> tuple[Array, np.ndarray]:
     """(x, J) by root, and the eigenvalues of the slow Jacobian by differences."""
     means = np.array([TARGETS[n].mean for n in "EI"])
     seconds = np.array([TARGETS[n].second_moment for n in "EI"])
