@@ -171,7 +171,7 @@ def solve(wiring: Wiring, starts: Iterable[Array], *, throw: bool = True) -> Net
 
 def from_start(wiring: Wiring, start: Array) -> NetworkState:
     """Newton from a start, on averages fine enough for `TOLERANCE`."""
-    x = np.concatenate([start, start**2 * 1.5]) if start.size == wiring.n else start
+    x = _with_spread(wiring, start) if start.size == wiring.n else start
     nodes = 91
     found = _newton(Equations(wiring, nodes), x)
     while found.status is Status.OK and nodes < FINEST:
@@ -182,6 +182,11 @@ def from_start(wiring: Wiring, start: Array) -> NetworkState:
             break
         found = _newton(finer, found.x)
     return _describe(Equations(wiring, nodes), found)
+
+
+def _with_spread(wiring: Wiring, rates: Array) -> Array:
+    """(r, q) with a typical spread of rates, or none where every neuron has the same number of inputs."""
+    return np.concatenate([rates, rates**2 * (1.5 if (wiring.V > 0.0).any() else 1.0)])
 
 
 def _newton(equations: Equations, x: Array) -> dynamics.FixedPoint:
@@ -206,15 +211,23 @@ def fixed_points(wiring: Wiring, *, starts: Sequence[Array] = (), seed: int = 0)
 
 
 def relaxed(wiring: Wiring, start: Array, *, time: float = 50.0) -> Array:
-    """Where the fast dynamics dx/dt = E(x) - x stands after `time` of its time constants, from rates `start`."""
+    """Where the fast dynamics dx/dt = E(x) - x stands after `time` of its time constants, from rates `start`.
+
+    Where every neuron has the same number of inputs only the rates move, q = r^2.
+    """
     equations = Equations(wiring, 91)
-    x0 = np.concatenate([start, start**2 * 1.5])
-    floor = np.full(x0.size, 1e-9)
+    alike = not (wiring.V > 0.0).any()
+
+    def state(z: Array) -> Array:
+        z = np.maximum(z, 1e-9)
+        return np.concatenate([z, z**2]) if alike else z
+
+    x0 = start if alike else _with_spread(wiring, start)
     path = dynamics.evolve(
-        lambda x: equations.residual(np.maximum(x, floor)), x0, np.array([0.0, time]),
-        names=tuple(f"x{k}" for k in range(x0.size)), lower=floor, tolerance=1e-6,
+        lambda z: equations.residual(state(z))[: z.size], x0, np.array([0.0, time]),
+        names=tuple(f"x{k}" for k in range(x0.size)), lower=np.full(x0.size, 1e-9), tolerance=1e-6,
     )  # fmt: skip
-    return path.x[:, -1]
+    return state(path.x[:, -1])
 
 
 def _describe(equations: Equations, found: dynamics.FixedPoint) -> NetworkState:

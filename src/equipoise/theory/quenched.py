@@ -57,6 +57,9 @@ class Sample:
 
 def sample(mu: float, s: float, beta: float, gamma: float, eta: float, *, nodes: int) -> Sample:
     """Quadrature nodes for one population; `clipped` is the probability of a noise at its floor."""
+    if beta <= 0.0 and eta <= 0.0:  # fixed in-degrees: all neurons are alike
+        one = np.ones(1)
+        return Sample(mu * one, s * one, one, 0.0 * one, 0.0 * one, 0.0)
     z, w, weights = _rule(nodes)
     along, rest = spread(beta, gamma, eta)
     inputs = mu + math.sqrt(beta) * z
