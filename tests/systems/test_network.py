@@ -231,3 +231,15 @@ def test_every_fixed_point_is_found():
     found = network_state.fixed_points(here)
     assert [s.status for s in found] == [Status.OK, Status.UNSTABLE, Status.OK]
     assert (np.diff([s.rates[0] for s in found]) > 0).all()
+
+
+def test_disorder_beyond_its_gaussian_description_is_remarked_on():
+    here = wiring(1e5)
+    assert network_state.from_start(here, start_of(here)).message == ""
+    degree = np.full((1, 2), 4.0)
+    few = Wiring(
+        (LIF,), ("E",), np.array([[1e-6, 0.3]]), degree, degree, np.zeros((1, 2)),
+        np.array([60.0]), np.ones(1), np.zeros(1), np.zeros(1),
+    )  # fmt: skip
+    state = network_state.from_start(few, np.array([40.0]))
+    assert "K is too small" in state.message

@@ -1,6 +1,6 @@
 """The closed loop of one cell, weights -> input -> firing -> calcium -> weights: a plain function and its Jacobian."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -110,8 +110,3 @@ def moments_at(neuron: IntegrateAndFire, sensor: Calcium, target: SetPoint) -> t
     mu, sigma = renewal.input_for(neuron, rate=target.rate, cv=target.cv)
     mean, second = renewal.calcium_moments(sensor, renewal.NeuronISI(neuron, mu=mu, sigma=sigma))
     return float(mean), float(second)
-
-
-def without_drive(cell: DrivenNeuron) -> DrivenNeuron:
-    """The same cell, its tonic drive switched off."""
-    return replace(cell, drive=0.0)

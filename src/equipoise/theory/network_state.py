@@ -7,7 +7,7 @@ given, from the balance condition or by relaxing dx/dt = E - x.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ from equipoise.theory.wiring import Wiring
 ALPHA = 2.065253152231217
 """sqrt(2) |zeta(1/2)|, the shift constant of Brunel & Sergi 1998 and Fourcaud & Brunel 2002."""
 FINEST = 5761
+NEGLIGIBLE = 1e-6
+"""Share of neurons whose noise would be negative that is not worth a remark."""
 TOLERANCE = 1e-9
 """Relative accuracy of the averages: nodes are doubled until r and q change by less."""
 
@@ -172,16 +174,16 @@ def solve(wiring: Wiring, starts: Iterable[Array], *, throw: bool = True) -> Net
 def from_start(wiring: Wiring, start: Array) -> NetworkState:
     """Newton from a start, on averages fine enough for `TOLERANCE`."""
     x = _with_spread(wiring, start) if start.size == wiring.n else start
-    nodes = 91
+    nodes, accuracy = 91, 0.0
     found = _newton(Equations(wiring, nodes), x)
     while found.status is Status.OK and nodes < FINEST:
         finer = Equations(wiring, 2 * nodes - 1)
-        change = finer.averages(found.x) / found.x - 1.0
+        accuracy = float(np.max(np.abs(finer.averages(found.x) / found.x - 1.0)))
         nodes = finer.nodes
-        if np.max(np.abs(change)) < TOLERANCE:
+        if accuracy < TOLERANCE:
             break
         found = _newton(finer, found.x)
-    return _describe(Equations(wiring, nodes), found)
+    return _describe(Equations(wiring, nodes), found, accuracy)
 
 
 def _with_spread(wiring: Wiring, rates: Array) -> Array:
@@ -230,7 +232,7 @@ def relaxed(wiring: Wiring, start: Array, *, time: float = 50.0) -> Array:
     return state(path.x[:, -1])
 
 
-def _describe(equations: Equations, found: dynamics.FixedPoint) -> NetworkState:
+def _describe(equations: Equations, found: dynamics.FixedPoint, accuracy: float) -> NetworkState:
     wiring, n = equations.wiring, equations.wiring.n
     if found.status is not Status.OK:
         nothing = tuple(Population(name, *[math.nan] * 7) for name in wiring.names)
@@ -244,6 +246,19 @@ def _describe(equations: Equations, found: dynamics.FixedPoint) -> NetworkState:
     populations = tuple(Population(name, *map(float, values)) for name, *values in columns)
     eigenvalues: dynamics.ComplexArray = np.linalg.eigvals(equations.jacobian(found.x)).astype(np.complex128)
     stable = bool((eigenvalues.real < 0.0).all())
-    message = "" if stable else "the rates leave this state: the fast rate dynamics is unstable there."
     status = Status.OK if stable else Status.UNSTABLE
+    message = " ".join(_remarks(equations, m, stable, accuracy))
     return NetworkState(populations, found.x, found.residual, eigenvalues, equations.nodes, status, message)
+
+
+def _remarks(equations: Equations, m: quenched.Moments, stable: bool, accuracy: float) -> Iterator[str]:
+    """What a reader should know: instability, coarse averages, disorder beyond its Gaussian description."""
+    if not stable:
+        yield "the rates leave this state: the fast rate dynamics is unstable there."
+    if accuracy >= TOLERANCE:
+        yield f"the averages over disorder still changed by {accuracy:.0e} at the last refinement."
+    for name, *statistics in zip(equations.wiring.names, m.mu, m.s, m.beta, m.gamma, m.eta, strict=True):
+        clipped = quenched.sample(*statistics, nodes=equations.nodes).clipped
+        if clipped > NEGLIGIBLE:
+            share = f"{100 * clipped:.2g} % of the cells"
+            yield f"{name}: the Gaussian description of disorder leaves {share} no noise; K is too small for it."

@@ -38,23 +38,15 @@ def _(sensed: FiringRate, neuron: IntegrateAndFire, mu: float, s: float) -> Arra
 
 
 @value.register
-def _(sensed: CalciumMean, neuron: IntegrateAndFire, mu: float, s: float) -> float:
-    return float(_moments(sensed, neuron, mu, s).mean)
+def _(sensed: CalciumMean | CalciumSecondMoment, neuron: IntegrateAndFire, mu: float, s: float) -> float:
+    law = renewal.NeuronISI(neuron, mu=mu, sigma=math.sqrt(s))
+    return float(renewal.calcium_moments(sensed.sensor, law)[_order(sensed)])
 
 
 @gradient.register
-def _(sensed: CalciumMean, neuron: IntegrateAndFire, mu: float, s: float) -> Array:
-    return _by_variance(*renewal.calcium_gradient(sensed.sensor, neuron, mu=mu, sigma=math.sqrt(s))[0], s)
-
-
-@value.register
-def _(sensed: CalciumSecondMoment, neuron: IntegrateAndFire, mu: float, s: float) -> float:
-    return float(_moments(sensed, neuron, mu, s).second_moment)
-
-
-@gradient.register
-def _(sensed: CalciumSecondMoment, neuron: IntegrateAndFire, mu: float, s: float) -> Array:
-    return _by_variance(*renewal.calcium_gradient(sensed.sensor, neuron, mu=mu, sigma=math.sqrt(s))[1], s)
+def _(sensed: CalciumMean | CalciumSecondMoment, neuron: IntegrateAndFire, mu: float, s: float) -> Array:
+    slopes = renewal.calcium_gradient(sensed.sensor, neuron, mu=mu, sigma=math.sqrt(s))
+    return _by_variance(*slopes[_order(sensed)], s)
 
 
 @value.register
@@ -64,8 +56,9 @@ def _(sensed: CalciumSaturating, neuron: IntegrateAndFire, mu: float, s: float) 
     return float(renewal.calcium_average(sensed.sensor, law, lambda c: c**n / (k + c**n)))
 
 
-def _moments(sensed: CalciumMean | CalciumSecondMoment, neuron: IntegrateAndFire, mu: float, s: float):
-    return renewal.calcium_moments(sensed.sensor, renewal.NeuronISI(neuron, mu=mu, sigma=math.sqrt(s)))
+def _order(sensed: CalciumMean | CalciumSecondMoment) -> int:
+    """Place of the sensed moment among (mean, second moment)."""
+    return 0 if isinstance(sensed, CalciumMean) else 1
 
 
 def _by_variance(by_mu: Array, by_sigma: Array, s: float) -> Array:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise import plotting
-from equipoise.papers.calcium_homeostasis.common import RATE, driven, panels, rule
+from equipoise.papers.calcium_homeostasis.common import driven, panels, rule
 from equipoise.papers.framework import Claim
 from equipoise.theory import equilibrium, evolve, feasibility
 from equipoise.units import hour
@@ -47,12 +47,6 @@ def _evolved(K: int) -> list[float]:
     point = equilibrium(cell, rule())
     path = evolve(cell, rule(), duration=20000 * hour, start=np.array([0.7 * point.j_e, 1.2 * point.j_i]))
     return [float(path["j_e"][-1]), float(path["j_i"][-1])]
-
-
-def asymptotic_exponent(data: "xr.Dataset") -> np.ndarray:
-    """gamma_E,I = 1/2 +- mu*/(2 sigma*) / sqrt(2 lambda K): the first correction to 1/2, shape (cv, K, 2)."""
-    shift = (data["mu"] / data["sigma"]) / (2 * np.sqrt(2 * RATE * data["K"]))
-    return np.stack([0.5 + shift.values, 0.5 - shift.values], axis=-1)
 
 
 def claims(data: "xr.Dataset") -> list[Claim]:
