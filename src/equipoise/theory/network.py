@@ -100,6 +100,11 @@ def network_equilibrium(
     return network_homeostasis.fixed_point(loop, start=next(_starts(loop.wiring)), near=near, throw=throw)
 
 
+def regulated(circuit: Circuit, found: NetworkEquilibrium) -> Circuit:
+    """The circuit with the weights of its homeostatic fixed point, which `network_equilibrium` gave."""
+    return circuit.with_weights(loop_of(circuit).with_weights(found.weights).J)
+
+
 def network_evolve(circuit: Circuit, *, duration: float, times: ArrayLike | None = None) -> "xr.Dataset":
     """The weights of a circuit over `duration` [s] under its rules, the rates at their fixed point all along."""
     span = float(finite("network_evolve", "duration", duration, low=0.0, open_low=True))
