@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from equipoise import dynamics
+from equipoise import dynamics, renewal
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import quenched
@@ -122,10 +122,11 @@ def _deterministic(wiring: Wiring, rates: Array) -> Array:
 
 def _mean_for(neuron, rate: float, s: float) -> float:
     """mu at which `neuron` fires at `rate` under noise s."""
+    neuron = renewal.exact(neuron)
     scale = math.sqrt(s) * 10 + 10 * (neuron.v_threshold - neuron.v_reset) * (rate + 100.0)
 
     def excess(mu: float) -> float:
-        return float(firing(neuron, 0.0, np.array([mu]), np.array([s]))[0][0]) - rate
+        return float(renewal.rate(neuron, mu=mu, sigma=math.sqrt(s))) - rate
 
     low, high = -scale, scale
     while excess(high) < 0.0:

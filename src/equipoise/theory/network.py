@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from equipoise import renewal
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis, CalciumSetPoint, SetPoint
 from equipoise.quantities import Array, finite
@@ -33,7 +34,7 @@ def wiring_of(circuit: Circuit) -> Wiring:
                 f"{', '.join(f'{1e3 * t:g} ms' for t in kinds)}."
             )
     return Wiring(
-        tuple(p.neuron for p in circuit.populations),
+        tuple(renewal.tabulated(p.neuron) for p in circuit.populations),
         tuple(p.name for p in circuit.populations),
         circuit.weights(),
         circuit.in_degrees(),
