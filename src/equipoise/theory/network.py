@@ -141,12 +141,12 @@ def _calcium_rule(rule, population) -> CalciumHomeostasis:
 
 
 def _starts(wiring: Wiring) -> Iterator[Array]:
-    """Network states (2 n,) or rates (n,) to begin with, the cheap ones first."""
-    found = balanced.limit(wiring, throw=False)
-    if found.status.usable:
-        yield balanced.expansion(wiring, found)
-    yield np.full(wiring.n, 10.0)
-    yield states.relaxed(wiring, np.full(wiring.n, 0.1))
+    """Network states (2 n,) to begin with: the balanced one, where relaxation from silence settles, 10 Hz."""
+    rates = balanced.balance_rates(wiring)
+    if rates is not None and (rates > 0.0).all():
+        yield states.with_spread(wiring, rates)
+    yield states.relaxed(wiring, np.full(wiring.n, 0.1)).x
+    yield states.with_spread(wiring, np.full(wiring.n, 10.0))
 
 
 def _rates(function: str, circuit: Circuit, start: ArrayLike) -> Array:

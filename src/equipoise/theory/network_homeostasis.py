@@ -12,7 +12,7 @@ from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
-from equipoise.theory.network_loop import Joint, NetworkLoop, sense, slow_jacobian
+from equipoise.theory.network_loop import NetworkLoop, joint, sense, slow_jacobian
 from equipoise.theory.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -74,10 +74,8 @@ def fixed_point(
     held, n2 = conserved(loop), 2 * loop.wiring.n
     levels = np.array([q(loop.weights) for q in held])
     guess = _guess(loop, start, near)
-    joint = Joint(loop)
     found = dynamics.fixed_point(
-        joint.residual,
-        joint.jacobian,
+        *dynamics.together(lambda y: joint(loop, y)),
         guess,
         constraints=(
             lambda y: np.array([q(y[n2:]) for q in held]) - levels,
@@ -161,7 +159,7 @@ class _Follower:
         """x = (r, q) at these weights; NumericalFailure where the network has lost its state."""
         wiring = self.loop.with_weights(weights)
         equations = network_state.Equations(wiring, self.loop.nodes)
-        for start in (lambda: self.x, lambda: network_state.relaxed(wiring, self.x[: wiring.n])):
+        for start in (lambda: self.x, lambda: network_state.relaxed(wiring, self.x[: wiring.n]).x):
             found = dynamics.fixed_point(equations.residual, equations.jacobian, start(), lower=0.0, tolerance=1e-10)
             if found.status is Status.OK:
                 self.x = found.x

@@ -11,6 +11,7 @@ Erdos-Renyi graphs have V = K(1 - p), so D = K(1 - p) q (D = K q when sparse); a
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -42,6 +43,17 @@ class Wiring:
     def n(self) -> int:
         """Number of populations."""
         return len(self.neurons)
+
+    @property
+    def alike(self) -> bool:
+        """Whether every neuron of a population has the same number of inputs, so that all fire at one rate."""
+        return not (self.V > 0.0).any()
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[tuple[IntegrateAndFire, float], Array], ...]:
+        """Each pair (neuron, tau_s) that occurs, and the populations (indices) that have it."""
+        pairs = list(zip(self.neurons, self.tau_s.tolist(), strict=True))
+        return tuple((pair, np.flatnonzero([p == pair for p in pairs])) for pair in dict.fromkeys(pairs))
 
     def moments(self, r: Array, q: Array) -> Moments:
         """Input statistics for population rates r and second moments q, each (n,)."""
