@@ -1,27 +1,28 @@
-"""The state that dx/dt = f(x) settles in from a start, by pseudo-transient continuation.
+"""The state that dx/dt = f(x) settles in from a start, by an exponential integrator that ends as Newton's method.
 
-Steps of the linearly implicit Euler method, (1/h - J) dx = f(x), with the analytic Jacobian: short ones follow the
-path, long ones are Newton's method. A step is kept where a second, simplified one is much shorter (then h may grow) and
-repeated at a smaller h where it is not. Growing directions are followed, not jumped: implicit Euler damps a growing
-mode lambda too once h > 2 Re lambda/|lambda|^2, so h stays below a quarter of that, and the search does not end in an
-unstable state but where the path leads. Sources: C. T. Kelley & D. E. Keyes, SIAM J. Numer. Anal. 35:508 (1998);
-P. Deuflhard, Newton Methods for Nonlinear Problems, 2004, Sec. 6.4.
+The Rosenbrock-Euler step x + h phi_1(h J) f(x), with phi_1(z) = (e^z - 1)/z and J the Jacobian at x, is exact where f is
+linear: decaying, growing and turning modes are followed alike, so that h is limited by the curvature of f alone and
+grows without bound near a stable state, where the step becomes -J^-1 f. Unlike Newton's method it arrives where the path
+leads, and not in an unstable state nearby. What f leaves of its tangent, g = f(x + dx) - f(x) - J dx, gives the error
+2 h phi_3(h J) g of the step. Source: M. Hochbruck, A. Ostermann & J. Schweitzer, SIAM J. Numer. Anal. 47:786 (2009).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from equipoise.dynamics.fixed_points import FixedPoint
+from equipoise.dynamics.spectra import ComplexArray
 from equipoise.quantities import Array
 from equipoise.results import Status
 
 Function = Callable[[Array], Array]
 
-GOAL = 0.1
-"""Wanted length of the second step relative to the first."""
-WORST = 0.3
-"""A step is repeated where the second is longer than this share of the first."""
+STEEPEST = 4.0
+"""A growing mode gains at most the factor e^STEEPEST in one step."""
+NEGLIGIBLE = 1e-4
+"""Errors are relative to the variables, but to no less than this."""
 
 
 def relaxation(
@@ -30,59 +31,97 @@ def relaxation(
     start: Array,
     *,
     lower: Array | float = -np.inf,
-    step: float = 0.1,
+    accuracy: float = 0.01,
     tolerance: float = 1e-9,
     max_steps: int = 400,
 ) -> FixedPoint:
-    """The stable state that dx/dt = f(x) reaches from `start`, kept above `lower`; `step` is the first h.
+    """The stable state that dx/dt = f(x) reaches from `start`, kept above `lower`; f has order one per unit of time.
 
-    Done when a step far longer than every time constant moves x by less than `tolerance` of itself. UNSTABLE where the
-    start is an unstable fixed point; NOT_CONVERGED where nothing is reached in `max_steps`, as on a limit cycle.
+    Each step is good to `accuracy` relative to x; done where -J^-1 f moves x by less than `tolerance` of itself.
+    UNSTABLE where the path leads into an unstable state (from that state itself, or along a symmetry); NOT_CONVERGED
+    where it does not settle within `max_steps`, as on a limit cycle: x is then where it got to.
     """
-    x, h = np.array(start, dtype=np.float64), step
+    x, h = np.array(start, dtype=np.float64), 0.1
     value, size = f(x), np.inf
     for count in range(1, max_steps + 1):
         slopes = jacobian(x)
         if not np.isfinite(slopes).all():
             break
-        eigenvalues = np.linalg.eigvals(slopes)
-        size = _relative(np.linalg.lstsq(slopes, value)[0], x)
+        modes = _Modes.of(slopes)
+        size = _relative(modes.newton(value), x)
         if size < tolerance:
-            return FixedPoint(x, size, count, Status.OK if (eigenvalues.real < 0.0).all() else Status.UNSTABLE)
-        following = _advance(f, slopes, x, value, min(h, _longest(eigenvalues)), lower)
+            return FixedPoint(x, size, count, Status.OK if (modes.values.real < 0.0).all() else Status.UNSTABLE)
+        following = _advance(f, modes, slopes, (x, value, h), lower, accuracy)
         if following is None:
             break
         x, value, h = following
     return FixedPoint(x, size, max_steps, Status.NOT_CONVERGED)
 
 
-def _longest(eigenvalues: Array) -> float:
-    """The longest h that still lets growing modes grow, but at least a twentieth of 1/|lambda|; infinite without one."""
-    growing = eigenvalues[eigenvalues.real > 0.0]
-    size = np.abs(growing)
-    return float(np.min(np.maximum(growing.real / (size**2 + growing.real**2), 0.05 / size), initial=np.inf))
-
-
 def _advance(
-    f: Function, slopes: Array, x: Array, value: Array, h: float, lower: Array | float
+    f: Function, modes: "_Modes", slopes: Array, at: tuple[Array, Array, float], lower: Array | float, accuracy: float
 ) -> tuple[Array, Array, float] | None:
-    """The next point, its derivative and the next h; None where h falls to nothing."""
+    """The next point, its derivative and the next h, from (x, f, h); None where h falls to nothing."""
+    x, value, h = at
+    h = min(h, STEEPEST / max(float(modes.values.real.max()), 1e-300))
     for _ in range(40):
-        inverse = np.linalg.inv(np.eye(x.size) / h - slopes)
-        dx = inverse @ value
+        dx = modes.apply(h * phi_1(h * modes.values), value)
         trial = x + dx
         if (trial > lower).all():
             there = f(trial)
-            unit = np.maximum(np.abs(x), np.abs(trial))
-            first, second = np.abs(dx) / unit, np.abs(inverse @ (there - dx / h)) / unit
-            ratio = float(second.max() / max(first.max(), 1e-300)) if np.isfinite(there).all() else np.inf
-            if ratio < WORST or first.max() < 1e-12:
-                return trial, there, h * min(10.0, GOAL / max(ratio, 1e-12)) 
-            h *= max(0.1, 0.5 * GOAL / ratio)
+            error = 2.0 * h * np.abs(modes.apply(phi_3(h * modes.values), there - value - slopes @ dx))
+            worst = float(np.max(error / np.maximum(np.maximum(np.abs(x), np.abs(trial)), NEGLIGIBLE)))
+            factor = (accuracy / max(worst, 1e-300)) ** (1 / 3) if np.isfinite(worst) else 0.1
+            if factor >= 0.7:
+                return trial, there, h * min(0.9 * factor, 10.0)
+            h *= max(0.9 * factor, 0.1)
         else:
-            h *= 0.3
+            h *= 0.4
     return None
+
+
+@dataclass(frozen=True)
+class _Modes:
+    """Eigenvalues and eigenvectors of a Jacobian, and functions of it."""
+
+    values: ComplexArray
+    vectors: ComplexArray
+    inverse: ComplexArray
+
+    @classmethod
+    def of(cls, slopes: Array) -> "_Modes":
+        values, vectors = np.linalg.eig(slopes)
+        return cls(values.astype(np.complex128), vectors, _inverse(vectors))
+
+    def apply(self, factors: ComplexArray, v: Array) -> Array:
+        """The function of J whose values at the eigenvalues are `factors`, times v."""
+        return np.real(self.vectors @ (factors * (self.inverse @ v)))
+
+    def newton(self, value: Array) -> Array:
+        """-J^-1 f."""
+        return self.apply(-1.0 / np.where(self.values == 0.0, 1e-300, self.values), value)
+
+
+def phi_1(z: ComplexArray) -> ComplexArray:
+    """(e^z - 1)/z, elementwise."""
+    safe = np.where(z == 0.0, 1.0, z)
+    return np.where(z == 0.0, 1.0, np.expm1(safe) / safe)
+
+
+def phi_3(z: ComplexArray) -> ComplexArray:
+    """(e^z - 1 - z - z^2/2)/z^3 to four digits, enough for an error estimate."""
+    near = np.abs(z) < 0.05
+    safe = np.where(near, 1.0, z)
+    return np.where(near, 1 / 6 + z / 24 + z * z / 120, ((np.expm1(safe) / safe - 1.0) / safe - 0.5) / safe)
 
 
 def _relative(step: Array, x: Array) -> float:
     return float(np.max(np.abs(step) / np.maximum(np.abs(x), 1e-12)))
+
+
+def _inverse(vectors: ComplexArray) -> ComplexArray:
+    """Inverse, or where eigenvectors coincide the least-squares one."""
+    try:
+        return np.linalg.inv(vectors)
+    except np.linalg.LinAlgError:
+        return np.linalg.pinv(vectors)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from equipoise import dynamics, renewal
+from equipoise import dynamics
 from equipoise.model.neurons import LIF, IntegrateAndFire
 from equipoise.quantities import Array
+from equipoise.renewal import dispatch
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import quenched
 from equipoise.theory.wiring import Wiring
@@ -109,13 +110,14 @@ def shift(neuron: IntegrateAndFire, tau_s: float) -> float:
 
 
 def firing(neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> tuple[Array, Array, Array]:
-    """Rate f and its derivatives by mu and by s = sigma^2 at arrays of inputs."""
+    """Rate f and its derivatives by mu and by s = sigma^2 at arrays of inputs of one shape, s > 0."""
+    # Straight to what the neuron registers: checks of arguments would take longer than a few rates.
     c, sigma = shift(neuron, tau_s), np.sqrt(s)
-    f = np.asarray(renewal.rate(neuron, mu=mu - c * sigma, sigma=sigma))
-    log_mu, log_sigma = renewal.log_rate_gradient(neuron, mu=mu - c * sigma, sigma=sigma)
-    by_mu = np.where(f > 0.0, f * log_mu, 0.0)
-    by_sigma = np.where(f > 0.0, f * log_sigma, 0.0) - c * by_mu
-    return f, by_mu, by_sigma / (2.0 * sigma)
+    inputs = np.ravel(mu - c * sigma), np.ravel(sigma)
+    f = dispatch.get(neuron, "rate")(neuron, *inputs)
+    slopes = dispatch.get(neuron, "log_rate_gradient")(neuron, *inputs)
+    by_mu, by_sigma = (np.where(f > 0.0, f * slope, 0.0).reshape(mu.shape) for slope in slopes)
+    return f.reshape(mu.shape), by_mu, (by_sigma - c * by_mu) / (2.0 * sigma)
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,8 @@ class Equations:
         for (neuron, tau_s), rows in self.wiring.kinds:
             f[rows], by_mu[rows], by_s[rows] = firing(neuron, tau_s, points.mu[rows], points.s[rows])
         first = quenched.gradient(points, by_mu, by_s, *disorder)
-        second = quenched.gradient(points, 2 * f * by_mu, 2 * f * by_s, *disorder)
+        double = 2.0 * f
+        second = quenched.gradient(points, double * by_mu, double * by_s, *disorder)
         return np.concatenate([points.mean(f), points.mean(f * f)]), np.stack([first, second])
 
     def unknowns(self, x: Array) -> Array:
@@ -211,7 +214,7 @@ def relaxed(wiring: Wiring, rates: Array) -> dynamics.FixedPoint:
     """Where the fast dynamics dx/dt = E(x) - x settles from `rates` (n,): a stable state, or a status that says why not."""
     equations = Equations(wiring, 91)
     start = equations.unknowns(with_spread(wiring, rates))
-    found = dynamics.relaxation(*dynamics.together(equations.system), start, lower=BELOW, tolerance=1e-6)
+    found = dynamics.relaxation(*dynamics.together(equations.system), start, lower=BELOW, tolerance=1e-4)
     return replace(found, x=np.maximum(equations.state(found.x), 0.0))
 
 

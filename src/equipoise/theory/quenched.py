@@ -88,16 +88,19 @@ def gradient(points: Sample, by_mu: Array, by_s: Array, beta: ArrayLike, gamma: 
     are 0/0 and of no use; they are given as zero.
     """
     beta, gamma, eta = (np.asarray(v, dtype=np.float64) for v in (beta, gamma, eta))
-    mean, noise = points.mean(by_mu), points.mean(by_s)
+    out = np.zeros((*by_mu.shape[:-1], 5))
+    out[..., 0], out[..., 1] = points.mean(by_mu), points.mean(by_s)
     if points.weights.size == 1:
-        return np.stack([mean, noise, 0.0 * mean, 0.0 * mean, 0.0 * mean], axis=-1)
-    az, bz, bw = by_mu @ (points.weights * points.z), by_s @ (points.weights * points.z), by_s @ (points.weights * points.w)
+        return out
+    common, apart = points.weights * points.z, points.weights * points.w
     _, rest = spread(beta, gamma, eta)
     largest = points.s.max(axis=-1)
-    some, apart = beta > 1e-18 * largest, rest > 1e-12 * largest
-    beta, root = np.where(some, beta, 1.0), np.sqrt(np.where(some, beta, 1.0))
-    per_rest = np.where(apart, bw / np.where(apart, 2.0 * rest, 1.0), 0.0)
+    some, two = beta > 1e-18 * largest, rest > 1e-12 * largest
+    beta, az, bz = np.where(some, beta, 1.0), by_mu @ common, by_s @ common
+    per_rest = np.where(two, by_s @ apart / np.where(two, 2.0 * rest, 1.0), 0.0)
+    root = np.sqrt(beta)
     by_beta = az / (2.0 * root) - gamma * bz / (2.0 * beta * root) + per_rest * gamma * gamma / (beta * beta)
     by_gamma = bz / root - per_rest * 2.0 * gamma / beta
-    disorder = np.where(some, np.stack([by_beta, by_gamma, per_rest]), 0.0)
-    return np.stack([mean, noise, *disorder], axis=-1)
+    for k, slope in enumerate((by_beta, by_gamma, per_rest), start=2):
+        out[..., k] = np.where(some, slope, 0.0)
+    return out
