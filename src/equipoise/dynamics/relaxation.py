@@ -1,8 +1,8 @@
 """The state that dx/dt = f(x) settles in from a start, by an exponential integrator that ends as Newton's method.
 
-The Rosenbrock-Euler step x + h phi_1(h J) f(x), with phi_1(z) = (e^z - 1)/z and J the Jacobian at x, is exact where f is
-linear: decaying, growing and turning modes are followed alike, so that h is limited by the curvature of f alone and
-grows without bound near a stable state, where the step becomes -J^-1 f. Unlike Newton's method it arrives where the path
+The Rosenbrock-Euler step dx = h phi_1(h J) f(x), with phi_1(z) = (e^z - 1)/z and J the Jacobian at x, is exact where f
+is linear: decaying, growing and turning modes are followed alike, so that h is limited by the curvature of f alone and
+grows without bound near a stable state, where dx becomes -J^-1 f. Unlike Newton's method it arrives where the path
 leads, and not in an unstable state nearby. What f leaves of its tangent, g = f(x + dx) - f(x) - J dx, gives the error
 2 h phi_3(h J) g of the step. Source: M. Hochbruck, A. Ostermann & J. Schweitzer, SIAM J. Numer. Anal. 47:786 (2009).
 """
@@ -21,6 +21,7 @@ Function = Callable[[Array], Array]
 
 STEEPEST = 4.0
 """A growing mode gains at most the factor e^STEEPEST in one step."""
+ENDLESS = 1e30
 NEGLIGIBLE = 1e-4
 """Errors are relative to the variables, but to no less than this."""
 
@@ -31,15 +32,15 @@ def relaxation(
     start: Array,
     *,
     lower: Array | float = -np.inf,
-    accuracy: float = 0.01,
+    accuracy: float = 0.02,
     tolerance: float = 1e-9,
     max_steps: int = 400,
 ) -> FixedPoint:
     """The stable state that dx/dt = f(x) reaches from `start`, kept above `lower`; f has order one per unit of time.
 
     Each step is good to `accuracy` relative to x; done where -J^-1 f moves x by less than `tolerance` of itself.
-    UNSTABLE where the path leads into an unstable state (from that state itself, or along a symmetry); NOT_CONVERGED
-    where it does not settle within `max_steps`, as on a limit cycle: x is then where it got to.
+    UNSTABLE where the path leads into an unstable state (from that state itself, or along a symmetry); RUNAWAY where x
+    exceeds ENDLESS; NOT_CONVERGED where it does not settle within `max_steps`, as on a limit cycle: x is where it got.
     """
     x, h = np.array(start, dtype=np.float64), 0.1
     value, size = f(x), np.inf
@@ -55,6 +56,8 @@ def relaxation(
         if following is None:
             break
         x, value, h = following
+        if np.abs(x).max() > ENDLESS:
+            return FixedPoint(x, size, count, Status.RUNAWAY)
     return FixedPoint(x, size, max_steps, Status.NOT_CONVERGED)
 
 

@@ -48,10 +48,10 @@ class NetworkLoop:
         return np.array([abs(self.wiring.J[place]) for place in self.places])
 
     def with_weights(self, weights: Array) -> Wiring:
-        """The wiring with other sizes of its plastic weights; signs stay."""
+        """The wiring with other sizes of its plastic weights; a negative size changes the sign."""
         J = self.wiring.J.copy()
         for place, size in zip(self.places, weights, strict=True):
-            J[place] = math.copysign(size, J[place])
+            J[place] = size * math.copysign(1.0, J[place])
         return replace(self.wiring, J=J)
 
     def rhs(self, weights: Array, sensed: Array) -> Array:

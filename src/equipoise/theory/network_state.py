@@ -17,7 +17,7 @@ from equipoise.model.neurons import LIF, IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.renewal import dispatch
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory import quenched
+from equipoise.theory import network_remarks, quenched
 from equipoise.theory.wiring import Wiring
 
 ALPHA = 2.065253152231217
@@ -26,8 +26,8 @@ FINEST = 5761
 NEGLIGIBLE = 1e-6
 """Share of neurons whose noise would be negative that is not worth a remark."""
 LEAST, BELOW, NOTHING = 1e-12, -1e-9, 1e-9
-"""Rates [Hz]: inputs are computed for at least the first; iterates may reach the second, so that a population that falls
-silent does not hold the search up; below the third no relative accuracy is asked for."""
+"""Rates [Hz]: inputs are computed for at least the first; iterates may reach the second, so that a population which
+falls silent does not hold up the search; below the third no relative accuracy is asked for."""
 TOLERANCE = 1e-9
 """Relative accuracy of the averages: nodes are doubled until r and q change by less."""
 
@@ -184,11 +184,15 @@ def solve(wiring: Wiring, starts: Iterable[Array], *, throw: bool = True) -> Net
     NaN and its status.
     """
     tried: list[NetworkState] = []
+    highest = 0.0
     for start in starts:
+        highest = max(highest, float(np.max(start[: wiring.n])))
         tried.append(from_start(wiring, np.asarray(start, dtype=np.float64)))
-        if tried[-1].status is Status.OK:
+        if tried[-1].status.usable and tried[-1].stable:
             return tried[-1]
     best = next((t for t in tried if t.status.usable), tried[0])
+    if not best.status.usable:
+        best = replace(best, message=network_remarks.nothing_found(len(tried), highest))
     if throw and not best.status.usable:
         raise NumericalFailure(best.status, f"mean_field: {best.message}")
     return best
@@ -211,7 +215,7 @@ def from_start(wiring: Wiring, start: Array) -> NetworkState:
 
 
 def relaxed(wiring: Wiring, rates: Array) -> dynamics.FixedPoint:
-    """Where the fast dynamics dx/dt = E(x) - x settles from `rates` (n,): a stable state, or a status that says why not."""
+    """Where the fast dynamics dx/dt = E(x) - x settles from `rates` (n,): a stable state, or a status that says why none."""
     equations = Equations(wiring, 91)
     start = equations.unknowns(with_spread(wiring, rates))
     found = dynamics.relaxation(*dynamics.together(equations.system), start, lower=BELOW, tolerance=1e-4)
@@ -251,7 +255,7 @@ def _describe(equations: Equations, found: dynamics.FixedPoint, accuracy: float)
     wiring, n = equations.wiring, equations.wiring.n
     if found.status is not Status.OK:
         nothing = tuple(Population(name, *[math.nan] * 7) for name in wiring.names)
-        message = "Newton's method did not converge from this start; try another, or relax the network first."
+        message = network_remarks.nothing_found(1, 0.0)
         empty = np.full(2 * n, complex(math.nan))
         return NetworkState(
             nothing, np.full(2 * n, math.nan), found.residual, empty, equations.nodes, found.status, message
@@ -261,19 +265,17 @@ def _describe(equations: Equations, found: dynamics.FixedPoint, accuracy: float)
     populations = tuple(Population(name, *map(float, values)) for name, *values in columns)
     eigenvalues: dynamics.ComplexArray = np.linalg.eigvals(equations.jacobian(found.x)).astype(np.complex128)
     stable = bool((eigenvalues.real < 0.0).all())
-    status = Status.OK if stable else Status.UNSTABLE
-    message = " ".join(_remarks(equations, m, stable, accuracy))
-    return NetworkState(populations, found.x, found.residual, eigenvalues, equations.nodes, status, message)
+    status, words = network_remarks.judge(wiring, found.x[:n], stable)
+    remarks = [*words, *_precision(equations, m, accuracy)]
+    return NetworkState(populations, found.x, found.residual, eigenvalues, equations.nodes, status, " ".join(remarks))
 
 
-def _remarks(equations: Equations, m: quenched.Moments, stable: bool, accuracy: float) -> Iterator[str]:
-    """What a reader should know: instability, coarse averages, disorder beyond its Gaussian description."""
-    if not stable:
-        yield "the rates leave this state: the fast rate dynamics is unstable there."
+def _precision(equations: Equations, m: quenched.Moments, accuracy: float) -> Iterator[str]:
+    """Averages that are still coarse, and disorder beyond its Gaussian description."""
     if accuracy >= TOLERANCE:
         yield f"the averages over disorder still changed by {accuracy:.0e} at the last refinement."
-    for name, *statistics in zip(equations.wiring.names, m.mu, m.s, m.beta, m.gamma, m.eta, strict=True):
-        clipped = float(quenched.sample(*statistics, nodes=equations.nodes).clipped)
-        if clipped > NEGLIGIBLE:
-            share = f"{100 * clipped:.2g} % of the cells"
-            yield f"{name}: the Gaussian description of disorder leaves {share} no noise; K is too small for it."
+    clipped = quenched.sample(m.mu, m.s, m.beta, m.gamma, m.eta, nodes=equations.nodes).clipped
+    for name, share in zip(equations.wiring.names, clipped, strict=True):
+        if share > NEGLIGIBLE:
+            cells = f"{100 * share:.2g} % of the cells"
+            yield f"{name}: the Gaussian description of disorder leaves {cells} no noise; K is too small for it."
