@@ -31,7 +31,7 @@ def differences(f: Function, x: Array, *, relative_step: float = 1e-3) -> Array:
 
 
 def together(system: Callable[[Array], tuple[Array, Array]]) -> tuple[Function, Function]:
-    """f and its Jacobian from `system(x) -> (f(x), Jacobian)`; the last point is kept, as solvers ask for both there."""
+    """f and its Jacobian from `system(x) -> (f(x), Jacobian)`; the last point is kept, for solvers ask for both."""
     last: dict[bytes, tuple[Array, Array]] = {}
 
     def at(x: Array) -> tuple[Array, Array]:

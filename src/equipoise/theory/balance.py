@@ -23,7 +23,11 @@ def impossible(wiring: Wiring, rates: Array | None, inequalities: tuple[str, ...
             "the balance condition does not determine the rates (the matrix K J is singular). Give the populations "
             "different ratios of their weights."
         )
-    silent = [f"{n} would fire at {r:.4g} Hz" for n, r in zip(wiring.names, rates, strict=True) if r <= 0.0]
+    silent = [
+        f"{n} would fire at {round(float(r), 9) + 0.0:.4g} Hz"
+        for n, r in zip(wiring.names, rates, strict=True)
+        if r <= 0.0
+    ]
     return f"no balanced state: {', '.join(silent)}. {' '.join(inequalities)}".rstrip()
 
 

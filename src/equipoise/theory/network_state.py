@@ -215,7 +215,7 @@ def from_start(wiring: Wiring, start: Array) -> NetworkState:
 
 
 def relaxed(wiring: Wiring, rates: Array) -> dynamics.FixedPoint:
-    """Where the fast dynamics dx/dt = E(x) - x settles from `rates` (n,): a stable state, or a status that says why none."""
+    """Where the fast dynamics dx/dt = E(x) - x settles from `rates` (n,): a stable state or a status."""
     equations = Equations(wiring, 91)
     start = equations.unknowns(with_spread(wiring, rates))
     found = dynamics.relaxation(*dynamics.together(equations.system), start, lower=BELOW, tolerance=1e-4)
