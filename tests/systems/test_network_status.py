@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import equipoise as eq
-from equipoise import Status
-from equipoise.theory import network, network_approach, network_homeostasis
+from equipoise import Status, dynamics
+from equipoise.theory import network, network_approach
+from equipoise.theory.network_loop import joint
 from equipoise.units import Hz, ms
 
 SENSOR = eq.Calcium(tau=300 * ms, buffering=0.1)
@@ -141,20 +142,23 @@ def test_set_points_that_do_not_fit_are_named():
         name: eq.CalciumSetPoint(mean=t.mean, second_moment=1.05 * t.mean**2)
         for name, t in eq.theory.network_set_points(circuit(J), SENSOR).items()
     }
-    with pytest.raises(eq.NumericalFailure, match=r"% of the way.*the set points do not fit this network"):
+    with pytest.raises(
+        eq.NumericalFailure, match=r"J_II < 0 beyond 55 % of the way.*set points do not fit this network"
+    ):
         eq.theory.network_equilibrium(regulated(J, 400, targets=regular))
 
 
 def test_a_negative_weight_is_reported_and_not_clipped():
+    # So much weight from X that E would have to inhibit itself: J_EE - J_EX = -0.25 V is conserved.
+    found = eq.theory.network_equilibrium(regulated([[1.0, -2.0, 3.5], [1.0, -1.8, 0.8]], 100), throw=False)
+    assert found.status is Status.INFEASIBLE
+    assert "ask for a negative weight: J_EE < 0" in found.message
+    assert np.isnan(found.weights).all()
+
+
+def test_derivatives_by_a_negative_weight_are_those_by_differences():
     loop = network.loop_of(regulated(J, 400))
-    weights = loop.weights.copy()
-    weights[1] = -0.01
-    assert loop.with_weights(weights).J[0, 1] == 0.01  # the sign follows, so that Newton sees a smooth equation
-    # E rarely hears X and keeps J_EE far above J_EX: holding few spikes needs J_EX < 0.
-    quiet = {"E": eq.CalciumSetPoint(mean=0.6, second_moment=0.9), "I": eq.CalciumSetPoint(mean=0.6, second_moment=0.9)}
-    point = network_homeostasis
-    found = eq.theory.network_equilibrium(
-        regulated([[4.0, -4.0, 0.2], [1.0, -1.8, 0.8]], 400, targets=quiet), throw=False
-    )
-    print(found.status, found.message)
-    assert point is not None
+    weights = loop.weights * np.array([1.0, 1.0, 1.0, 1.0, 1.0, -0.1])
+    y = np.concatenate([[11.0, 12.0, 250.0, 240.0], weights])
+    exact, numeric = joint(loop, y)[1], dynamics.differences(lambda y: joint(loop, y)[0], y)
+    np.testing.assert_allclose(exact, numeric, rtol=1e-5, atol=1e-7 * np.abs(exact).max())

@@ -9,8 +9,10 @@ leads, and not in an unstable state nearby. What f leaves of its tangent, g = f(
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.dynamics.fixed_points import FixedPoint
 from equipoise.dynamics.spectra import ComplexArray
@@ -88,8 +90,8 @@ class _Modes:
     """Eigenvalues and eigenvectors of a Jacobian, and functions of it."""
 
     values: ComplexArray
-    vectors: ComplexArray
-    inverse: ComplexArray
+    vectors: NDArray[Any]
+    inverse: NDArray[Any]
 
     @classmethod
     def of(cls, slopes: Array) -> "_Modes":
@@ -102,7 +104,8 @@ class _Modes:
 
     def newton(self, value: Array) -> Array:
         """-J^-1 f."""
-        return self.apply(-1.0 / np.where(self.values == 0.0, 1e-300, self.values), value)
+        inverse = -1.0 / np.where(self.values == 0.0, 1e-300, self.values)
+        return self.apply(inverse.astype(np.complex128), value)
 
 
 def phi_1(z: ComplexArray) -> ComplexArray:
@@ -122,7 +125,7 @@ def _relative(step: Array, x: Array) -> float:
     return float(np.max(np.abs(step) / np.maximum(np.abs(x), 1e-12)))
 
 
-def _inverse(vectors: ComplexArray) -> ComplexArray:
+def _inverse(vectors: NDArray[Any]) -> NDArray[Any]:
     """Inverse, or where eigenvectors coincide the least-squares one."""
     try:
         return np.linalg.inv(vectors)

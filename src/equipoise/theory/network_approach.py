@@ -8,6 +8,7 @@ have to be negative, too few inputs, or conserved differences of weights that le
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise import dynamics
 from equipoise.model.homeostasis import CalciumSetPoint, targets_of
@@ -113,8 +114,8 @@ def conditioning(loop: NetworkLoop, weights: Array) -> float:
 def singular(loop: NetworkLoop, *, tolerance: float = 1e-6) -> str:
     """Names the conserved combinations that leave the balance rates undetermined, or "" where none do.
 
-    With J_AX = rho J_AE in every population A, K J r = 0 asks for (r_E + rho r_X, r_I) only: homogeneous, so that it has
-    a solution only where its determinant vanishes, and then any. At absolute scale that is what equal J_AE = J_AX do.
+    With J_AX = rho J_AE in every population A, K J r = 0 asks for (r_E + rho r_X, r_I) only: homogeneous, so that it
+    has a solution only where its determinant vanishes, and then any. At absolute scale J_AE = J_AX does that.
     """
     pairs = [_outer_and_inner(loop, a) for a in range(loop.wiring.n)]
     if any(rule is None for rule in loop.rules) or any(p is None for p in pairs) or len(pairs) < 2:
@@ -132,7 +133,7 @@ def singular(loop: NetworkLoop, *, tolerance: float = 1e-6) -> str:
     return ""
 
 
-def _excitatory(loop: NetworkLoop) -> Array:
+def _excitatory(loop: NetworkLoop) -> NDArray[np.intp]:
     """Populations whose weights are all excitatory."""
     inside = loop.wiring.J[:, : loop.wiring.n]
     return np.flatnonzero((inside >= 0.0).all(0) & (inside > 0.0).any(0))

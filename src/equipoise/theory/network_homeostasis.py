@@ -115,7 +115,8 @@ def _why_not(
     if way.negative is not None:
         signs = zip(loop.names, way.negative, strict=True)
         needed = ", ".join(f"{name} < 0" for name, w in signs if w < 0.0)
-        words = [f"the set points ask for a negative weight: {needed} from {100 * way.share:.2g} % of the way on."]
+        share = f"{100 * way.share:.2g} % of the way from what is sensed now"
+        words = [f"the set points ask for a negative weight: {needed} beyond {share}."]
     factor = _least_inputs(loop, held, here)
     if factor is not None:
         least = factor * float(np.min(loop.wiring.K[loop.wiring.K > 0.0]))

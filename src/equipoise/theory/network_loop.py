@@ -152,5 +152,5 @@ def _by_weight(loop: NetworkLoop, wiring: Wiring, x: Array) -> Array:
     full = wiring.weight_derivatives(x[:n], x[n:])
     out = np.zeros((n, 5, len(loop.places)))
     for k, (a, b) in enumerate(loop.places):
-        out[a, :, k] = full[a, :, b] * math.copysign(1.0, wiring.J[a, b])
+        out[a, :, k] = full[a, :, b] * math.copysign(1.0, loop.wiring.J[a, b])
     return out

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.quantities import Array
 from equipoise.results import Status
 from equipoise.theory import balance
 from equipoise.theory.wiring import Wiring
+
+Mask = NDArray[np.bool_]
 
 SILENCE = 1e-3
 """Mean rate [Hz] below which a population counts as silent: less than four spikes an hour."""
@@ -44,7 +47,7 @@ def nothing_found(starts: int, highest: float) -> str:
     )
 
 
-def _silence(wiring: Wiring, rates: Array, silent: Array) -> Iterator[str]:
+def _silence(wiring: Wiring, rates: Array, silent: Mask) -> Iterator[str]:
     names = [name for name, quiet in zip(wiring.names, silent, strict=True) if quiet]
     if not names:
         return
@@ -56,7 +59,7 @@ def _silence(wiring: Wiring, rates: Array, silent: Array) -> Iterator[str]:
     )
 
 
-def _saturation(wiring: Wiring, high: Array, saturated: Array) -> Iterator[str]:
+def _saturation(wiring: Wiring, high: Array, saturated: Mask) -> Iterator[str]:
     cells = [
         f"{name} at {100 * share:.0f} % of 1/tau_ref"
         for name, share, full in zip(wiring.names, high, saturated, strict=True)

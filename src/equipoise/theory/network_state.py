@@ -218,7 +218,7 @@ def relaxed(wiring: Wiring, rates: Array) -> dynamics.FixedPoint:
     """Where the fast dynamics dx/dt = E(x) - x settles from `rates` (n,): a stable state or a status."""
     equations = Equations(wiring, 91)
     start = equations.unknowns(with_spread(wiring, rates))
-    found = dynamics.relaxation(*dynamics.together(equations.system), start, lower=BELOW, tolerance=1e-4)
+    found = dynamics.relaxation(*dynamics.together(equations.system), start, lower=BELOW, tolerance=1e-3)
     return replace(found, x=np.maximum(equations.state(found.x), 0.0))
 
 

@@ -73,8 +73,9 @@ def sample(mu: ArrayLike, s: ArrayLike, beta: ArrayLike, gamma: ArrayLike, eta: 
     return Sample(mu + np.sqrt(beta) * z, np.maximum(s + along * z + rest * w, LOWEST * s), weights, z, w)
 
 
-def spread(beta: Array, gamma: Array, eta: Array) -> tuple[Array, Array]:
+def spread(beta: ArrayLike, gamma: ArrayLike, eta: ArrayLike) -> tuple[Array, Array]:
     """Standard deviation of ds along dmu, gamma/sqrt(beta), and of its rest, sqrt(eta - gamma^2/beta)."""
+    beta, gamma, eta = (np.asarray(v, dtype=np.float64) for v in (beta, gamma, eta))
     some = beta > 0.0
     safe = np.where(some, beta, 1.0)
     along = np.where(some, gamma / np.sqrt(safe), 0.0)

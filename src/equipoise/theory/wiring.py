@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
@@ -50,7 +51,7 @@ class Wiring:
         return not (self.V > 0.0).any()
 
     @cached_property
-    def kinds(self) -> tuple[tuple[tuple[IntegrateAndFire, float], Array], ...]:
+    def kinds(self) -> tuple[tuple[tuple[IntegrateAndFire, float], NDArray[np.intp]], ...]:
         """Each pair (neuron, tau_s) that occurs, and the populations (indices) that have it."""
         pairs = list(zip(self.neurons, self.tau_s.tolist(), strict=True))
         return tuple((pair, np.flatnonzero([p == pair for p in pairs])) for pair in dict.fromkeys(pairs))
