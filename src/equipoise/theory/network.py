@@ -41,7 +41,7 @@ def wiring_of(circuit: Circuit) -> Wiring:
         1.0 - circuit.finite_p(),
         np.array([s.rate for s in circuit.sources]),
         np.array([s.fano for s in circuit.sources]),
-        np.zeros(len(circuit.populations)),
+        np.array([p.drive for p in circuit.populations]),
         np.array([kinds[0] if kinds.size else 0.0 for kinds in inner]),
     )
 
