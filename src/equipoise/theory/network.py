@@ -100,15 +100,6 @@ def network_equilibrium(
     return network_homeostasis.fixed_point(loop, start=next(_starts(loop.wiring)), near=near, throw=throw)
 
 
-def network_evolve(circuit: Circuit, *, duration: float, times: ArrayLike | None = None) -> "xr.Dataset":
-    """The weights of a circuit over `duration` [s] under its rules, the rates at their fixed point all along."""
-    span = float(finite("network_evolve", "duration", duration, low=0.0, open_low=True))
-    grid = np.linspace(0.0, span, 100) if times is None else finite("network_evolve", "times", times, low=0.0)
-    loop = loop_of(circuit)
-    first = states.solve(loop.wiring, _starts(loop.wiring))
-    return network_homeostasis.evolve(loop, start=first.x, times=grid)
-
-
 def loop_of(circuit: Circuit) -> NetworkLoop:
     """The circuit's closed loop; TypeError for rules and scopes that this level does not treat."""
     if not circuit.rules:
