@@ -100,6 +100,11 @@ def network_equilibrium(
     return network_homeostasis.fixed_point(loop, start=next(_starts(loop.wiring)), near=near, throw=throw)
 
 
+def regulated(circuit: Circuit, found: NetworkEquilibrium) -> Circuit:
+    """The circuit with the weights of its homeostatic fixed point, which `network_equilibrium` gave."""
+    return circuit.with_weights(loop_of(circuit).with_weights(found.weights).J)
+
+
 def loop_of(circuit: Circuit) -> NetworkLoop:
     """The circuit's closed loop; TypeError for rules and scopes that this level does not treat."""
     if not circuit.rules:

@@ -65,13 +65,6 @@ def network_evolve(
     return _joined(done, facts, x[: first.wiring.n])
 
 
-def settled(circuit: Circuit) -> Circuit:
-    """The circuit with the weights to which its rules take it: where an experiment begins."""
-    loop = loop_of(circuit)
-    point = network_homeostasis.fixed_point(loop, start=next(_starts(loop.wiring)))
-    return circuit.with_weights(loop.with_weights(point.weights).J)
-
-
 @dataclass(frozen=True)
 class _Moment:
     """The state of the slow dynamics: weights (k,) of free synapses, and the rates (2 n,) that go with them."""
