@@ -173,6 +173,21 @@ def test_a_bounded_variable_waits_at_its_bound_and_leaves_it():
     assert path.x[0, -1] == pytest.approx(2.0, rel=1e-3)
 
 
+def test_variables_that_meet_their_bounds_together_leave_together():
+    # Both are pushed by cos(t), so their difference is conserved: zero all along, at the bound too.
+    def f(x):
+        return np.array([np.cos(x[2]), np.cos(x[2]), 1.0])
+
+    times = np.linspace(0.0, 6.0, 121)
+    lower = np.array([0.0, 0.0, -np.inf])
+    path = dynamics.evolve(f, np.array([0.2, 0.2, np.pi / 2]), times, names=("a", "b", "t"), lower=lower)
+    assert path.status is Status.OK
+    assert path.x[0].min() == 0.0
+    np.testing.assert_allclose(path.x[0], path.x[1], atol=1e-8)
+    # They leave at t = 3 pi/2 and grow as 1 + sin(t).
+    assert path.x[0, -1] == pytest.approx(1.0 + np.sin(np.pi / 2 + 6.0), rel=1e-5)
+
+
 def test_runaway_is_stopped_and_named():
     path = dynamics.evolve(
         lambda x: x,

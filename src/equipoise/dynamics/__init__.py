@@ -19,4 +19,5 @@ from equipoise.dynamics.invariants import Invariant as Invariant
 from equipoise.dynamics.invariants import invariants as invariants
 from equipoise.dynamics.spectra import ComplexArray as ComplexArray
 from equipoise.dynamics.spectra import Spectrum as Spectrum
+from equipoise.dynamics.spectra import duration_text as duration_text
 from equipoise.dynamics.spectra import spectrum as spectrum

@@ -19,13 +19,14 @@ Function = Callable[[Array], Array]
 
 @dataclass(frozen=True, repr=False)
 class Trajectory:
-    """Times (t,) [s], states (n, t) of the named variables, and how the integration ended."""
+    """Times (t,) [s], states (n, t) of the named variables, and when, where and how the integration ended."""
 
     t: Array
     x: Array
     names: tuple[str, ...]
     status: Status
     message: str
+    end: tuple[float, Array]
 
     def __repr__(self) -> str:
         ends = ", ".join(
@@ -62,10 +63,11 @@ def evolve(
         t, x, pinned, status, message = segment.run(t, x, times, states)
         if status is not None:
             done = ~np.isnan(states[0])
-            return Trajectory(times[done], states[:, done], tuple(names), status, message)
+            end = (float(times[-1]), states[:, -1]) if status is Status.OK else (t, x)
+            return Trajectory(times[done], states[:, done], tuple(names), status, message, end)
     done = ~np.isnan(states[0])
     message = f"more than {MAX_SEGMENTS} encounters with a bound; the dynamics chatters there."
-    return Trajectory(times[done], states[:, done], tuple(names), Status.NOT_CONVERGED, message)
+    return Trajectory(times[done], states[:, done], tuple(names), Status.NOT_CONVERGED, message, (t, x))
 
 
 MAX_SEGMENTS = 500
@@ -148,9 +150,13 @@ class _Segment:
         releases = np.flatnonzero(self.pinned)
         pinned = self.pinned.copy()
         if which < hits.size:
-            x[hits[which]] = self.floor[hits[which]]
-            pinned[hits[which]] = self.f(x)[hits[which]] <= 0.0
+            there = ~self.pinned & (x - self.floor <= self.atol)  # several may arrive together
+            there[hits[which]] = True
+            x[there] = self.floor[there]
+            pinned[there] = self.f(x)[there] <= 0.0
         elif which < hits.size + releases.size:
+            push = self.f(x)
+            pinned &= push < -1e-6 * np.max(np.abs(push))  # several may leave together
             pinned[releases[which - hits.size]] = False
         else:
             return x, pinned, Status.RUNAWAY, "a variable runs away without end."

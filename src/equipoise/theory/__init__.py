@@ -15,14 +15,13 @@ from equipoise.theory.network import network_equilibrium as network_equilibrium
 from equipoise.theory.network import network_set_points as network_set_points
 from equipoise.theory.network import neuron_sample as neuron_sample
 from equipoise.theory.network import rate_distribution as rate_distribution
-from equipoise.theory.network import network_set_points as network_set_points
-from equipoise.theory.network import neuron_sample as neuron_sample
-from equipoise.theory.network import rate_distribution as rate_distribution
 from equipoise.theory.network import regulated as regulated
 from equipoise.theory.network_evolution import network_evolve as network_evolve
 from equipoise.theory.network_homeostasis import NetworkEquilibrium as NetworkEquilibrium
 from equipoise.theory.network_state import NetworkState as NetworkState
 from equipoise.theory.optical import drive_branch as drive_branch
+from equipoise.theory.recovery import Recovery as Recovery
+from equipoise.theory.recovery import recovery as recovery
 from equipoise.theory.simulation import resume as resume
 from equipoise.theory.simulation import simulate as simulate
 from equipoise.theory.stability import Stability as Stability

@@ -17,8 +17,8 @@ from equipoise import dynamics
 from equipoise.model.circuit import Circuit
 from equipoise.model.manipulations import During, edges, manipulated
 from equipoise.quantities import Array, finite
-from equipoise.results import NumericalFailure, Status
-from equipoise.theory import network_homeostasis
+from equipoise.results import Status
+from equipoise.theory import network_path
 from equipoise.theory import network_state as states
 from equipoise.theory.network import _starts, loop_of
 from equipoise.theory.network_loop import NetworkLoop
@@ -49,20 +49,20 @@ def network_evolve(
     plan = _checked(circuit, schedule)
     bounds = edges(plan, span)
     asked = None if times is None else np.unique(finite("network_evolve", "times", times, low=0.0))
-    first = loop_of(circuit)
+    first = replace(loop_of(circuit), nodes=NODES)
     x = states.solve(first.wiring, _starts(first.wiring)).x
     moment = _Moment(first.weights, x)
     done, facts = [], []
     for begin, end in pairwise(bounds):
         loop = replace(loop_of(manipulated(circuit, plan, begin)), nodes=NODES)
         acting = loop.weights / first.weights
-        epoch, moment = _epoch(loop, moment, acting, _grid(begin, end, asked))
-        done.append(epoch)
-        span_and_label = {"label": _label(plan, begin), "start": begin, "stop": end}
-        facts.append(_facts(loop, epoch, moment, first.weights * acting) | span_and_label)
-        if not facts[-1]["status"].usable:
+        path = _epoch(loop, moment, acting, _grid(begin, end, asked))
+        moment = _Moment(path.end[0] / acting, path.end[1])
+        done.append(network_path.dataset(path))
+        facts.append(_facts(path, first.weights * acting) | {"label": _label(plan, begin), "start": begin, "stop": end})
+        if not path.complete:
             break
-    return _joined(done, facts, x[: first.wiring.n])
+    return _joined(done, facts, _baseline(first, x))
 
 
 @dataclass(frozen=True)
@@ -99,68 +99,56 @@ def _label(plan: tuple[During, ...], time: float) -> str:
     return ", ".join(acting) or "undisturbed"
 
 
-def _epoch(loop: NetworkLoop, moment: _Moment, acting: Array, grid: Array) -> tuple["xr.Dataset", _Moment]:
-    """One stretch without changes; where the rates lose their state, as much of it as can be followed."""
+def _epoch(loop: NetworkLoop, moment: _Moment, acting: Array, grid: Array) -> network_path.Path:
+    """One stretch without changes of the circuit, its weights acting in part where synapses are blocked."""
     weights = moment.weights * acting
-    x = _relaxed(loop, weights, moment.x)
-    reach, failure = grid.size, ""
-    low, high = 0, grid.size  # reports that can be reached, and that cannot
-    data = None
-    while data is None or high - low > 1:
-        try:
-            data = network_homeostasis.evolve(loop, start=x, weights=weights, times=grid[: max(reach, 1)])
-            low = reach
-            if reach == grid.size:
-                break
-        except NumericalFailure as error:
-            failure, high = error.reason, reach
-            if high <= 1:
-                raise
-        reach = (low + high) // 2
-    if failure:
-        data = data.assign_attrs(status=Status.NOT_CONVERGED.name, message=failure, advice=Status.NOT_CONVERGED.advice)
-    end = data["weight"].values[:, -1]
-    x = np.concatenate([data["rate"].values[-1], data["second_moment"].values[-1]])
-    return data, _Moment(end / acting, x)
+    x = network_path.settle(loop.with_weights(weights), moment.x)
+    return network_path.evolve(loop, start=moment.x if x is None else x, weights=weights, times=grid)
 
 
-def _relaxed(loop: NetworkLoop, weights: Array, x: Array) -> Array:
-    """The network state to which the rates relax from x at these weights."""
-    wiring = loop.with_weights(weights)
-    near = states.relaxed(wiring, x[: wiring.n])
-    found = states.from_start(wiring, near)
-    return found.x if found.status.usable else near
-
-
-def _facts(loop: NetworkLoop, data: "xr.Dataset", moment: _Moment, reference: Array) -> dict[str, Any]:
-    """How an epoch ended: slow recovery times, whether the fast dynamics is stable, status and message."""
-    weights, names = data["weight"].values[:, -1], np.array(loop.names)
+def _facts(path: network_path.Path, reference: Array) -> dict[str, Any]:
+    """How an epoch ended: slow recovery times, jumps, whether the fast dynamics is stable, status and message."""
+    (weights, x), loop, names = path.end, path.loop, np.array(path.loop.names)
     free = weights > 0.0
-    jacobian = network_homeostasis.path_jacobian(loop, moment.x, weights)[np.ix_(free, free)]
+    jacobian = network_path.jacobian(loop, x, weights)[np.ix_(free, free)]
     times = np.full(weights.size, np.nan)
     times[: free.sum()] = dynamics.spectrum(jacobian, tuple(names[free])).recovery_times
-    fast = np.linalg.eigvals(states.Equations(loop.with_weights(weights), loop.nodes).jacobian(moment.x))
+    fast = np.linalg.eigvals(states.Equations(loop.with_weights(weights), loop.nodes).jacobian(x))
     stable, small = bool((fast.real < 0.0).all()), weights <= GONE * reference
-    status, message = Status[data.attrs["status"]], data.attrs["message"]
+    status, message, jumps = path.status, path.message, len(path.pieces) - 1
     if status is Status.OK and not stable:
         status = Status.UNSTABLE
         message = "the rates leave the state that was followed: the fast dynamics is unstable at the end."
     elif status is Status.OK and small.any():
         status = Status.WEIGHT_AT_ZERO
         message = f"{', '.join(names[small])} no longer acts."
-    return {"recovery_time": times, "fast_stable": stable, "status": status, "message": message}
+    return {"recovery_time": times, "fast_stable": stable, "status": status, "message": message, "jumps": jumps}
 
 
-def _joined(epochs: list["xr.Dataset"], facts: list[dict[str, Any]], baseline: Array) -> "xr.Dataset":
+def _baseline(loop: NetworkLoop, x: Array) -> "xr.Dataset":
+    """The undisturbed circuit at the beginning."""
+    still = network_path.Piece(np.zeros(1), loop.weights[:, None], x[:, None])
+    data = network_path.dataset(network_path.Path(loop, (still,), Status.OK, "", complete=True)).isel(time=0, drop=True)
+    return data[["rate", "second_moment", "calcium_mean", "calcium_second_moment"]]
+
+
+def _joined(epochs: list["xr.Dataset"], facts: list[dict[str, Any]], baseline: "xr.Dataset") -> "xr.Dataset":
     """All epochs in a row, an edge once at the end of one epoch and once at the beginning of the next."""
     import xarray as xr
 
     data = xr.concat(epochs, "time", data_vars="minimal", coords="minimal", compat="override", combine_attrs="drop")
-    for name, unit in (("label", ""), ("start", "s"), ("stop", "s"), ("fast_stable", ""), ("message", "")):
+    for name, unit in (
+        ("label", ""),
+        ("start", "s"),
+        ("stop", "s"),
+        ("jumps", ""),
+        ("fast_stable", ""),
+        ("message", ""),
+    ):
         data[name] = ("epoch", [f[name] for f in facts], {"units": unit} if unit else {})
     data["status"] = ("epoch", [f["status"].name for f in facts])
     data["recovery_time"] = (("epoch", "mode"), np.array([f["recovery_time"] for f in facts]), {"units": "s"})
-    data["baseline_rate"] = ("population", baseline, {"units": "Hz"})
+    data = data.merge(baseline.rename({name: f"baseline_{name}" for name in baseline.data_vars}))
     data.coords["epoch_of_time"] = ("time", np.repeat(np.arange(len(epochs)), [d.sizes["time"] for d in epochs]))
     worst = max(range(len(facts)), key=lambda k: _SERIOUS.index(facts[k]["status"]))
     status = facts[worst]["status"]

@@ -1,7 +1,6 @@
-"""Where homeostasis takes a network, how it answers disturbances, and its slow path there (Sec. 2.4.2, Eqs. 33-35)."""
+"""Where homeostasis takes a network, and how it answers disturbances there (Sec. 2.4.2, Eqs. 33-35)."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,16 +11,8 @@ from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
-from equipoise.theory.equilibrium import RUNAWAY
-from equipoise.theory.network_loop import Joint, NetworkLoop, sense, slow_jacobian
+from equipoise.theory.network_loop import Joint, NetworkLoop, slow_jacobian
 from equipoise.theory.wiring import Wiring
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-
-NEAR = 1.0
-"""Largest change of log rates from one state to the next that counts as following it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,100 +120,3 @@ def _nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEq
     state = network_state.NetworkState((), nothing, np.nan, nothing.astype(complex), loop.nodes, status, message)
     empty = dynamics.Spectrum(np.full(k, complex(np.nan)), np.full((k, k), complex(np.nan)), loop.names, 0.0)
     return NetworkEquilibrium(state, np.full(k, np.nan), np.full(k, np.nan), loop.names, empty, held, status, message)
-
-
-def evolve(loop: NetworkLoop, *, start: Array, times: Array, weights: Array | None = None) -> "xr.Dataset":
-    """The weights over `times` [s], rates at their fixed point all along (Newton, warm start).
-
-    `start` (2 n,) is near the first state; `weights` (k,) are the first weights (default: those of the wiring). Dataset
-    over `time` with the weights, rates, second moments and sensed calcium; attrs carry status and message. At relative
-    scale log J is integrated, where a weight decays without ever reaching zero; at absolute scale J >= 0 reflects.
-    """
-    follower, logs = _Follower(loop, start), relative(loop)
-    limit = np.array([RUNAWAY * (n.v_threshold - n.v_reset) for n in loop.wiring.neurons])
-    limits = np.array([limit[a] for a, _ in loop.places])
-    first = loop.weights if weights is None else weights
-
-    def back(z: Array) -> Array:
-        # Below e^-600 a weight has long stopped to act.
-        return np.where(logs, np.exp(np.where(logs, np.clip(z, -600.0, 300.0), 0.0)), z)
-
-    def rhs(z: Array) -> Array:
-        weights = back(z)
-        return loop.rhs(weights, follower.sensed(weights)) / np.where(logs, weights, 1.0)
-
-    def slopes(z: Array) -> Array:
-        weights = back(z)
-        return path_jacobian(loop, follower.state(weights), weights)
-
-    path = dynamics.evolve(
-        rhs, np.where(logs, np.log(np.where(logs, np.maximum(first, 1e-260), 1.0)), first), times, names=loop.names,
-        lower=np.where(logs, -np.inf, 0.0), stop=lambda z: float(np.min(limits - back(z))), jacobian=slopes,
-        tolerance=1e-8,
-    )  # fmt: skip
-    return _dataset(loop, replace(path, x=np.stack([back(z) for z in path.x.T], axis=-1)), start)
-
-
-def relative(loop: NetworkLoop) -> np.ndarray:
-    """Which plastic weights (k,) follow a rule at relative scale."""
-    scales = [getattr(rule, "scale", "absolute") for rule in loop.rules]
-    return np.array([scales[a] == "relative" for a, _ in loop.places])
-
-
-def path_jacobian(loop: NetworkLoop, x: Array, weights: Array) -> Array:
-    """The slow Jacobian (k, k) in the coordinates of the path: log J at relative scale, J at absolute scale.
-
-    What is conserved is linear in them, so that its directions are neutral away from fixed points too.
-    """
-    logs, jacobian = relative(loop), slow_jacobian(loop, x, weights)
-    unit = np.where(logs, weights, 1.0)
-    sensed = sense(loop, loop.with_weights(weights), x).values
-    return jacobian * unit / unit[:, None] - np.diag(np.where(logs, loop.rhs(weights, sensed) / unit, 0.0))
-
-
-class _Follower:
-    """The network state for slowly changing weights: Newton from the last state, relaxation where that fails."""
-
-    def __init__(self, loop: NetworkLoop, start: Array):
-        self.loop, self.x = loop, start
-
-    def state(self, weights: Array) -> Array:
-        """x = (r, q) at these weights; NumericalFailure where the network has lost its state."""
-        wiring = self.loop.with_weights(weights)
-        equations = network_state.Equations(wiring, self.loop.nodes)
-        for relax in (False, True):
-            start = network_state.relaxed(wiring, self.x[: wiring.n]) if relax else self.x
-            found = dynamics.fixed_point(equations.residual, equations.jacobian, start, lower=0.0, tolerance=1e-10)
-            # Newton's method may end at another state than the one the network would go to.
-            if found.status is Status.OK and (relax or np.abs(np.log(found.x / self.x)).max() < NEAR):
-                self.x = found.x
-                return self.x
-        raise NumericalFailure(Status.NOT_CONVERGED, "network homeostasis: the rates were lost along the way.")
-
-    def sensed(self, weights: Array) -> Array:
-        """What every population senses, (n, 2)."""
-        return sense(self.loop, self.loop.with_weights(weights), self.state(weights)).values
-
-
-def _dataset(loop: NetworkLoop, path: dynamics.Trajectory, start: Array) -> "xr.Dataset":
-    import xarray as xr
-
-    follower, n = _Follower(loop, start), loop.wiring.n
-    states = np.array([follower.state(w) for w in path.x.T])
-    sensed = np.array([sense(loop, loop.with_weights(w), x).values for w, x in zip(path.x.T, states, strict=True)])
-    speeds = np.array([loop.rhs(w, s) for w, s in zip(path.x.T, sensed, strict=True)])
-    return xr.Dataset(
-        {
-            "weight": (("weight_name", "time"), path.x, {"units": "V"}),
-            "weight_speed": (("weight_name", "time"), speeds.T, {"units": "V/s"}),
-            "rate": (("time", "population"), states[:, :n], {"units": "Hz"}),
-            "second_moment": (("time", "population"), states[:, n:], {"units": "Hz^2"}),
-            "calcium_mean": (("time", "population"), sensed[..., 0], {"units": "uM"}),
-            "calcium_second_moment": (("time", "population"), sensed[..., 1], {"units": "uM^2"}),
-        },
-        coords={
-            "time": ("time", path.t, {"units": "s"}), "weight_name": list(loop.names),
-            "population": list(loop.wiring.names),
-        },
-        attrs={"status": path.status.name, "message": path.message, "advice": path.status.advice},
-    )  # fmt: skip
