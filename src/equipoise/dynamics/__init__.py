@@ -5,6 +5,7 @@ neurons; names of variables are passed in so that results can speak.
 """
 
 from equipoise.dynamics.continuation import Branch as Branch
+from equipoise.dynamics.continuation import Domain as Domain
 from equipoise.dynamics.continuation import SpecialPoint as SpecialPoint
 from equipoise.dynamics.continuation import continuation as continuation
 from equipoise.dynamics.derivatives import complex_step as complex_step
