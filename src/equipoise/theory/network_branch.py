@@ -49,8 +49,8 @@ def branch(
     A circuit with rules is followed with homeostasis, one without as it is. `log` walks in log p; `rates` (n,) [Hz]
     choose the first state of a free network among several; `step` is in units of the range of p and of log rates.
     Returns a Dataset over `point` with the parameter, rates, weights, stability and eigenvalues (with homeostasis in
-    1/s, else in units of the fast time constant) and over `special` the folds, Hopf points and where a weight reaches zero;
-    attrs say how the branch ended. Raises NumericalFailure where there is no first state.
+    1/s, else in units of the fast time constant) and over `special` the folds, Hopf points and where a weight reaches
+    zero; attrs say how the branch ended. Raises NumericalFailure where there is no first state.
     """
     ends = finite("branch", "start and stop", [start, stop])
     if ends[0] == ends[1]:
