@@ -15,6 +15,10 @@ from equipoise.quantities import Array
 from equipoise.results import Status
 
 System = Callable[[Array, float], Array]
+LONGEST = 4.0
+"""Steps grow up to this many times the one asked for."""
+FAR = 0.5
+"""Longest correction, in units of the step."""
 NEAR_BORDER = 1e-3
 """Margin at which a branch has come to the border of its domain; the point on it is extrapolated, to about 1e-6."""
 Spectra = Callable[[Array, float], tuple[NDArray[np.complex128], ...]]
@@ -85,9 +89,9 @@ def continuation(
     direction[-1] = np.sign(p_range[1] - p_range[0])
     tangent = walker.tangent(z, direction)
     points, seen, special = [z], [walker.spectra(z)], []
-    status = Status.OK
+    status, stride = Status.OK, step
     while len(points) < max_points:
-        following = walker.last(z, tangent, step, p_range) or walker.advance(z, tangent, step)
+        following = walker.last(z, tangent, stride, p_range) or walker.advance(z, tangent, stride)
         if following is None:
             border = walker.border(points)
             special += [SpecialPoint("border", float(border[-1]), border[:-1])] if border is not None else []
@@ -96,6 +100,9 @@ def continuation(
         new_z, new_tangent, used = following
         seen.append(walker.spectra(new_z))
         special += _crossings(walker, (z, tangent, seen[-2]), (new_z, new_tangent, seen[-1]), used)
+        if domain is not None:  # longer steps where the branch is straight
+            straight = used == stride and new_tangent @ tangent > 0.998
+            stride = min(2.0 * stride, LONGEST * step) if straight else max(used, step)
         z, tangent = new_z, new_tangent
         points.append(z)
         if not min(p_range) < z[-1] < max(p_range) or walker.margin(z) <= 0.0:
@@ -160,8 +167,9 @@ class _Walker:
         """One step along the branch, halved until Newton converges and the tangent turns by less than 30 degrees."""
         for halvings in range(14):
             used = step * 0.5**halvings
-            new = self.correct(z + used * tangent * self.scale, tangent)
-            if new is None or not np.isfinite(new).all():
+            guess = z + used * tangent * self.scale
+            new = self.correct(guess, tangent)
+            if new is None or self.far(new, guess, used):
                 continue
             new_tangent = self.tangent(new, tangent)
             if new_tangent @ tangent > 0.86:
@@ -178,11 +186,15 @@ class _Walker:
         guess = z + used * tangent * self.scale
         guess[-1] = end
         new = self.correct(guess, np.eye(z.size)[-1])
-        if new is None or not np.isfinite(new).all():
+        if new is None or self.far(new, guess, used):
             return None
         new[-1] = end
         new_tangent = self.tangent(new, tangent)
         return (new, new_tangent, used) if new_tangent @ tangent > 0.86 else None
+
+    def far(self, new: Array, guess: Array, used: float) -> bool:
+        """Whether a correction is so long that it may have led to another branch."""
+        return not np.linalg.norm((new - guess) / self.scale) <= FAR * used
 
     def border(self, points: list[Array]) -> Array | None:
         """The point on the border that the last steps approach, by extrapolation; None where they do not."""
@@ -207,10 +219,10 @@ def _crossings(walker: _Walker, before, after, step: float) -> list[SpecialPoint
         z = _locate(walker, before, step, lambda _z, t: t[-1])
         found += [SpecialPoint("fold", float(z[-1]), z[:-1])] if z is not None else []
     for k, (old, new) in enumerate(zip(before[2], after[2], strict=True)):
-        if abs(_unstable((old,)) - _unstable((new,))) != 2 or _nearest_pair(old) * _nearest_pair(new) >= 0.0:
-            continue
-        z = _locate(walker, before, step, lambda z, _t, k=k: _nearest_pair(walker.spectra(z)[k]))
-        found += [SpecialPoint("hopf", float(z[-1]), z[:-1])] if z is not None else []
+        if abs(_unstable((old,)) - _unstable((new,))) >= 2:
+            z = _locate(walker, before, step, lambda z, _t, k=k: _nearest_pair(walker.spectra(z)[k]))
+            z = _locate(walker, before, step, _change(walker, k, _unstable((old,)))) if z is None else z
+            found += [SpecialPoint("hopf", float(z[-1]), z[:-1])] if z is not None and _is_hopf(walker, z, k) else []
     return found
 
 
@@ -218,6 +230,18 @@ def _nearest_pair(values: NDArray[np.complex128]) -> float:
     """Real part of the complex pair nearest the imaginary axis, or 0 without one."""
     pairs = values[np.abs(values.imag) > 1e-9 * np.abs(values)]
     return float(pairs.real[np.argmin(np.abs(pairs.real))]) if pairs.size else 0.0
+
+
+def _change(walker: _Walker, k: int, unstable: int):
+    """-1 where as many eigenvalues of set k are unstable as before, 1 elsewhere."""
+    return lambda z, _t: -1.0 if _unstable((walker.spectra(z)[k],)) == unstable else 1.0
+
+
+def _is_hopf(walker: _Walker, z: Array, k: int) -> bool:
+    """Whether a complex pair of set k lies on the imaginary axis."""
+    values = walker.spectra(z)[k]
+    pairs = values[np.abs(values.imag) > 1e-9 * np.abs(values)]
+    return bool((np.abs(pairs.real) < 1e-6 * np.abs(pairs)).any())
 
 
 def _locate(walker: _Walker, before, step: float, test) -> Array | None:

@@ -9,7 +9,7 @@ absolute scale, by an equal factor 1 + a at relative scale. What is conserved is
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,8 @@ from equipoise.theory.network_path import relative
 if TYPE_CHECKING:
     import xarray as xr
 
-NODES = 181
+NODES, COARSE = 181, 91
+"""Quadrature nodes, and those for derivatives by the parameter."""
 DIFFERENCE = 1e-5
 """Step for derivatives by the parameter, as a part of its range: central differences, relative error about 1e-8."""
 
@@ -114,10 +115,10 @@ class _Free:
         """(r, q) and the weights (none here)."""
         return np.exp(y), np.zeros(0)
 
-    def residual(self, y: Array, u: float) -> Array:
+    def residual(self, y: Array, u: float, *, coarse: bool = False) -> Array:
         """E(x)/x - 1."""
-        x = np.exp(y)
-        return self._equations(u).averages(x) / x - 1.0
+        x, nodes = np.exp(y), COARSE if coarse else NODES
+        return states.Equations(self.wiring(self.axis.p(u)), nodes).averages(x) / x - 1.0
 
     def jacobian(self, y: Array, u: float) -> tuple[Array, Array]:
         """Derivatives of the residual by y and by u."""
@@ -148,6 +149,7 @@ class _Held:
         self.groups = _groups(here)
         self.scale = np.concatenate([np.repeat([2.0, 4.0], here.wiring.n), np.ones(self.groups.shape[1])])
         self.joint = lru_cache(maxsize=8)(lambda p: Joint(self.loop(p)))
+        self.coarse = lru_cache(maxsize=8)(lambda p: Joint(replace(self.loop(p), nodes=COARSE)))
 
     def first(self, rates: Array | None) -> Array:
         """y of the homeostatic fixed point at the start."""
@@ -163,10 +165,11 @@ class _Held:
         here = self.loop(self.axis.p(u))
         return np.exp(y[: self.n2]), here.weights + self._shape(here) @ y[self.n2 :]
 
-    def residual(self, y: Array, u: float) -> Array:
+    def residual(self, y: Array, u: float, *, coarse: bool = False) -> Array:
         """E(x)/x - 1 and the relative errors of the set points."""
         x, weights = self.state(y, u)
-        value = self.joint(self.axis.p(u)).residual(np.concatenate([x, weights]))
+        joint = (self.coarse if coarse else self.joint)(self.axis.p(u))
+        value = joint.residual(np.concatenate([x, weights]))
         return np.concatenate([value[: self.n2] / x, value[self.n2 :]])
 
     def jacobian(self, y: Array, u: float) -> tuple[Array, Array]:
@@ -217,7 +220,7 @@ def _groups(loop: NetworkLoop) -> Array:
 
 def _by_parameter(system: "_Free | _Held", y: Array, u: float) -> Array:
     low, high = system.axis.neighbours(u)
-    return (system.residual(y, high) - system.residual(y, low)) / (high - low)
+    return (system.residual(y, high, coarse=True) - system.residual(y, low, coarse=True)) / (high - low)
 
 
 def _dataset(system: "_Free | _Held", found: dynamics.Branch) -> "xr.Dataset":
