@@ -217,6 +217,19 @@ class _Follower:
 
 
 def _newton(wiring: Wiring, nodes: int, x: Array) -> Array | None:
-    equations = network_state.Equations(wiring, nodes)
-    found = dynamics.fixed_point(equations.residual, equations.jacobian, x, lower=0.0, tolerance=1e-10)
+    """The network state near x; values and derivatives are computed together, since Newton's method asks for both."""
+    equations, last = network_state.Equations(wiring, nodes), {}
+
+    def answer(x: Array) -> tuple[Array, Array]:
+        key = x.tobytes()
+        if key not in last:
+            last.clear()
+            last[key] = equations.evaluate(x)
+        return last[key]
+
+    def jacobian(x: Array) -> Array:
+        inputs = wiring.derivatives(x[: wiring.n])
+        return np.einsum("kas,asx->kax", answer(x)[1], inputs).reshape(x.size, x.size) - np.eye(x.size)
+
+    found = dynamics.fixed_point(lambda x: answer(x)[0] - x, jacobian, x, lower=0.0, tolerance=1e-10)
     return found.x if found.status is Status.OK else None
