@@ -58,7 +58,7 @@ def network_evolve(
         acting = loop.weights / first.weights
         path = _epoch(loop, moment, acting, _grid(begin, end, asked))
         moment = _Moment(path.end[0] / acting, path.end[1])
-        done.append(network_path.dataset(path))
+        done.append(_with_slow_mode(network_path.dataset(path), path))
         facts.append(_facts(path, first.weights * acting) | {"label": _label(plan, begin), "start": begin, "stop": end})
         if not path.complete:
             break
@@ -106,11 +106,30 @@ def _epoch(loop: NetworkLoop, moment: _Moment, acting: Array, grid: Array) -> ne
     return network_path.evolve(loop, start=moment.x if x is None else x, weights=weights, times=grid)
 
 
+def _end_jacobian(path: network_path.Path) -> tuple[Array, np.ndarray]:
+    """The slow Jacobian at the end for the weights that are not at zero, and which those are."""
+    weights, x = path.end
+    free = weights > 0.0
+    return network_path.jacobian(path.loop, x, weights)[np.ix_(free, free)], free
+
+
+def _with_slow_mode(data: "xr.Dataset", path: network_path.Path) -> "xr.Dataset":
+    """The epoch with `slow_speed` [1/s], the speed of the weights along the slowest mode of its end."""
+    matrix, free = _end_jacobian(path)
+    values, left = np.linalg.eig(matrix.T)
+    moving = np.abs(values) > 1e-9 * np.max(np.abs(values), initial=0.0)
+    if not moving.any():
+        return data.assign(slow_speed=("time", np.zeros(data.sizes["time"]), {"units": "1/s"}))
+    slowest = np.flatnonzero(moving)[np.argmax(values.real[moving])]
+    unit = np.where(network_path.relative(path.loop)[:, None], data["weight"].values, path.end[0].max())
+    speed = np.abs(left[:, slowest] @ (data["weight_speed"].values / unit)[free])
+    return data.assign(slow_speed=("time", speed, {"units": "1/s"}))
+
+
 def _facts(path: network_path.Path, reference: Array) -> dict[str, Any]:
     """How an epoch ended: slow recovery times, jumps, whether the fast dynamics is stable, status and message."""
     (weights, x), loop, names = path.end, path.loop, np.array(path.loop.names)
-    free = weights > 0.0
-    jacobian = network_path.jacobian(loop, x, weights)[np.ix_(free, free)]
+    jacobian, free = _end_jacobian(path)
     times = np.full(weights.size, np.nan)
     times[: free.sum()] = dynamics.spectrum(jacobian, tuple(names[free])).recovery_times
     fast = np.linalg.eigvals(states.Equations(loop.with_weights(weights), loop.nodes).jacobian(x))

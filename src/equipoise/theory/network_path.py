@@ -144,7 +144,7 @@ def _until_jump(loop: NetworkLoop, where: "_Follower", times: Array) -> tuple[Pi
 
     path = dynamics.evolve(
         rhs, np.where(logs, np.log(np.where(logs, np.maximum(first, 1e-260), 1.0)), first), times, names=loop.names,
-        lower=np.where(logs, -np.inf, 0.0), jacobian=slopes, tolerance=1e-8,
+        lower=np.where(logs, -np.inf, 0.0), jacobian=slopes, tolerance=1e-7,
         stop=lambda z: min(_margin(loop, back(z)), 1.0 if where.follow(back(z)) else -1.0),
     )  # fmt: skip
     t, z = path.t, path.x

@@ -92,10 +92,11 @@ def _crossing(t: Array, left: Array, k: int) -> float:
 
 
 def _last_time(part: "xr.Dataset") -> float:
-    """Exponential time of the last stretch [s], from the speeds of the weights at two late reports."""
-    t, w = part["time"].values - part["time"].values[0], part["weight"].values
-    speed = np.linalg.norm(part["weight_speed"].values / np.maximum(w, 1e-300), axis=0)
+    """Exponential time of the last stretch [s], from the speeds along the slowest mode at two late reports."""
+    t, speed = part["time"].values - part["time"].values[0], part["slow_speed"].values
     certain = np.flatnonzero(speed > NOISE * speed.max())
+    if not certain.size:
+        return float("nan")
     late = certain[t[certain] >= 0.7 * t[certain[-1]]]
     if late.size < 2 or not speed[late[-1]] < speed[late[0]]:
         return float("nan")
