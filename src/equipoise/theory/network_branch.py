@@ -158,7 +158,7 @@ class _Held:
         here = self.loop(self.axis.start)
         point = network_homeostasis.fixed_point(here, start=next(_starts(here.wiring)))
         moved = np.linalg.lstsq(self._shape(here), point.weights - here.weights, rcond=None)[0]
-        return np.concatenate([np.log(point.state.x), moved])
+        return np.concatenate([np.log(point.state.x), np.asarray(moved, dtype=np.float64)])
 
     def state(self, y: Array, u: float) -> tuple[Array, Array]:
         """(r, q) and the weights (k,)."""

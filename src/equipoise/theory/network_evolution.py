@@ -116,8 +116,9 @@ def _end_jacobian(path: network_path.Path) -> tuple[Array, np.ndarray]:
 def _with_slow_mode(data: "xr.Dataset", path: network_path.Path) -> "xr.Dataset":
     """The epoch with `slow_speed` [1/s], the speed of the weights along the slowest mode of its end."""
     matrix, free = _end_jacobian(path)
-    values, left = np.linalg.eig(matrix.T)
-    moving = np.abs(values) > 1e-9 * np.max(np.abs(values), initial=0.0)
+    spectrum = dynamics.spectrum(matrix.T, tuple(np.array(path.loop.names)[free]))
+    values, left = spectrum.eigenvalues, spectrum.eigenvectors
+    moving = ~spectrum.zero
     if not moving.any():
         return data.assign(slow_speed=("time", np.zeros(data.sizes["time"]), {"units": "1/s"}))
     slowest = np.flatnonzero(moving)[np.argmax(values.real[moving])]

@@ -94,9 +94,9 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
         _draw_rates(rates, path)
         _draw_weights(weights, path)
     axes[0, 0].set(ylabel="rate (Hz)", yscale="log", ylim=(0.8, 60), yticks=[1, 3, 10, 30], yticklabels=[1, 3, 10, 30])
-    axes[0, 0].set_xlim(-0.2, SHOWN / hour)
+    axes[0, 0].set(xlim=(-0.2, SHOWN / hour), xticks=range(4))
     axes[0, 0].legend(loc="upper right")
-    axes[1, 0].set(ylabel="weight (before = 1)", xlim=(-0.5, 2 * SPAN / day))
+    axes[1, 0].set(ylabel="weight (before = 1)", xlim=(-0.5, 2 * SPAN / day), xticks=range(0, 17, 4))
     axes[0, 2].text(0.97, 0.97, "pale: after its end", transform=axes[0, 2].transAxes, ha="right", va="top")
     axes[1, 2].text(0.97, 0.97, "pale: onto I", transform=axes[1, 2].transAxes, ha="right", va="top")
 

@@ -34,7 +34,7 @@ def compute() -> "xr.Dataset":
 
     network = Circuit.example("balanced_network").infinite()
     targets = network_set_points(network, SENSOR)
-    found = {}
+    found: dict[Scale, xr.Dataset] = {}
     for scale in SCALES:
         rules = [
             AttachedRule(n, CalciumHomeostasis(SENSOR, t, tau_e=TAU, tau_i=TAU, scale=scale))
@@ -47,7 +47,7 @@ def compute() -> "xr.Dataset":
         for part in ("eigenvalue_real", "eigenvalue_imag"):
             data[part] = (data[part].dims, np.take_along_axis(data[part].values, order, axis=1))
         found[scale] = data.rename({name: f"{name}_{scale}" for name in data.data_vars}).drop_attrs()
-    return xr.merge(found.values(), compat="equals", join="exact")
+    return xr.merge([found[scale] for scale in SCALES], compat="equals", join="exact")
 
 
 def claims(data: "xr.Dataset") -> list[Claim]:
