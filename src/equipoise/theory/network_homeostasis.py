@@ -99,7 +99,8 @@ def _guess(loop: NetworkLoop, start: Array, near: "NetworkEquilibrium | None") -
         degrees = np.array([loop.wiring.K[place] for place in loop.places])
         return np.concatenate([near.state.x, near.weights * np.sqrt(near.degrees / degrees)])
     before = network_state.from_start(loop.wiring, start)
-    return np.concatenate([before.x if before.status.usable else start, loop.weights])
+    whole = start if start.size == 2 * loop.wiring.n else np.concatenate([start, 1.5 * start**2])
+    return np.concatenate([before.x if before.status.usable else whole, loop.weights])
 
 
 def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...]) -> NetworkEquilibrium:
