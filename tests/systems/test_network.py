@@ -5,7 +5,7 @@ import pytest
 
 import equipoise as eq
 from equipoise import Status, dynamics
-from equipoise.theory import balanced, distributions, network_homeostasis, network_state, quenched
+from equipoise.theory import balanced, distributions, network_homeostasis, network_path, network_state, quenched
 from equipoise.theory.network_loop import NetworkLoop, joint, slow_jacobian
 from equipoise.theory.wiring import Wiring
 from equipoise.units import Hz, ms, mV
@@ -147,7 +147,7 @@ def test_evolution_ends_at_the_fixed_point_on_its_level_set():
     here = loop(400, tau_e=20.0, tau_i=10.0)
     start = start_of(here.wiring)
     point = network_homeostasis.fixed_point(here, start=start)
-    path = network_homeostasis.evolve(here, start=start, times=np.array([0.0, 10.0, 500.0]))
+    path = network_path.dataset(network_path.evolve(here, start=start, times=np.array([0.0, 10.0, 500.0])))
     np.testing.assert_allclose(path["weight"].values[:, -1], point.weights, rtol=1e-5)
     np.testing.assert_allclose(path["rate"].values[-1], point.state.rates, rtol=1e-5)
 

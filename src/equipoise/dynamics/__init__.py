@@ -5,6 +5,7 @@ neurons; names of variables are passed in so that results can speak.
 """
 
 from equipoise.dynamics.continuation import Branch as Branch
+from equipoise.dynamics.continuation import Domain as Domain
 from equipoise.dynamics.continuation import SpecialPoint as SpecialPoint
 from equipoise.dynamics.continuation import continuation as continuation
 from equipoise.dynamics.derivatives import complex_step as complex_step
@@ -21,4 +22,5 @@ from equipoise.dynamics.invariants import invariants as invariants
 from equipoise.dynamics.relaxation import relaxation as relaxation
 from equipoise.dynamics.spectra import ComplexArray as ComplexArray
 from equipoise.dynamics.spectra import Spectrum as Spectrum
+from equipoise.dynamics.spectra import duration_text as duration_text
 from equipoise.dynamics.spectra import spectrum as spectrum

@@ -9,7 +9,7 @@ from equipoise.theory.wiring import Wiring
 def rates(wiring: Wiring) -> Array | None:
     """Rates (n,) at which the mean input of every population vanishes; None where they are undetermined."""
     n, total = wiring.n, wiring.K * wiring.J
-    inside, outside = total[:, :n], total[:, n:] @ wiring.source_rates + wiring.drive
+    inside, outside = total[:, :n], total[:, n:] @ wiring.source_rates
     size = np.linalg.norm(inside, axis=1, keepdims=True)
     if (size == 0.0).any() or np.linalg.cond(inside / np.where(size == 0.0, 1.0, size)) > 1e12:
         return None

@@ -3,6 +3,9 @@
 The mean inputs of order sqrt(K) must cancel, sum_B K_AB J_AB r_B = 0, which fixes the rates linearly. What is left of
 the mean, mu_A, and the spread q_A of the rates follow from E[f(mu_A + sqrt(beta_A) z, s_A)] = r_A and E[f^2] = q_A with
 s_A = sum K J^2 r and beta_A = sum J^2 D (`wiring`, at p = 0); the covariance and the spread of the noise vanish.
+
+A tonic drive of order one is part of mu_A and leaves the limit as it is: recurrent input cancels it by rates that
+differ by order K^-1/2. Only a drive that grows as sqrt(K) would enter the balance; describe that one as a source.
 """
 
 import math
@@ -65,11 +68,11 @@ def limit(wiring: Wiring, *, throw: bool = True) -> BalancedLimit:
 def expansion(wiring: Wiring, found: BalancedLimit) -> Array:
     """The network state at finite K to first order, x = (r, q), shape (2 n,).
 
-    The residual mean of the limit must come from rates off balance by dr: sum_B K_AB J_AB dr_B = mu_A, so that
-    dr ~ K^-1/2; the shape q/r^2 of the rate distribution is that of the limit.
+    The residual mean of the limit must come from rates off balance by dr and the drive: sum_B K_AB J_AB dr_B + I_A =
+    mu_A, so that dr ~ K^-1/2; the shape q/r^2 of the rate distribution is that of the limit.
     """
     inside = (wiring.K * wiring.J)[:, : wiring.n]
-    rates = found.rates + np.linalg.solve(inside, found.mu)
+    rates = found.rates + np.linalg.solve(inside, found.mu - wiring.drive)
     rates = np.where(rates > 0.0, rates, found.rates)
     return np.concatenate([rates, found.second_moments * (rates / found.rates) ** 2])
 

@@ -42,7 +42,7 @@ def wiring_of(circuit: Circuit) -> Wiring:
         1.0 - circuit.finite_p(),
         np.array([s.rate for s in circuit.sources]),
         np.array([s.fano for s in circuit.sources]),
-        np.zeros(len(circuit.populations)),
+        np.array([p.drive for p in circuit.populations]),
         np.array([kinds[0] if kinds.size else 0.0 for kinds in inner]),
     )
 
@@ -105,15 +105,6 @@ def network_equilibrium(
 def regulated(circuit: Circuit, found: NetworkEquilibrium) -> Circuit:
     """The circuit with the weights of its homeostatic fixed point, which `network_equilibrium` gave."""
     return circuit.with_weights(loop_of(circuit).with_weights(found.weights).J)
-
-
-def network_evolve(circuit: Circuit, *, duration: float, times: ArrayLike | None = None) -> "xr.Dataset":
-    """The weights of a circuit over `duration` [s] under its rules, the rates at their fixed point all along."""
-    span = float(finite("network_evolve", "duration", duration, low=0.0, open_low=True))
-    grid = np.linspace(0.0, span, 100) if times is None else finite("network_evolve", "times", times, low=0.0)
-    loop = loop_of(circuit)
-    first = states.solve(loop.wiring, _starts(loop.wiring))
-    return network_homeostasis.evolve(loop, start=first.x, times=grid)
 
 
 def loop_of(circuit: Circuit) -> NetworkLoop:

@@ -1,8 +1,7 @@
-"""Where homeostasis takes a network, how it answers disturbances, and its slow path there (Sec. 2.4.2, Eqs. 33-35)."""
+"""Where homeostasis takes a network, and how it answers disturbances there (Sec. 2.4.2, Eqs. 33-35)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,11 +12,8 @@ from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_approach, network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
-from equipoise.theory.network_loop import NetworkLoop, sense, slow_jacobian
+from equipoise.theory.network_loop import NetworkLoop, slow_jacobian
 from equipoise.theory.wiring import Wiring
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 @dataclass(frozen=True, repr=False)
@@ -190,72 +186,3 @@ def _nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEq
     state = network_state.NetworkState((), nothing, np.nan, nothing.astype(complex), loop.nodes, status, message)
     empty = dynamics.Spectrum(np.full(k, complex(np.nan)), np.full((k, k), complex(np.nan)), loop.names, 0.0)
     return NetworkEquilibrium(state, np.full(k, np.nan), np.full(k, np.nan), loop.names, empty, held, status, message)
-
-
-def evolve(loop: NetworkLoop, *, start: Array, times: Array) -> "xr.Dataset":
-    """The weights over `times` [s] from those of the wiring, rates at their fixed point all along (Newton, warm start).
-
-    `start` (2 n,) is near the first state. Dataset over `time` with the weights, rates, second moments and sensed
-    calcium; attrs carry status and message.
-    """
-    follower = _Follower(loop, start)
-    absolute = [getattr(rule, "scale", "absolute") == "absolute" for rule in loop.rules]
-    logs = np.array([not absolute[a] for a, _ in loop.places])
-
-    def back(z: Array) -> Array:
-        return np.where(logs, np.exp(np.where(logs, z, 0.0)), z)
-
-    def rhs(z: Array) -> Array:
-        weights = back(z)
-        return loop.rhs(weights, follower.sensed(weights)) / np.where(logs, weights, 1.0)
-
-    weights = loop.weights
-    path = dynamics.evolve(
-        rhs, np.where(logs, np.log(weights), weights), times, names=loop.names,
-        lower=np.where(logs, -np.inf, 0.0), tolerance=1e-8,
-    )  # fmt: skip
-    return _dataset(loop, replace(path, x=np.stack([back(z) for z in path.x.T], axis=-1)), start)
-
-
-class _Follower:
-    """The network state for slowly changing weights: Newton from the last state, relaxation where that fails."""
-
-    def __init__(self, loop: NetworkLoop, start: Array):
-        self.loop, self.x = loop, start
-
-    def state(self, weights: Array) -> Array:
-        """x = (r, q) at these weights; NumericalFailure where the network has lost its state."""
-        wiring = self.loop.with_weights(weights)
-        equations = network_state.Equations(wiring, self.loop.nodes)
-        for start in (lambda: self.x, lambda: network_state.relaxed(wiring, self.x[: wiring.n]).x):
-            found = dynamics.fixed_point(equations.residual, equations.jacobian, start(), lower=0.0, tolerance=1e-10)
-            if found.status is Status.OK:
-                self.x = found.x
-                return self.x
-        raise NumericalFailure(Status.NOT_CONVERGED, "network homeostasis: the rates were lost along the way.")
-
-    def sensed(self, weights: Array) -> Array:
-        """What every population senses, (n, 2)."""
-        return sense(self.loop, self.loop.with_weights(weights), self.state(weights)).values
-
-
-def _dataset(loop: NetworkLoop, path: dynamics.Trajectory, start: Array) -> "xr.Dataset":
-    import xarray as xr
-
-    follower, n = _Follower(loop, start), loop.wiring.n
-    states = np.array([follower.state(w) for w in path.x.T])
-    sensed = np.array([sense(loop, loop.with_weights(w), x).values for w, x in zip(path.x.T, states, strict=True)])
-    return xr.Dataset(
-        {
-            "weight": (("weight_name", "time"), path.x, {"units": "V"}),
-            "rate": (("time", "population"), states[:, :n], {"units": "Hz"}),
-            "second_moment": (("time", "population"), states[:, n:], {"units": "Hz^2"}),
-            "calcium_mean": (("time", "population"), sensed[..., 0], {"units": "uM"}),
-            "calcium_second_moment": (("time", "population"), sensed[..., 1], {"units": "uM^2"}),
-        },
-        coords={
-            "time": ("time", path.t, {"units": "s"}), "weight_name": list(loop.names),
-            "population": list(loop.wiring.names),
-        },
-        attrs={"status": path.status.name, "message": path.message, "advice": path.status.advice},
-    )  # fmt: skip

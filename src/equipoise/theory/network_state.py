@@ -202,7 +202,7 @@ def from_start(wiring: Wiring, start: Array) -> NetworkState:
     """Newton from a start, on averages fine enough for `TOLERANCE`."""
     x = with_spread(wiring, start) if start.size == wiring.n else start
     nodes, accuracy = 91, 0.0
-    found = _newton(Equations(wiring, nodes), x)
+    found = newton(Equations(wiring, nodes), x)
     while found.status is Status.OK and not wiring.alike and nodes < FINEST:
         finer = Equations(wiring, 2 * nodes - 1)
         averages = finer.averages(found.x)
@@ -210,7 +210,7 @@ def from_start(wiring: Wiring, start: Array) -> NetworkState:
         nodes = finer.nodes
         if accuracy < TOLERANCE:
             break
-        found = _newton(finer, found.x)
+        found = newton(finer, found.x)
     return _describe(Equations(wiring, nodes), found, accuracy)
 
 
@@ -227,7 +227,8 @@ def with_spread(wiring: Wiring, rates: Array) -> Array:
     return np.concatenate([rates, rates**2 * (1.0 if wiring.alike else 1.5)])
 
 
-def _newton(equations: Equations, x: Array) -> dynamics.FixedPoint:
+def newton(equations: Equations, x: Array) -> dynamics.FixedPoint:
+    """The fixed point near x = (r, q), without a check of the average's fineness."""
     found = dynamics.fixed_point(
         *dynamics.together(equations.system), equations.unknowns(x), lower=BELOW, tolerance=1e-12, max_steps=60
     )
