@@ -12,6 +12,7 @@ from equipoise.dynamics.derivatives import differences as differences
 from equipoise.dynamics.evolution import Trajectory as Trajectory
 from equipoise.dynamics.evolution import evolve as evolve
 from equipoise.dynamics.fixed_points import FixedPoint as FixedPoint
+from equipoise.dynamics.fixed_points import Together as Together
 from equipoise.dynamics.fixed_points import bracketed_root as bracketed_root
 from equipoise.dynamics.fixed_points import fixed_point as fixed_point
 from equipoise.dynamics.fixed_points import lowest_point as lowest_point
@@ -20,3 +21,4 @@ from equipoise.dynamics.invariants import invariants as invariants
 from equipoise.dynamics.spectra import ComplexArray as ComplexArray
 from equipoise.dynamics.spectra import Spectrum as Spectrum
 from equipoise.dynamics.spectra import spectrum as spectrum
+from equipoise.dynamics.spectra import time_text as time_text

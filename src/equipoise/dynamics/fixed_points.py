@@ -27,6 +27,31 @@ class FixedPoint:
     status: Status
 
 
+class Together:
+    """Value and Jacobian of a function that computes both at once; the last ones are kept.
+
+    Newton's method asks for the two in turn.
+    """
+
+    def __init__(self, both: Callable[[Array], tuple[Array, Array]]):
+        self._both = both
+        self._last: tuple[bytes, tuple[Array, Array]] | None = None
+
+    def value(self, x: Array) -> Array:
+        """f(x)."""
+        return self._at(x)[0]
+
+    def jacobian(self, x: Array) -> Array:
+        """df/dx."""
+        return self._at(x)[1]
+
+    def _at(self, x: Array) -> tuple[Array, Array]:
+        key = x.tobytes()
+        if self._last is None or self._last[0] != key:
+            self._last = key, self._both(x)
+        return self._last[1]
+
+
 def fixed_point(
     f: Function,
     jacobian: Callable[[Array], Array],

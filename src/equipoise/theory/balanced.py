@@ -6,6 +6,7 @@ s_A = sum K J^2 r and beta_A = sum J^2 D (`wiring`, at p = 0); the covariance an
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from equipoise import dynamics
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import quenched
-from equipoise.theory.network_state import firing
+from equipoise.theory.network_state import firing, relaxed
 from equipoise.theory.wiring import Wiring
 
 
@@ -92,6 +93,15 @@ def expansion(wiring: Wiring, found: BalancedLimit) -> Array:
     rates = found.rates + np.linalg.solve(inside, found.mu)
     rates = np.where(rates > 0.0, rates, found.rates)
     return np.concatenate([rates, found.second_moments * (rates / found.rates) ** 2])
+
+
+def starts(wiring: Wiring) -> Iterator[Array]:
+    """Network states (2 n,) or rates (n,) from which to search for a state, the cheap ones first."""
+    found = limit(wiring, throw=False)
+    if found.status.usable:
+        yield expansion(wiring, found)
+    yield np.full(wiring.n, 10.0)
+    yield relaxed(wiring, np.full(wiring.n, 0.1))
 
 
 def _sparse(wiring: Wiring) -> Wiring:

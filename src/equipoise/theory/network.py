@@ -1,6 +1,6 @@
 """The verbs on a circuit: its state, all its states, its balanced limit, and where homeostasis takes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis, CalciumSetPoint, SetPoint
 from equipoise.quantities import Array, finite
-from equipoise.theory import balanced, distributions, network_homeostasis
+from equipoise.theory import balanced, cell_evolution, distributions, network_homeostasis, neuron_scope
 from equipoise.theory import network_state as states
 from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
@@ -55,7 +55,7 @@ def mean_field(circuit: Circuit, *, start: ArrayLike | None = None, throw: bool 
     wiring = wiring_of(circuit)
     if start is not None:
         return states.solve(wiring, [_rates("mean_field", circuit, start)], throw=throw)
-    return states.solve(wiring, _starts(wiring), throw=throw)
+    return states.solve(wiring, balanced.starts(wiring), throw=throw)
 
 
 def fixed_points(circuit: Circuit, *, starts: Sequence[ArrayLike] = ()) -> list[NetworkState]:
@@ -94,37 +94,44 @@ def network_equilibrium(
     """Where the rules attached to a circuit take its weights, with the spectrum of the slow dynamics.
 
     The circuit's own weights decide what is conserved, and start the search; so does `near`, the result for a similar
-    circuit. Raises NumericalFailure where no fixed point is found.
+    circuit, at population scope. With rules at neuron scope the result is a NeuronScopeEquilibrium, in closed form cell
+    by cell. Raises NumericalFailure where no fixed point is found.
     """
-    loop = loop_of(circuit)
-    return network_homeostasis.fixed_point(loop, start=next(_starts(loop.wiring)), near=near, throw=throw)
+    loop, own = loop_of(circuit), scopes_of(circuit)
+    if any(own):
+        return neuron_scope.fixed_point(loop, own, throw=throw)
+    return network_homeostasis.fixed_point(loop, start=next(balanced.starts(loop.wiring)), near=near, throw=throw)
 
 
-def network_evolve(circuit: Circuit, *, duration: float, times: ArrayLike | None = None) -> "xr.Dataset":
-    """The weights of a circuit over `duration` [s] under its rules, the rates at their fixed point all along."""
+def network_evolve(
+    circuit: Circuit, *, duration: float, times: ArrayLike | None = None, cells: int = 128
+) -> "xr.Dataset":
+    """The weights of a circuit over `duration` [s] under its rules, the rates at their fixed point all along.
+
+    With rules at neuron scope every population is a sample of `cells` cells (a power of two), and the Dataset also
+    says how rate, C_v and gains are spread over them (`cells` matters only there).
+    """
     span = float(finite("network_evolve", "duration", duration, low=0.0, open_low=True))
     grid = np.linspace(0.0, span, 100) if times is None else finite("network_evolve", "times", times, low=0.0)
-    loop = loop_of(circuit)
-    first = states.solve(loop.wiring, _starts(loop.wiring))
+    loop, own = loop_of(circuit), scopes_of(circuit)
+    first = states.solve(loop.wiring, balanced.starts(loop.wiring))
+    if any(own):
+        return cell_evolution.evolve(loop, own, start=first.x, times=grid, cells=cells)
     return network_homeostasis.evolve(loop, start=first.x, times=grid)
 
 
+def scopes_of(circuit: Circuit) -> tuple[bool, ...]:
+    """Which populations have a rule at neuron scope."""
+    rules = [circuit.rule_of(population.name) for population in circuit.populations]
+    return tuple(rule is not None and rule.scope == "neuron" for rule in rules)
+
+
 def loop_of(circuit: Circuit) -> NetworkLoop:
-    """The circuit's closed loop; TypeError for rules and scopes that this level does not treat."""
+    """The circuit's closed loop; TypeError for rules that this level does not treat."""
     if not circuit.rules:
         raise ValueError("network homeostasis: the circuit has no rules; attach some with Circuit(..., rules=[...]).")
-    rules: list[CalciumHomeostasis | None] = []
-    for population in circuit.populations:
-        attached = circuit.rule_of(population.name)
-        if attached is None:
-            rules.append(None)
-            continue
-        if attached.scope != "population":
-            raise TypeError(
-                f"network homeostasis: scope {attached.scope!r} of population {population.name!r} is not treated "
-                "yet; use scope='population'."
-            )
-        rules.append(_calcium_rule(attached.rule, population))
+    attached = [(circuit.rule_of(population.name), population) for population in circuit.populations]
+    rules = [None if one is None else _calcium_rule(one.rule, population) for one, population in attached]
     return NetworkLoop(wiring_of(circuit), tuple(rules), tuple(s.name for s in circuit.sources))
 
 
@@ -138,15 +145,6 @@ def _calcium_rule(rule, population) -> CalciumHomeostasis:
         mean, second = moments_at(population.neuron, rule.sensor, rule.target)
         return replace(rule, target=CalciumSetPoint(mean=mean, second_moment=second))
     return rule
-
-
-def _starts(wiring: Wiring) -> Iterator[Array]:
-    """Network states (2 n,) or rates (n,) to begin with, the cheap ones first."""
-    found = balanced.limit(wiring, throw=False)
-    if found.status.usable:
-        yield balanced.expansion(wiring, found)
-    yield np.full(wiring.n, 10.0)
-    yield states.relaxed(wiring, np.full(wiring.n, 0.1))
 
 
 def _rates(function: str, circuit: Circuit, start: ArrayLike) -> Array:

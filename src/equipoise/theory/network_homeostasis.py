@@ -12,7 +12,7 @@ from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
-from equipoise.theory.network_loop import Joint, NetworkLoop, sense, slow_jacobian
+from equipoise.theory.network_loop import NetworkLoop, joint, sense, slow_jacobian
 from equipoise.theory.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ def fixed_point(
     held, n2 = conserved(loop), 2 * loop.wiring.n
     levels = np.array([q(loop.weights) for q in held])
     guess = _guess(loop, start, near)
-    joint = Joint(loop)
+    equations = joint(loop)
     found = dynamics.fixed_point(
-        joint.residual,
-        joint.jacobian,
+        equations.value,
+        equations.jacobian,
         guess,
         constraints=(
             lambda y: np.array([q(y[n2:]) for q in held]) - levels,
@@ -94,7 +94,7 @@ def fixed_point(
     )
     if throw:
         raise NumericalFailure(found.status, f"network homeostasis: {message}")
-    return _nowhere(loop, held, found.status, message)
+    return nowhere(loop, held, found.status, message)
 
 
 def _guess(loop: NetworkLoop, start: Array, near: "NetworkEquilibrium | None") -> Array:
@@ -118,7 +118,8 @@ def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...])
     return NetworkEquilibrium(state, weights, degrees, loop.names, spectrum, held, status, message)
 
 
-def _nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEquilibrium:
+def nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEquilibrium:
+    """The labelled absence of a fixed point."""
     k = len(loop.names)
     nothing = np.full(2 * loop.wiring.n, np.nan)
     state = network_state.NetworkState((), nothing, np.nan, nothing.astype(complex), loop.nodes, status, message)

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from equipoise import renewal
+from equipoise import dynamics, renewal
+from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumHomeostasis, targets_of
+from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.theory import quenched
 from equipoise.theory.network_state import Equations, shift
@@ -97,40 +99,36 @@ def sense(loop: NetworkLoop, wiring: Wiring, x: Array) -> Sensed:
             continue
         statistics = m.mu[a], m.s[a], m.beta[a], m.gamma[a], m.eta[a]
         points = quenched.sample(*statistics, nodes=loop.nodes)
-        sigma, c = np.sqrt(points.s), shift(wiring.neurons[a], wiring.tau_s[a])
-        law = renewal.NeuronISI(wiring.neurons[a], mu=points.mu - c * sigma, sigma=sigma)
-        moments = renewal.calcium_moments(rule.sensor, law)
-        gradients = renewal.calcium_gradient(rule.sensor, wiring.neurons[a], points.mu - c * sigma, sigma)
-        for k in range(2):
-            values[a, k] = points.weights @ moments[k]
-            by_mu, by_sigma = gradients[k]
-            slopes[a, k] = quenched.gradient(points, by_mu, (by_sigma - c * by_mu) / (2.0 * sigma), *statistics[2:])
+        cell = wiring.neurons[a], wiring.tau_s[a], points.mu, points.s
+        values[a] = calcium(rule.sensor, *cell) @ points.weights
+        for k, (by_mu, by_s) in enumerate(zip(*calcium_slopes(rule.sensor, *cell), strict=True)):
+            slopes[a, k] = quenched.gradient(points, by_mu, by_s, *statistics[2:])
     return Sensed(values, slopes)
 
 
-class Joint:
-    """The equations of rates and weights together, y = (x, J): network state found, set points met.
+def calcium(sensor: Calcium, neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> Array:
+    """Mean and second moment of calcium [µM, µM^2] at arrays of inputs (m,), shape (2, m)."""
+    sigma = np.sqrt(s)
+    law = renewal.NeuronISI(neuron, mu=mu - shift(neuron, tau_s) * sigma, sigma=sigma)
+    return np.array(renewal.calcium_moments(sensor, law))
 
-    Values and derivatives are computed together and the last ones kept, since Newton's method asks for both in turn.
+
+def calcium_slopes(
+    sensor: Calcium, neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array
+) -> tuple[Array, Array]:
+    """Derivatives of both calcium moments by mu and by s, each (2, m)."""
+    sigma, c = np.sqrt(s), shift(neuron, tau_s)
+    gradients = renewal.calcium_gradient(sensor, neuron, mu - c * sigma, sigma)
+    by_mu, by_sigma = np.array(gradients).swapaxes(0, 1)
+    return by_mu, (by_sigma - c * by_mu) / (2.0 * sigma)
+
+
+def joint(loop: NetworkLoop) -> dynamics.Together:
+    """The equations of rates and weights together, y = (x, slow): network state found, set points met.
+
+    Value: E(x) - x, then the relative errors of the set points of all populations with a rule; derivatives analytic.
     """
-
-    def __init__(self, loop: NetworkLoop):
-        self.loop = loop
-        self._last: tuple[bytes, Array, Array] | None = None
-
-    def residual(self, y: Array) -> Array:
-        """(E(x) - x, relative errors of the set points of all populations with a rule)."""
-        return self._at(y)[0]
-
-    def jacobian(self, y: Array) -> Array:
-        """Derivatives of the residual by y, analytic."""
-        return self._at(y)[1]
-
-    def _at(self, y: Array) -> tuple[Array, Array]:
-        key = y.tobytes()
-        if self._last is None or self._last[0] != key:
-            self._last = (key, *_joint(self.loop, y))
-        return self._last[1], self._last[2]
+    return dynamics.Together(lambda y: _joint(loop, y))
 
 
 def _joint(loop: NetworkLoop, y: Array) -> tuple[Array, Array]:

@@ -43,11 +43,16 @@ class Wiring:
         """Number of populations."""
         return len(self.neurons)
 
+    @property
+    def fano(self) -> Array:
+        """Fano factors of all that projects (m,); recurrent input is taken as Poisson."""
+        return np.concatenate([np.ones(self.n), self.source_fano])
+
     def moments(self, r: Array, q: Array) -> Moments:
         """Input statistics for population rates r and second moments q, each (n,)."""
-        rates, seconds = self._presynaptic(r, q)
-        fano = np.concatenate([np.ones(self.n), self.source_fano])
-        disorder = self._disorder(rates, seconds)
+        rates, seconds = self.presynaptic(r, q)
+        fano = self.fano
+        disorder = self.disorder(rates, seconds)
         J2 = self.J**2
         return Moments(
             (self.K * self.J) @ rates + self.drive,
@@ -60,8 +65,7 @@ class Wiring:
     def derivatives(self, r: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/d(r_B, q_B), shape (n, 5, 2 n)."""
         n, J, K = self.n, self.J[:, : self.n], self.K[:, : self.n]
-        by_q = K * (1.0 - self.p[:, :n])
-        by_r = 2.0 * r * (self.V[:, :n] - by_q)
+        by_r, by_q = self.disorder_slopes(r)
         powers = [J**2, J**3, J**4]
         rows_r = [K * J, K * J**2, *(power * by_r for power in powers)]
         rows_q = [np.zeros_like(J), np.zeros_like(J), *(power * by_q for power in powers)]
@@ -69,9 +73,9 @@ class Wiring:
 
     def weight_derivatives(self, r: Array, q: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/dJ[A, B], shape (n, 5, m); a population's input depends on its own row only."""
-        rates, seconds = self._presynaptic(r, q)
-        fano = np.concatenate([np.ones(self.n), self.source_fano])
-        disorder = self._disorder(rates, seconds)
+        rates, seconds = self.presynaptic(r, q)
+        fano = self.fano
+        disorder = self.disorder(rates, seconds)
         J = self.J
         rows = [
             self.K * rates,
@@ -82,9 +86,15 @@ class Wiring:
         ]
         return np.stack(rows, axis=1)
 
-    def _disorder(self, rates: Array, seconds: Array) -> Array:
+    def disorder(self, rates: Array, seconds: Array) -> Array:
         """D (n, m); an iterate with q < r^2, which no distribution has, counts as q = r^2."""
         return self.K * (1.0 - self.p) * np.maximum(seconds - rates**2, 0.0) + self.V * rates**2
 
-    def _presynaptic(self, r: Array, q: Array) -> tuple[Array, Array]:
+    def disorder_slopes(self, r: Array) -> tuple[Array, Array]:
+        """dD/dr_B and dD/dq_B for the populations B, each (n, n)."""
+        by_q = self.K[:, : self.n] * (1.0 - self.p[:, : self.n])
+        return 2.0 * r * (self.V[:, : self.n] - by_q), by_q
+
+    def presynaptic(self, r: Array, q: Array) -> tuple[Array, Array]:
+        """Rates and second moments of all that projects, populations then sources, each (m,)."""
         return np.concatenate([r, self.source_rates]), np.concatenate([q, self.source_rates**2])

@@ -1,0 +1,123 @@
+"""The slow path of a network whose cells regulate themselves: rates homogenise while gains part."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from equipoise import dynamics, renewal
+from equipoise.quantities import Array
+from equipoise.results import NumericalFailure, Status
+from equipoise.theory.cells import CellLoop, labels, slow_slopes
+from equipoise.theory.network_loop import NetworkLoop
+from equipoise.theory.network_state import firing, shift
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+LEVELS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+RUNAWAY = 1e4
+"""Factor by which a gain, or times the largest threshold distance by which a weight, may grow."""
+
+
+def evolve(loop: NetworkLoop, own: Sequence[bool], *, start: Array, times: Array, cells: int) -> "xr.Dataset":
+    """Every sample cell over `times` [s] from the weights of the wiring; the network is at its fixed point all along.
+
+    `start` (2 n,) is near the first state. Dataset over `time` with rates, second moments, mean weights, and mean, SD
+    and quantiles over cells of rate, C_v and gains (factors at relative scale, changes [V] at absolute scale).
+    """
+    if not isinstance(cells, (int, np.integer)) or cells < 32 or cells & (cells - 1):
+        raise ValueError(f"network_evolve: cells must be a power of two of at least 32, got {cells!r}. Try 128.")
+    sample = CellLoop(loop.wiring, loop.rules, tuple(own), labels(int(cells), loop.wiring.J.shape[1]))
+    follower = _Follower(sample, start)
+    u = np.zeros(sample.places[-1].stop)
+    names = tuple(f"u{k}" for k in range(u.size))
+    with np.errstate(over="ignore"):  # a trial step far out may overflow; the solver refuses it
+        path = dynamics.evolve(
+            lambda v: sample.rhs(v, follower.state(v)), u, times, names=names, lower=sample.lower(), tolerance=1e-6,
+            jacobian=lambda v: slow_slopes(sample, v, follower.state(v)).dense(), stop=_room(sample),
+        )  # fmt: skip
+    return _dataset(loop, sample, path, start)
+
+
+def _room(sample: CellLoop):
+    """How far the largest change is from counting as a runaway."""
+    span = max(n.v_threshold - n.v_reset for n in sample.wiring.neurons)
+    absolute = np.zeros(sample.places[-1].stop, dtype=bool)
+    for a, place in enumerate(sample.places):
+        absolute[place] = sample.absolute(a)
+    limit = np.where(absolute, RUNAWAY * span, np.log(RUNAWAY))
+    return lambda u: float(np.min(1.0 - u / limit))
+
+
+class _Follower:
+    """The network state for slowly changing cells: Newton from the last state."""
+
+    def __init__(self, sample: CellLoop, start: Array):
+        self.sample, self.x = sample, start
+        self._at: bytes | None = None
+
+    def state(self, u: Array) -> Array:
+        """x = (r, q) at the slow state u; NumericalFailure where the network has lost its state."""
+        key = u.tobytes()
+        if key != self._at:
+            found = self.sample.state(u, self.x)
+            if found.status is not Status.OK:
+                raise NumericalFailure(Status.NOT_CONVERGED, "network homeostasis: the rates were lost along the way.")
+            self._at, self.x = key, found.x
+        return self.x
+
+
+def _dataset(loop: NetworkLoop, sample: CellLoop, path: dynamics.Trajectory, start: Array) -> "xr.Dataset":
+    import xarray as xr
+
+    follower, n = _Follower(sample, start), loop.wiring.n
+    states = np.array([follower.state(u) for u in path.x.T])
+    firing_of = np.array([[_firing(sample, a, u, x) for a in range(n)] for u, x in zip(path.x.T, states, strict=True)])
+    gains = np.array([[_gains(sample, a, u) for a in range(n)] for u in path.x.T])
+    weights = np.array([[np.abs(sample.weights(a, u)[0][:, b]).mean() for a, b in loop.places] for u in path.x.T])
+    unit = "V" if any(sample.absolute(a) for a in range(n)) else "1"
+    over_cells = {"cell_rate": (firing_of[:, :, 0], (), "Hz"), "cell_cv": (firing_of[:, :, 1], (), "1"),
+                  "cell_gain": (gains, ("kind",), unit)}  # fmt: skip
+    data = {
+        "rate": (("time", "population"), states[:, :n], {"units": "Hz"}),
+        "second_moment": (("time", "population"), states[:, n:], {"units": "Hz^2"}),
+        "weight": (("weight_name", "time"), weights.T, {"units": "V"}),
+    }
+    for name, (values, extra, units) in over_cells.items():
+        data |= _spread(name, values, ("time", "population", *extra), units)
+    return xr.Dataset(
+        data,
+        coords={
+            "time": ("time", path.t, {"units": "s"}), "population": list(loop.wiring.names), "kind": ["e", "i"],
+            "weight_name": list(loop.names), "level": LEVELS,
+        },
+        attrs={"status": path.status.name, "message": path.message, "advice": path.status.advice,
+               "cells": len(sample.labels)},
+    )  # fmt: skip
+
+
+def _spread(name: str, values: Array, dims: tuple[str, ...], units: str) -> dict:
+    """The cells themselves (last axis), and their mean, SD and quantiles."""
+    about = {"units": units}
+    return {
+        name: ((*dims, "cell"), values, about),
+        f"{name}_mean": (dims, values.mean(-1), about),
+        f"{name}_sd": (dims, values.std(-1), about),
+        f"{name}_quantile": (("level", *dims), np.quantile(values, LEVELS, axis=-1), about),
+    }
+
+
+def _firing(sample: CellLoop, a: int, u: Array, x: Array) -> Array:
+    """Rate and C_v of the cells of population a, (2, M)."""
+    neuron, tau_s = sample.wiring.neurons[a], float(sample.wiring.tau_s[a])
+    given = sample.inputs(a, u, x)
+    sigma = np.sqrt(given.s)
+    cv = renewal.cv(neuron, mu=given.mu - shift(neuron, tau_s) * sigma, sigma=sigma)
+    return np.array([firing(neuron, tau_s, given.mu, given.s)[0], cv])
+
+
+def _gains(sample: CellLoop, a: int, u: Array) -> Array:
+    """Gains of the cells of population a, (2, M): factors, or changes at absolute scale."""
+    change = np.broadcast_to(sample.change(a, u), (2, len(sample.labels)))
+    return change if sample.absolute(a) else np.exp(change)
