@@ -1,4 +1,9 @@
-"""The slow path of a network whose cells regulate themselves: rates homogenise while gains part."""
+"""The slow path of a network whose cells regulate themselves: rates homogenise while gains part.
+
+Gains u and network state x = (r, q) are followed together, x by its own fast dynamics dx/dt = (E - x)/T with T far below
+the time scales of homeostasis. That makes every equation local but for x, so the Jacobian is sparse and hundreds of
+cells cost little. The states reported are the fixed points x = E at the gains of their time.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,6 +21,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 LEVELS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+FAST = 0.01
+"""Time constant of the network state [s]: that of the membrane, as good as immediate for homeostasis."""
 RUNAWAY = 1e4
 """Factor by which a gain, or times the largest threshold distance by which a weight, may grow."""
 
@@ -29,15 +36,30 @@ def evolve(loop: NetworkLoop, own: Sequence[bool], *, start: Array, times: Array
     if not isinstance(cells, (int, np.integer)) or cells < 32 or cells & (cells - 1):
         raise ValueError(f"network_evolve: cells must be a power of two of at least 32, got {cells!r}. Try 128.")
     sample = CellLoop(loop.wiring, loop.rules, tuple(own), labels(int(cells), loop.wiring.J.shape[1]))
-    follower = _Follower(sample, start)
-    u = np.zeros(sample.places[-1].stop)
-    names = tuple(f"u{k}" for k in range(u.size))
+    first, size = _state(sample, np.zeros(sample.places[-1].stop), start), sample.places[-1].stop
+
+    def split(z: Array) -> tuple[Array, Array]:
+        return z[:size], np.maximum(z[size:], 1e-9)
+
+    def rhs(z: Array) -> Array:
+        u, x = split(z)
+        return np.concatenate([sample.rhs(u, x), sample.averages(u, x)[0] / FAST])
+
     with np.errstate(over="ignore"):  # a trial step far out may overflow; the solver refuses it
         path = dynamics.evolve(
-            lambda v: sample.rhs(v, follower.state(v)), u, times, names=names, lower=sample.lower(), tolerance=1e-6,
-            jacobian=lambda v: slow_slopes(sample, v, follower.state(v)).dense(), stop=_room(sample),
+            rhs, np.concatenate([np.zeros(size), first]), times, names=tuple(f"z{k}" for k in range(size + first.size)),
+            lower=np.concatenate([sample.lower(), np.full(first.size, -np.inf)]), stop=_room(sample), tolerance=1e-6,
+            jacobian=lambda z: slow_slopes(sample, *split(z)).sparse(FAST),
         )  # fmt: skip
-    return _dataset(loop, sample, path, start)
+    return _dataset(loop, sample, path)
+
+
+def _state(sample: CellLoop, u: Array, start: Array) -> Array:
+    """x = (r, q) at the slow state u; NumericalFailure where the network has no state there."""
+    found = sample.state(u, start)
+    if found.status is not Status.OK:
+        raise NumericalFailure(Status.NOT_CONVERGED, "network homeostasis: the rates were lost along the way.")
+    return found.x
 
 
 def _room(sample: CellLoop):
@@ -47,35 +69,17 @@ def _room(sample: CellLoop):
     for a, place in enumerate(sample.places):
         absolute[place] = sample.absolute(a)
     limit = np.where(absolute, RUNAWAY * span, np.log(RUNAWAY))
-    return lambda u: float(np.min(1.0 - u / limit))
+    return lambda z: float(np.min(1.0 - z[: limit.size] / limit))
 
 
-class _Follower:
-    """The network state for slowly changing cells: Newton from the last state."""
-
-    def __init__(self, sample: CellLoop, start: Array):
-        self.sample, self.x = sample, start
-        self._at: bytes | None = None
-
-    def state(self, u: Array) -> Array:
-        """x = (r, q) at the slow state u; NumericalFailure where the network has lost its state."""
-        key = u.tobytes()
-        if key != self._at:
-            found = self.sample.state(u, self.x)
-            if found.status is not Status.OK:
-                raise NumericalFailure(Status.NOT_CONVERGED, "network homeostasis: the rates were lost along the way.")
-            self._at, self.x = key, found.x
-        return self.x
-
-
-def _dataset(loop: NetworkLoop, sample: CellLoop, path: dynamics.Trajectory, start: Array) -> "xr.Dataset":
+def _dataset(loop: NetworkLoop, sample: CellLoop, path: dynamics.Trajectory) -> "xr.Dataset":
     import xarray as xr
 
-    follower, n = _Follower(sample, start), loop.wiring.n
-    states = np.array([follower.state(u) for u in path.x.T])
-    firing_of = np.array([[_firing(sample, a, u, x) for a in range(n)] for u, x in zip(path.x.T, states, strict=True)])
-    gains = np.array([[_gains(sample, a, u) for a in range(n)] for u in path.x.T])
-    weights = np.array([[np.abs(sample.weights(a, u)[0][:, b]).mean() for a, b in loop.places] for u in path.x.T])
+    n, (slow, near) = loop.wiring.n, np.split(path.x.T, [sample.places[-1].stop], axis=1)
+    states = np.array([_state(sample, u, x) for u, x in zip(slow, near, strict=True)])
+    firing_of = np.array([[_firing(sample, a, u, x) for a in range(n)] for u, x in zip(slow, states, strict=True)])
+    gains = np.array([[_gains(sample, a, u) for a in range(n)] for u in slow])
+    weights = np.array([[np.abs(sample.weights(a, u)[0][:, b]).mean() for a, b in loop.places] for u in slow])
     unit = "V" if any(sample.absolute(a) for a in range(n)) else "1"
     over_cells = {"cell_rate": (firing_of[:, :, 0], (), "Hz"), "cell_cv": (firing_of[:, :, 1], (), "1"),
                   "cell_gain": (gains, ("kind",), unit)}  # fmt: skip

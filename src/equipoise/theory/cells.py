@@ -211,6 +211,26 @@ class SlowSlopes:
                 break
         return value, np.linalg.svd(self.bordered(value)[0])[2][-1].conj()
 
+    def sparse(self, time: float) -> Any:
+        """Jacobian of (u, x) together, with x relaxing as (E - x)/time: sparse CSC, (N + 2 n, N + 2 n)."""
+        from scipy.sparse import coo_array
+
+        size, x = self.made.shape[1], self.made.shape[1] + np.arange(len(self.fast))
+        rows, columns, values = [], [], []
+        for place, block in zip(self.places, self.blocks, strict=True):
+            k = place.start + np.arange(2 * len(block)).reshape(2, -1).T
+            rows.append(np.repeat(k, 2).ravel())
+            columns.append(np.tile(k, 2).ravel())
+            values.append(block.ravel())
+        strips = ((np.arange(size), x, self.felt), (x, np.arange(size), self.made / time), (x, x, self.fast / time))
+        for row, column, strip in strips:
+            rows.append(np.repeat(row, column.size))
+            columns.append(np.tile(column, row.size))
+            values.append(strip.ravel())
+        shape = (size + x.size, size + x.size)
+        places = np.concatenate(rows), np.concatenate(columns)
+        return coo_array((np.concatenate(values), places), shape=shape).tocsc()
+
     def dense(self) -> Array:
         """The slow Jacobian (N, N)."""
         whole = -self.felt @ np.linalg.solve(self.fast, self.made)
