@@ -1,8 +1,8 @@
 """The slow path of a network whose cells regulate themselves: rates homogenise while gains part.
 
-Gains u and network state x = (r, q) are followed together, x by its own fast dynamics dx/dt = (E - x)/T with T far below
-the time scales of homeostasis. That makes every equation local but for x, so the Jacobian is sparse and hundreds of
-cells cost little. The states reported are the fixed points x = E at the gains of their time.
+Gains u and network state x = (r, q) are followed together, x by its own fast dynamics dx/dt = (E - x)/T with T far
+below the time scales of homeostasis. That makes every equation local but for x, so the Jacobian is sparse and hundreds
+of cells cost little. The states reported are the fixed points x = E at the gains of their time.
 """
 
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ def _dataset(loop: NetworkLoop, sample: CellLoop, path: dynamics.Trajectory) -> 
         data,
         coords={
             "time": ("time", path.t, {"units": "s"}), "population": list(loop.wiring.names), "kind": ["e", "i"],
-            "weight_name": list(loop.names), "level": LEVELS,
+            "weight_name": list(loop.weight_names), "level": LEVELS,
         },
         attrs={"status": path.status.name, "message": path.message, "advice": path.status.advice,
                "cells": len(sample.labels)},

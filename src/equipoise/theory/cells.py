@@ -19,6 +19,7 @@ left falls about as 1/M (rates of the standard network at K = 1000: 0.4 % at M =
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class CellLoop:
         units = [len(self.labels) if own else 1 for own in self.own]
         sizes = [0 if rule is None else 2 * k for rule, k in zip(self.rules, units, strict=True)]
         ends = np.cumsum([0, *sizes])
-        return tuple(slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True))
+        return tuple(slice(int(a), int(b)) for a, b in pairwise(ends))
 
     def change(self, a: int, u: Array) -> Array:
         """(u_E, u_I) of population a, shape (2, M), (2, 1) where its cells share them."""
@@ -94,7 +95,8 @@ class CellLoop:
             if self.absolute(a):
                 J = self.wiring.J[a]
                 floor[place] = np.repeat(
-                    [-float(np.min(np.abs(J[k]), initial=np.inf)) for k in (J > 0, J < 0)], (place.stop - place.start) // 2
+                    [-float(np.min(np.abs(J[k]), initial=np.inf)) for k in (J > 0, J < 0)],
+                    (place.stop - place.start) // 2,
                 )
         return floor
 
@@ -173,8 +175,8 @@ class CellLoop:
 class SlowSlopes:
     """d(du/dt)/du in parts: cell by cell, and through the network state that all cells make and feel.
 
-    blocks[a] (units, 2, 2): a cell's own; felt (N, 2 n): d(du/dt)/dx; made (2 n, N): dE/du; fast (2 n, 2 n): d(E - x)/dx.
-    The whole is blocks - felt fast^-1 made.
+    blocks[a] (units, 2, 2): a cell's own; felt (N, 2 n): d(du/dt)/dx; made (2 n, N): dE/du; fast (2 n, 2 n):
+    d(E - x)/dx. The whole is blocks - felt fast^-1 made.
     """
 
     blocks: tuple[Array, ...]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.homeostasis import CalciumHomeostasis, CalciumSetPoint, SetPoint
+from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint, SetPoint
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, cell_evolution, distributions, network_homeostasis, neuron_scope
 from equipoise.theory import network_state as states
@@ -132,14 +132,21 @@ def loop_of(circuit: Circuit) -> NetworkLoop:
         raise ValueError("network homeostasis: the circuit has no rules; attach some with Circuit(..., rules=[...]).")
     attached = [(circuit.rule_of(population.name), population) for population in circuit.populations]
     rules = [None if one is None else _calcium_rule(one.rule, population) for one, population in attached]
-    return NetworkLoop(wiring_of(circuit), tuple(rules), tuple(s.name for s in circuit.sources))
+    loop = NetworkLoop(wiring_of(circuit), tuple(rules), tuple(s.name for s in circuit.sources))
+    if loop.adapting and any(scopes_of(circuit)):
+        name = loop.wiring.names[loop.adapting[0]]
+        raise TypeError(
+            f"network homeostasis: population {name!r} has adaptive set points, and the circuit has rules at neuron "
+            "scope; the two are not treated together. Use CalciumHomeostasis, or scope='population' throughout."
+        )
+    return loop
 
 
 def _calcium_rule(rule, population) -> CalciumHomeostasis:
-    if type(rule) is not CalciumHomeostasis:
+    if type(rule) not in (CalciumHomeostasis, AdaptiveCalciumHomeostasis):
         raise TypeError(
             f"network homeostasis: population {population.name!r} has a {type(rule).__name__}; only CalciumHomeostasis "
-            "is treated for networks."
+            "and AdaptiveCalciumHomeostasis are treated for networks."
         )
     if isinstance(rule.target, SetPoint):
         mean, second = moments_at(population.neuron, rule.sensor, rule.target)

@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 class NetworkEquilibrium:
     """A homeostatic fixed point: its network state, the plastic weights, and how it answers.
 
-    `weights` [V] are the sizes and `degrees` the mean in-degrees of the plastic projections `names` (k,). `spectrum` is
-    that of the slow weights with the rates at their fixed point; `conserved` lists what the start fixed.
+    `weights` [V] are the sizes and `degrees` the mean in-degrees of the plastic projections `names` (k,). `set_points`
+    are those that are met, by population; adaptive ones (Eq. 35) where they came to rest. `spectrum` is that of the
+    slow variables with the rates at their fixed point; `conserved` lists what the start fixed.
     """
 
     state: network_state.NetworkState
     weights: Array
     degrees: Array
     names: tuple[str, ...]
+    set_points: dict[str, CalciumSetPoint]
     spectrum: dynamics.Spectrum
     conserved: tuple[dynamics.Invariant, ...]
     status: Status
@@ -57,9 +59,9 @@ def set_points(wiring: Wiring, limit: BalancedLimit, sensor: Calcium, *, nodes: 
 def conserved(loop: NetworkLoop) -> tuple[dynamics.Invariant, ...]:
     """What the rules conserve whatever the network does: invariants under arbitrary sensed values (fixed seed)."""
     rng = np.random.default_rng(33)
-    samples = loop.weights * rng.uniform(0.7, 1.3, (6 * len(loop.names), len(loop.names)))
-    feedback = {tuple(w): rng.uniform(0.5, 3.0, (loop.wiring.n, 2)) for w in samples}
-    return dynamics.invariants(lambda w: loop.rhs(w, feedback[tuple(w)]), samples, loop.names)
+    samples = loop.slow * rng.uniform(0.7, 1.3, (6 * len(loop.names), len(loop.names)))
+    feedback = {tuple(z): rng.uniform(0.5, 3.0, (loop.wiring.n, 2)) for z in samples}
+    return dynamics.invariants(lambda z: loop.rhs(z, feedback[tuple(z)]), samples, loop.names)
 
 
 def fixed_point(
@@ -72,7 +74,7 @@ def fixed_point(
     starts it better. NumericalFailure where it does not converge.
     """
     held, n2 = conserved(loop), 2 * loop.wiring.n
-    levels = np.array([q(loop.weights) for q in held])
+    levels = np.array([q(loop.slow) for q in held])
     guess = _guess(loop, start, near)
     equations = joint(loop)
     found = dynamics.fixed_point(
@@ -100,54 +102,74 @@ def fixed_point(
 def _guess(loop: NetworkLoop, start: Array, near: "NetworkEquilibrium | None") -> Array:
     """Rates and weights to begin with: those of a neighbour, its weights scaled by K^-1/2, or the network as it is."""
     if near is not None:
-        degrees = np.array([loop.wiring.K[place] for place in loop.places])
-        return np.concatenate([near.state.x, near.weights * np.sqrt(near.degrees / degrees)])
+        scaled = near.weights * np.sqrt(near.degrees / _degrees(loop))
+        targets = [near.set_points[loop.wiring.names[a]] for a in loop.adapting]
+        return np.concatenate([near.state.x, scaled, *((t.second_moment, t.mean) for t in targets)])
     before = network_state.from_start(loop.wiring, start)
-    return np.concatenate([before.x if before.status.usable else start, loop.weights])
+    return np.concatenate([before.x if before.status.usable else start, loop.slow])
+
+
+def _degrees(loop: NetworkLoop) -> Array:
+    """Mean in-degrees of the plastic projections (k,)."""
+    return np.array([loop.wiring.K[place] for place in loop.places])
 
 
 def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...]) -> NetworkEquilibrium:
     n2 = 2 * loop.wiring.n
-    x, weights = y[:n2], y[n2:]
-    state = network_state.from_start(loop.with_weights(weights), x)
-    spectrum = dynamics.spectrum(slow_jacobian(loop, x, weights), loop.names)
+    x, slow = y[:n2], y[n2:]
+    state = network_state.from_start(loop.with_weights(slow), x)
+    spectrum = dynamics.spectrum(slow_jacobian(loop, x, slow), loop.names)
     stable = spectrum.stable and state.stable
     message = "" if stable else "the fixed point exists, but small disturbances of the weights grow."
     status = Status.UNSTABLE if not stable else Status.MARGINAL if spectrum.zero.any() else Status.OK
-    degrees = np.array([loop.wiring.K[place] for place in loop.places])
-    return NetworkEquilibrium(state, weights, degrees, loop.names, spectrum, held, status, message)
+    return NetworkEquilibrium(
+        state, slow[: len(loop.places)], _degrees(loop), loop.weight_names, goals(loop, slow), spectrum, held, status,
+        message,
+    )  # fmt: skip
+
+
+def goals(loop: NetworkLoop, slow: Array) -> dict[str, CalciumSetPoint]:
+    """The set point of every regulated population in a slow state."""
+    named = zip(loop.wiring.names, loop.rules, loop.targets(slow), strict=True)
+    return {
+        name: CalciumSetPoint(mean=float(mean), second_moment=float(second))
+        for name, rule, (mean, second) in named
+        if rule is not None
+    }
 
 
 def nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEquilibrium:
     """The labelled absence of a fixed point."""
-    k = len(loop.names)
-    nothing = np.full(2 * loop.wiring.n, np.nan)
+    k, nothing = len(loop.names), np.full(2 * loop.wiring.n, np.nan)
     state = network_state.NetworkState((), nothing, np.nan, nothing.astype(complex), loop.nodes, status, message)
     empty = dynamics.Spectrum(np.full(k, complex(np.nan)), np.full((k, k), complex(np.nan)), loop.names, 0.0)
-    return NetworkEquilibrium(state, np.full(k, np.nan), np.full(k, np.nan), loop.names, empty, held, status, message)
+    weights = np.full(len(loop.places), np.nan)
+    return NetworkEquilibrium(state, weights, weights, loop.weight_names, {}, empty, held, status, message)
 
 
 def evolve(loop: NetworkLoop, *, start: Array, times: Array) -> "xr.Dataset":
-    """The weights over `times` [s] from those of the wiring, rates at their fixed point all along (Newton, warm start).
+    """The slow state over `times` [s] from that of the loop, rates at their fixed point all along (Newton, warm start).
 
-    `start` (2 n,) is near the first state. Dataset over `time` with the weights, rates, second moments and sensed
-    calcium; attrs carry status and message.
+    `start` (2 n,) is near the first state. Dataset over `time` with the weights, rates, second moments, sensed calcium
+    and adaptive targets; attrs carry status and message.
     """
     follower = _Follower(loop, start)
     absolute = [getattr(rule, "scale", "absolute") == "absolute" for rule in loop.rules]
-    logs = np.array([not absolute[a] for a, _ in loop.places])
+    weight = np.arange(len(loop.names)) < len(loop.places)
+    logs = np.zeros(weight.size, dtype=bool)
+    logs[weight] = [not absolute[a] for a, _ in loop.places]
 
     def back(z: Array) -> Array:
         return np.where(logs, np.exp(np.where(logs, z, 0.0)), z)
 
     def rhs(z: Array) -> Array:
-        weights = back(z)
-        return loop.rhs(weights, follower.sensed(weights)) / np.where(logs, weights, 1.0)
+        slow = back(z)
+        return loop.rhs(slow, follower.sensed(slow)) / np.where(logs, slow, 1.0)
 
-    weights = loop.weights
+    first = loop.slow
     path = dynamics.evolve(
-        rhs, np.where(logs, np.log(weights), weights), times, names=loop.names,
-        lower=np.where(logs, -np.inf, 0.0), tolerance=1e-8,
+        rhs, np.where(logs, np.log(first), first), times, names=loop.names,
+        lower=np.where(weight & ~logs, 0.0, -np.inf), tolerance=1e-8,
     )  # fmt: skip
     return _dataset(loop, replace(path, x=np.stack([back(z) for z in path.x.T], axis=-1)), start)
 
@@ -180,16 +202,26 @@ def _dataset(loop: NetworkLoop, path: dynamics.Trajectory, start: Array) -> "xr.
     follower, n = _Follower(loop, start), loop.wiring.n
     states = np.array([follower.state(w) for w in path.x.T])
     sensed = np.array([sense(loop, loop.with_weights(w), x).values for w, x in zip(path.x.T, states, strict=True)])
+    targets = np.array([loop.targets(z) for z in path.x.T])
+    moving = np.where([a in loop.adapting for a in range(n)], np.moveaxis(targets, -1, 0), np.nan)
     return xr.Dataset(
         {
-            "weight": (("weight_name", "time"), path.x, {"units": "V"}),
+            "weight": (("weight_name", "time"), path.x[: len(loop.places)], {"units": "V"}),
             "rate": (("time", "population"), states[:, :n], {"units": "Hz"}),
             "second_moment": (("time", "population"), states[:, n:], {"units": "Hz^2"}),
             "calcium_mean": (("time", "population"), sensed[..., 0], {"units": "uM"}),
             "calcium_second_moment": (("time", "population"), sensed[..., 1], {"units": "uM^2"}),
-        },
+        }
+        | (
+            {
+                "target_mean": (("time", "population"), moving[0], {"units": "uM"}),
+                "target_second_moment": (("time", "population"), moving[1], {"units": "uM^2"}),
+            }
+            if loop.adapting
+            else {}
+        ),
         coords={
-            "time": ("time", path.t, {"units": "s"}), "weight_name": list(loop.names),
+            "time": ("time", path.t, {"units": "s"}), "weight_name": list(loop.weight_names),
             "population": list(loop.wiring.names),
         },
         attrs={"status": path.status.name, "message": path.message, "advice": path.status.advice},

@@ -2,8 +2,8 @@
 
 A cell meets its set point at one input only, the (mu*, sigma*) at which it fires at (r*, C_v*). So all cells of a
 regulated population fire alike, r = r* and q = r*^2, whatever the rest of the network does: to the other populations
-they are a source of that rate. What is left of the disorder is that of the in-degrees, and with the summed rates R_iB of
-its own inputs each cell needs
+they are a source of that rate. What is left of the disorder is that of the in-degrees, and with the summed rates R_iB
+of its own inputs each cell needs
 
     g_E E - g_I I + drive = mu*,    g_E^2 B_E + g_I^2 B_I = sigma*^2,    E = sum |J| R, B = sum J^2 F R
 
@@ -150,9 +150,7 @@ def fixed_point(
         return network_homeostasis.nowhere(loop, (), failure.status, failure.reason)
 
 
-def _fixed_point(
-    loop: NetworkLoop, own: Sequence[bool], start: Array | None, cells: int
-) -> NeuronScopeEquilibrium:
+def _fixed_point(loop: NetworkLoop, own: Sequence[bool], start: Array | None, cells: int) -> NeuronScopeEquilibrium:
     points = {a: operating_point(loop, a) for a in np.flatnonzero(own).tolist()}
     others = _others(loop, points, start)
     full = _at_set_points(loop, points, others, cells)
@@ -169,10 +167,9 @@ def _fixed_point(
 # --- the populations that do not regulate at neuron scope -------------------------------------------------------------
 @dataclass(frozen=True, eq=False)
 class _Others:
-    """The network state x (2 n,), the weights (n, m) without gains of cells, (u_E, u_I) per population, and the rest."""
+    """The network state x (2 n,), and of the populations without neuron scope their (u_E, u_I) (n, 2) and states."""
 
     x: Array
-    weights: Array
     changes: Array
     populations: dict[int, Population]
     conserved: tuple[dynamics.Invariant, ...]
@@ -186,7 +183,7 @@ def _others(loop: NetworkLoop, points: dict[int, Operating], start: Array | None
     for a, point in points.items():
         x[:, a] = point.rate, point.rate**2
     if not rest:
-        return _Others(x.ravel(), w.J, np.zeros((n, 2)), {}, ())
+        return _Others(x.ravel(), np.zeros((n, 2)), {}, ())
     columns = [*rest, *points, *range(n, w.J.shape[1])]
     matrices = {name: getattr(w, name)[np.ix_(rest, columns)] for name in ("J", "K", "V", "p")}
     smaller = replace(
@@ -205,7 +202,7 @@ def _others(loop: NetworkLoop, points: dict[int, Operating], start: Array | None
         J[np.ix_(rest, columns)] = part.with_weights(found.weights).J
     x[:, rest] = state.x.reshape(2, -1)
     populations = dict(zip(rest, state.populations, strict=True))
-    return _Others(x.ravel(), J, _common_changes(loop, J, rest), populations, held)
+    return _Others(x.ravel(), _common_changes(loop, J, rest), populations, held)
 
 
 def _common_changes(loop: NetworkLoop, J: Array, rest: list[int]) -> Array:
@@ -270,7 +267,7 @@ def changes_for(sample: CellLoop, a: int, x: Array, point: Operating) -> Array:
 def _too_few(sample: CellLoop, a: int, x: Array, point: Operating, lost: float) -> str:
     """How many cells have no solution, and about how many times more inputs the last of them would need.
 
-    Positive weights need E^2 s* > B m^2, of excitation for m = mu* - I > 0, of inhibition for m < 0 (see `feasibility`).
+    Positive weights need E^2 s* > B m^2, of excitation for m = mu* - I > 0, of inhibition for m < 0.
     """
     w, (driven, _), m = sample.wiring, sample.driven(a, x), point.mu - sample.wiring.drive[a]
     chosen, side = (w.J[a] > 0.0, "excitatory") if m > 0.0 else (w.J[a] < 0.0, "inhibitory")
@@ -289,7 +286,7 @@ def _answer(
     status: Status, remarks: list[str],
 ) -> NeuronScopeEquilibrium:  # fmt: skip
     slopes = slow_slopes(full.reached, full.u, others.x)
-    local = {a: np.linalg.eigvals(slopes.blocks[a]) for a in points}
+    local = {a: np.linalg.eigvals(slopes.blocks[a]).astype(np.complex128) for a in points}
     spectrum = _collective(loop, slopes, local, few, others.x)
     fast = np.linalg.eigvals(slopes.fast).astype(complex)
     calm = bool((fast.real < 0.0).all())
@@ -303,11 +300,12 @@ def _answer(
     cells = tuple(_cells(full, a, points[a], local[a]) for a in points)
     message = " ".join(remarks)
     return NeuronScopeEquilibrium(
-        state, weights, degrees, loop.names, spectrum, others.conserved, status, message, cells
+        state, weights, degrees, loop.weight_names, network_homeostasis.goals(loop, loop.slow), spectrum,
+        others.conserved, status, message, cells,
     )  # fmt: skip
 
 
-def _cells(full: _AtSetPoints, a: int, point: Operating, local: Array) -> RegulatedCells:
+def _cells(full: _AtSetPoints, a: int, point: Operating, local: dynamics.ComplexArray) -> RegulatedCells:
     changes = full.changes[a]
     times = -1.0 / np.sort(local.real, axis=1)
     return RegulatedCells(
@@ -329,7 +327,7 @@ def _state(
 
 
 def _collective(
-    loop: NetworkLoop, slopes: SlowSlopes, local: dict[int, Array], few: _AtSetPoints, x: Array
+    loop: NetworkLoop, slopes: SlowSlopes, local: dict[int, dynamics.ComplexArray], few: _AtSetPoints, x: Array
 ) -> dynamics.Spectrum:
     """The eigenvalues apart from the bands of single cells: found among few cells, refined on all."""
     names = tuple(f"{what}_{name}" for what in "rq" for name in loop.wiring.names)
@@ -342,6 +340,4 @@ def _collective(
 
 
 def _apart(value: complex, bands: list[tuple[float, float]]) -> bool:
-    return all(
-        max(low - value.real, value.real - high, abs(value.imag)) > APART * abs(value) for low, high in bands
-    )
+    return all(max(low - value.real, value.real - high, abs(value.imag)) > APART * abs(value) for low, high in bands)

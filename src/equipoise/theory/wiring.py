@@ -64,7 +64,7 @@ class Wiring:
 
     def derivatives(self, r: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/d(r_B, q_B), shape (n, 5, 2 n)."""
-        n, J, K = self.n, self.J[:, : self.n], self.K[:, : self.n]
+        J, K = self.J[:, : self.n], self.K[:, : self.n]
         by_r, by_q = self.disorder_slopes(r)
         powers = [J**2, J**3, J**4]
         rows_r = [K * J, K * J**2, *(power * by_r for power in powers)]
