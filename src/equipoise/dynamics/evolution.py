@@ -95,7 +95,8 @@ class _Segment:
         """A free variable reaches its bound; a pinned one is pushed off it; one runs away."""
         bounded = np.flatnonzero(np.isfinite(self.floor[~self.pinned]))
         hits = [self._hit(int(k)) for k in bounded]
-        frees = [self._release(int(k)) for k in np.flatnonzero(self.pinned)]
+        speeds = _kept(lambda z: self.f(self.full(z)))
+        frees = [self._release(int(k), speeds) for k in np.flatnonzero(self.pinned)]
         stop = self.stop
         away = [lambda _t, z: stop(self.full(z))] if stop is not None else []
         for event in (*hits, *frees, *away):
@@ -106,9 +107,9 @@ class _Segment:
         low = self.floor[~self.pinned][k]
         return lambda _t, z: z[k] - low
 
-    def _release(self, k: int) -> Callable[[float, Array], float]:
+    def _release(self, k: int, speeds: Function) -> Callable[[float, Array], float]:
         # The tiny offset keeps a bound where the derivative is exactly zero from counting as a push off it.
-        return lambda _t, z: 1e-300 - self.f(self.full(z))[k]
+        return lambda _t, z: 1e-300 - speeds(z)[k]
 
     def method(self) -> dict[str, Any]:
         """The solver, with the Jacobian of the free variables where there is one."""
@@ -159,3 +160,16 @@ class _Segment:
         else:
             return x, pinned, Status.RUNAWAY, "a variable runs away without end."
         return x, pinned, None, ""
+
+
+def _kept(f: Function) -> Function:
+    """f with its last value kept, for many events that look at one state."""
+    last: list = [None, np.empty(0)]
+
+    def call(z: Array) -> Array:
+        key = z.tobytes()
+        if last[0] != key:
+            last[:] = key, f(z)
+        return last[1]
+
+    return call

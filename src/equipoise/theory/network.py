@@ -99,7 +99,8 @@ def network_equilibrium(
     """
     loop, own = loop_of(circuit), scopes_of(circuit)
     if any(own):
-        return neuron_scope.fixed_point(loop, own, throw=throw)
+        before = states.solve(loop.wiring, balanced.starts(loop.wiring), throw=False)
+        return neuron_scope.fixed_point(loop, own, start=before.x if before.status.usable else None, throw=throw)
     return network_homeostasis.fixed_point(loop, start=next(balanced.starts(loop.wiring)), near=near, throw=throw)
 
 

@@ -27,6 +27,7 @@ from equipoise.theory.equilibrium import input_for_moments
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.theory.network_loop import NetworkLoop
 from equipoise.theory.network_state import NetworkState, Population, shift
+from equipoise.theory.wiring import Wiring
 
 SAMPLE = 1024
 """Cells per population of the direct solution."""
@@ -193,16 +194,37 @@ def _others(loop: NetworkLoop, points: dict[int, Operating], start: Array | None
     )  # fmt: skip
     sources = (*(w.names[a] for a in points), *loop.sources)
     part = NetworkLoop(smaller, tuple(loop.rules[a] for a in rest), sources, loop.nodes)
-    first = balanced.starts(smaller) if start is None else [start[[*rest, *(n + a for a in rest)]]]
-    state = network_state.solve(smaller, first)
+    first = None if start is None else start[[*rest, *(n + a for a in rest)]]
     J, held = w.J.copy(), ()
     if any(rule is not None for rule in part.rules):
-        found = network_homeostasis.fixed_point(part, start=state.x)
+        found = _at_rest(part, [*([] if first is None else [first]), *balanced.starts(smaller)])
         state, held = found.state, found.conserved
         J[np.ix_(rest, columns)] = part.with_weights(found.weights).J
+    else:
+        state = network_state.solve(smaller, _starts(smaller, first))
     x[:, rest] = state.x.reshape(2, -1)
     populations = dict(zip(rest, state.populations, strict=True))
     return _Others(x.ravel(), _common_changes(loop, J, rest), populations, held)
+
+
+def _at_rest(part: NetworkLoop, starts: Sequence[Array]) -> NetworkEquilibrium:
+    """The homeostatic fixed point of the others from the first of `starts` that leads to one.
+
+    Alone it may look unstable, for the answer of the regulated cells is missing; the whole is judged later.
+    """
+    for start in starts:
+        found = network_homeostasis.fixed_point(part, start=start, throw=False)
+        if found.status.usable:
+            return found
+    raise NumericalFailure(found.status, found.message)
+
+
+def _starts(wiring: Wiring, first: Array | None) -> Iterator[Array]:
+    """Where the others stand, where they go when the regulated cells have reached their rates, and elsewhere."""
+    if first is not None:
+        yield first
+        yield network_state.relaxed(wiring, first[: wiring.n])
+    yield from balanced.starts(wiring)
 
 
 def _common_changes(loop: NetworkLoop, J: Array, rest: list[int]) -> Array:
@@ -290,7 +312,8 @@ def _answer(
     spectrum = _collective(loop, slopes, local, few, others.x)
     fast = np.linalg.eigvals(slopes.fast).astype(complex)
     calm = bool((fast.real < 0.0).all())
-    stable = calm and spectrum.stable and all((values.real < 0.0).all() for values in local.values())
+    alone = max(float(values.real.max()) for values in local.values())
+    stable = calm and spectrum.stable and alone < 0.0
     if not stable:
         status = Status.UNSTABLE
         remarks = [*remarks, "the fixed point exists, but small disturbances grow."]
