@@ -18,6 +18,8 @@ from equipoise.theory.network import neuron_sample as neuron_sample
 from equipoise.theory.network import rate_distribution as rate_distribution
 from equipoise.theory.network_homeostasis import NetworkEquilibrium as NetworkEquilibrium
 from equipoise.theory.network_state import NetworkState as NetworkState
+from equipoise.theory.neuron_scope import NeuronScopeEquilibrium as NeuronScopeEquilibrium
+from equipoise.theory.neuron_scope import RegulatedCells as RegulatedCells
 from equipoise.theory.optical import drive_branch as drive_branch
 from equipoise.theory.simulation import resume as resume
 from equipoise.theory.simulation import simulate as simulate

@@ -12,7 +12,7 @@ from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
-from equipoise.theory.network_loop import NetworkLoop, joint, sense, slow_jacobian
+from equipoise.theory.network_loop import NetworkLoop, calcium_means, joint, slow_jacobian
 from equipoise.theory.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class _Follower:
 
     def sensed(self, weights: Array) -> Array:
         """What every population senses, (n, 2)."""
-        return sense(self.loop, self.loop.with_weights(weights), self.state(weights)).values
+        return calcium_means(self.loop, self.loop.with_weights(weights), self.state(weights))
 
 
 def _dataset(loop: NetworkLoop, path: dynamics.Trajectory, start: Array) -> "xr.Dataset":
@@ -201,7 +201,7 @@ def _dataset(loop: NetworkLoop, path: dynamics.Trajectory, start: Array) -> "xr.
 
     follower, n = _Follower(loop, start), loop.wiring.n
     states = np.array([follower.state(w) for w in path.x.T])
-    sensed = np.array([sense(loop, loop.with_weights(w), x).values for w, x in zip(path.x.T, states, strict=True)])
+    sensed = np.array([calcium_means(loop, loop.with_weights(w), x) for w, x in zip(path.x.T, states, strict=True)])
     targets = np.array([loop.targets(z) for z in path.x.T])
     moving = np.where([a in loop.adapting for a in range(n)], np.moveaxis(targets, -1, 0), np.nan)
     return xr.Dataset(

@@ -10,6 +10,7 @@ with the rates in one Newton system, (x, slow): network state, set points met, c
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -115,20 +116,29 @@ class Sensed:
 
 
 def sense(loop: NetworkLoop, wiring: Wiring, x: Array) -> Sensed:
-    """What every population with a rule senses at the network state x = (r, q)."""
-    n = wiring.n
-    m = wiring.moments(x[:n], x[n:])
-    values, slopes = np.zeros((n, 2)), np.zeros((n, 2, 5))
+    """What every population with a rule senses at the network state x = (r, q), with derivatives."""
+    slopes = np.zeros((wiring.n, 2, 5))
+    m = wiring.moments(x[: wiring.n], x[wiring.n :])
+    for a, rule, points in _samples(loop, m):
+        by = calcium_slopes(rule.sensor, wiring.neurons[a], wiring.tau_s[a], points.mu, points.s)
+        for k, (by_mu, by_s) in enumerate(zip(*by, strict=True)):
+            slopes[a, k] = quenched.gradient(points, by_mu, by_s, m.beta[a], m.gamma[a], m.eta[a])
+    return Sensed(calcium_means(loop, wiring, x), slopes)
+
+
+def calcium_means(loop: NetworkLoop, wiring: Wiring, x: Array) -> Array:
+    """The values alone, (n, 2): mean and second moment of calcium, averaged over each population with a rule."""
+    values = np.zeros((wiring.n, 2))
+    for a, rule, points in _samples(loop, wiring.moments(x[: wiring.n], x[wiring.n :])):
+        values[a] = calcium(rule.sensor, wiring.neurons[a], wiring.tau_s[a], points.mu, points.s) @ points.weights
+    return values
+
+
+def _samples(loop: NetworkLoop, m: quenched.Moments) -> Iterator[tuple[int, CalciumHomeostasis, quenched.Sample]]:
+    """Every population with a rule, and the nodes of its disorder."""
     for a, rule in enumerate(loop.rules):
-        if rule is None:
-            continue
-        statistics = m.mu[a], m.s[a], m.beta[a], m.gamma[a], m.eta[a]
-        points = quenched.sample(*statistics, nodes=loop.nodes)
-        cell = wiring.neurons[a], wiring.tau_s[a], points.mu, points.s
-        values[a] = calcium(rule.sensor, *cell) @ points.weights
-        for k, (by_mu, by_s) in enumerate(zip(*calcium_slopes(rule.sensor, *cell), strict=True)):
-            slopes[a, k] = quenched.gradient(points, by_mu, by_s, *statistics[2:])
-    return Sensed(values, slopes)
+        if rule is not None:
+            yield a, rule, quenched.sample(m.mu[a], m.s[a], m.beta[a], m.gamma[a], m.eta[a], nodes=loop.nodes)
 
 
 def calcium(sensor: Calcium, neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> Array:
