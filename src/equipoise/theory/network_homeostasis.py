@@ -75,21 +75,17 @@ def fixed_point(
     """
     held, n2 = conserved(loop), 2 * loop.wiring.n
     levels = np.array([q(loop.slow) for q in held])
-    guess = _guess(loop, start, near)
     equations = joint(loop)
-    found = dynamics.fixed_point(
-        equations.value,
-        equations.jacobian,
-        guess,
-        constraints=(
-            lambda y: np.array([q(y[n2:]) for q in held]) - levels,
-            lambda y: np.array([np.concatenate([np.zeros(n2), q.gradient(y[n2:])]) for q in held]),
-        ),
-        lower=0.0,
-        tolerance=1e-11,
+    constraints = (
+        lambda y: np.array([q(y[n2:]) for q in held]) - levels,
+        lambda y: np.array([np.concatenate([np.zeros(n2), q.gradient(y[n2:])]) for q in held]),
     )
-    if found.status is Status.OK:
-        return _describe(loop, found.x, held)
+    for guess in (lambda: _guess(loop, start, near), lambda: _nearer(loop, start)):
+        found = dynamics.fixed_point(
+            equations.value, equations.jacobian, guess(), constraints=constraints, lower=0.0, tolerance=1e-11
+        )
+        if found.status is Status.OK:
+            return _describe(loop, found.x, held)
     message = (
         "no homeostatic fixed point found from here: K may be below the feasible minimum, or the set points may not "
         "fit this network. Raise K, or start from weights nearer to balance."
@@ -107,6 +103,20 @@ def _guess(loop: NetworkLoop, start: Array, near: "NetworkEquilibrium | None") -
         return np.concatenate([near.state.x, scaled, *((t.second_moment, t.mean) for t in targets)])
     before = network_state.from_start(loop.wiring, start)
     return np.concatenate([before.x if before.status.usable else start, loop.slow])
+
+
+def _nearer(loop: NetworkLoop, start: Array) -> Array:
+    """Rates and slow state after the fast modes of the slow dynamics have passed; the start where rates are lost."""
+    follower = _Follower(loop, start)
+    try:
+        fastest = float(np.max(np.abs(np.linalg.eigvals(slow_jacobian(loop, follower.state(loop.slow), loop.slow)))))
+        path = dynamics.evolve(
+            lambda z: loop.rhs(z, follower.sensed(z)), loop.slow, np.array([0.0, 30.0 / fastest]), names=loop.names,
+            lower=0.0, tolerance=1e-6,
+        )  # fmt: skip
+        return np.concatenate([follower.state(path.x[:, -1]), np.maximum(path.x[:, -1], 1e-12)])
+    except (NumericalFailure, np.linalg.LinAlgError):
+        return np.concatenate([start, loop.slow])
 
 
 def _degrees(loop: NetworkLoop) -> Array:
@@ -183,9 +193,9 @@ class _Follower:
     def state(self, weights: Array) -> Array:
         """x = (r, q) at these weights; NumericalFailure where the network has lost its state."""
         wiring = self.loop.with_weights(weights)
-        equations = network_state.Equations(wiring, self.loop.nodes)
+        pair = dynamics.Together(network_state.Equations(wiring, self.loop.nodes).both)
         for start in (lambda: self.x, lambda: network_state.relaxed(wiring, self.x[: wiring.n])):
-            found = dynamics.fixed_point(equations.residual, equations.jacobian, start(), lower=0.0, tolerance=1e-10)
+            found = dynamics.fixed_point(pair.value, pair.jacobian, start(), lower=0.0, tolerance=1e-10)
             if found.status is Status.OK:
                 self.x = found.x
                 return self.x

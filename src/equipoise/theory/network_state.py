@@ -132,8 +132,14 @@ class Equations:
 
     def jacobian(self, x: Array) -> Array:
         """d(E(x) - x)/dx, shape (2 n, 2 n)."""
+        return self.both(x)[1]
+
+    def both(self, x: Array) -> tuple[Array, Array]:
+        """Residual and Jacobian in one pass."""
+        values, gradients = self.evaluate(x)
         inputs = self.wiring.derivatives(x[: self.wiring.n])
-        return np.einsum("kas,asx->kax", self.statistics_gradient(x), inputs).reshape(x.size, x.size) - np.eye(x.size)
+        slopes = np.einsum("kas,asx->kax", gradients, inputs).reshape(x.size, x.size)
+        return values - x, slopes - np.eye(x.size)
 
     def statistics_gradient(self, x: Array) -> Array:
         """d(E f, E f^2)_A/d(mu, s, beta, gamma, eta)_A, shape (2, n, 5)."""
@@ -192,7 +198,8 @@ def _with_spread(wiring: Wiring, rates: Array) -> Array:
 
 
 def _newton(equations: Equations, x: Array) -> dynamics.FixedPoint:
-    return dynamics.fixed_point(equations.residual, equations.jacobian, x, lower=0.0, tolerance=1e-12, max_steps=60)
+    pair = dynamics.Together(equations.both)
+    return dynamics.fixed_point(pair.value, pair.jacobian, x, lower=0.0, tolerance=1e-12, max_steps=60)
 
 
 def fixed_points(wiring: Wiring, *, starts: Sequence[Array] = (), seed: int = 0) -> list[NetworkState]:

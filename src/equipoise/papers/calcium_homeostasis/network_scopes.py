@@ -1,7 +1,7 @@
 """Whose calcium? The same network under rules that sense population means, and under rules of every single cell.
 
 At population scope, the paper's, the mean moments of the balanced limit are held, and rates stay as unequal as the
-wiring makes them. At neuron scope every cell finds the one input of its set point, and its own gains take the inequality over.
+wiring makes them. At neuron scope every cell finds the one input of its set point, and gains take the inequality over.
 """
 
 from typing import TYPE_CHECKING
@@ -154,7 +154,7 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
         color = plotting.LOOK[key]["color"]
         gains.plot(both.sel(kind="e"), both.sel(kind="i"), "o", ms=2.2, mew=0, alpha=0.55, color=color)
         gains.annotate(
-            f"{population} cells", tuple(both.mean("cell")), (0, 34), textcoords="offset points", ha="center",
+            f"{population} cells", tuple(both.mean("cell")), (26, 24), textcoords="offset points", ha="left",
             color=color, fontweight="bold",
         )  # fmt: skip
     gains.set(xlabel="gain of excitatory weights", ylabel="gain of inhibitory weights")
