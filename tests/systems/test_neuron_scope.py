@@ -315,7 +315,7 @@ def test_results_speak():
 
 def test_bad_input_is_named():
     circuit = regulated(standard())
-    with pytest.raises(ValueError, match=r"cells must be a power of two of at least 32, got 100\. Try 128"):
+    with pytest.raises(ValueError, match=r"cells must be a power of two of at least 32, got 100\. Try 256"):
         eq.theory.network_evolve(circuit, duration=hour, cells=100)
     adaptive = eq.AttachedRule("I", eq.AdaptiveCalciumHomeostasis(SENSOR, ONE_CELL))
     mixed = replace(circuit, rules=[circuit.rules[0], adaptive])

@@ -34,7 +34,7 @@ def evolve(loop: NetworkLoop, own: Sequence[bool], *, start: Array, times: Array
     and quantiles over cells of rate, C_v and gains (factors at relative scale, changes [V] at absolute scale).
     """
     if not isinstance(cells, (int, np.integer)) or cells < 32 or cells & (cells - 1):
-        raise ValueError(f"network_evolve: cells must be a power of two of at least 32, got {cells!r}. Try 128.")
+        raise ValueError(f"network_evolve: cells must be a power of two of at least 32, got {cells!r}. Try 256.")
     sample = CellLoop(loop.wiring, loop.rules, tuple(own), labels(int(cells), loop.wiring.J.shape[1]))
     first, size = _state(sample, np.zeros(sample.places[-1].stop), start), sample.places[-1].stop
 

@@ -105,7 +105,7 @@ def network_equilibrium(
 
 
 def network_evolve(
-    circuit: Circuit, *, duration: float, times: ArrayLike | None = None, cells: int = 128
+    circuit: Circuit, *, duration: float, times: ArrayLike | None = None, cells: int = 256
 ) -> "xr.Dataset":
     """The weights of a circuit over `duration` [s] under its rules, the rates at their fixed point all along.
 

@@ -212,11 +212,12 @@ def _at_rest(part: NetworkLoop, starts: Sequence[Array]) -> NetworkEquilibrium:
 
     Alone it may look unstable, for the answer of the regulated cells is missing; the whole is judged later.
     """
+    tried = []
     for start in starts:
-        found = network_homeostasis.fixed_point(part, start=start, throw=False)
-        if found.status.usable:
-            return found
-    raise NumericalFailure(found.status, found.message)
+        tried.append(network_homeostasis.fixed_point(part, start=start, throw=False))
+        if tried[-1].status.usable:
+            return tried[-1]
+    raise NumericalFailure(tried[-1].status, tried[-1].message)
 
 
 def _starts(wiring: Wiring, first: Array | None) -> Iterator[Array]:
@@ -310,7 +311,7 @@ def _answer(
     slopes = slow_slopes(full.reached, full.u, others.x)
     local = {a: np.linalg.eigvals(slopes.blocks[a]).astype(np.complex128) for a in points}
     spectrum = _collective(loop, slopes, local, few, others.x)
-    fast = np.linalg.eigvals(slopes.fast).astype(complex)
+    fast: dynamics.ComplexArray = np.linalg.eigvals(slopes.fast).astype(np.complex128)
     calm = bool((fast.real < 0.0).all())
     alone = max(float(values.real.max()) for values in local.values())
     stable = calm and spectrum.stable and alone < 0.0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 K, OFF = 1000.0, 0.8
 """Inputs of each kind, and the factor by which the weights start below balance."""
 POPULATIONS = ["E", "I"]
-CELLS = 128
+CELLS = 256
 ONE_CELL = SetPoint(rate=10 * Hz, cv=0.9)
 RATES = np.linspace(0.25, 45.0, 180)
 NEURON, MEAN = "#2A8C6E", "#A14E8F"
