@@ -141,10 +141,6 @@ class Equations:
         slopes = np.einsum("kas,asx->kax", gradients, inputs).reshape(x.size, x.size)
         return values - x, slopes - np.eye(x.size)
 
-    def statistics_gradient(self, x: Array) -> Array:
-        """d(E f, E f^2)_A/d(mu, s, beta, gamma, eta)_A, shape (2, n, 5)."""
-        return self.evaluate(x)[1]
-
     def evaluate(self, x: Array) -> tuple[Array, Array]:
         """Averages (2 n,) and their gradients by the input statistics (2, n, 5), in one pass."""
         n = self.wiring.n
