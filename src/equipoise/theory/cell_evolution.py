@@ -13,7 +13,7 @@ import numpy as np
 from equipoise import dynamics, renewal
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory.cells import CellLoop, labels, slow_slopes
+from equipoise.theory.cells import CellLoop, fewest, labels, slow_slopes
 from equipoise.theory.network_loop import NetworkLoop
 from equipoise.theory.network_state import firing, shift
 
@@ -33,8 +33,9 @@ def evolve(loop: NetworkLoop, own: Sequence[bool], *, start: Array, times: Array
     `start` (2 n,) is near the first state. Dataset over `time` with rates, second moments, mean weights, and mean, SD
     and quantiles over cells of rate, C_v and gains (factors at relative scale, changes [V] at absolute scale).
     """
-    if not isinstance(cells, (int, np.integer)) or cells < 32 or cells & (cells - 1):
-        raise ValueError(f"network_evolve: cells must be a power of two of at least 32, got {cells!r}. Try 256.")
+    least = fewest(loop.wiring.J.shape[1])
+    if not isinstance(cells, (int, np.integer)) or cells < least or cells & (cells - 1):
+        raise ValueError(f"network_evolve: cells must be a power of two of at least {least}, got {cells!r}. Try 256.")
     sample = CellLoop(loop.wiring, loop.rules, tuple(own), labels(int(cells), loop.wiring.J.shape[1]))
     first, size = _state(sample, np.zeros(sample.places[-1].stop), start), sample.places[-1].stop
 

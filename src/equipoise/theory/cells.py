@@ -34,6 +34,11 @@ from equipoise.theory.network_state import firing
 from equipoise.theory.wiring import Wiring
 
 
+def fewest(projections: int) -> int:
+    """The fewest cells, a power of two, whose labels can have unit covariance with room to spare."""
+    return max(32, 1 << (4 * projections - 1).bit_length())
+
+
 @lru_cache(maxsize=16)
 def labels(cells: int, projections: int) -> Array:
     """Labels xi (cells, projections) of a sample of cells: symmetric Sobol normals of unit covariance, fixed seed."""

@@ -22,7 +22,7 @@ from equipoise.model.inputs import balancing_weights
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import balanced, network_homeostasis, network_state
-from equipoise.theory.cells import CellLoop, SlowSlopes, labels, slow_slopes
+from equipoise.theory.cells import CellLoop, SlowSlopes, fewest, labels, slow_slopes
 from equipoise.theory.equilibrium import input_for_moments
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.theory.network_loop import NetworkLoop
@@ -31,8 +31,6 @@ from equipoise.theory.wiring import Wiring
 
 SAMPLE = 1024
 """Cells per population of the direct solution."""
-SPECTRAL = 32
-"""Cells per population behind the collective modes, which a few cells show to four digits."""
 MATTERS = 0.01
 """Share of cells without a solution from which the answer no longer stands."""
 APART = 0.05
@@ -160,7 +158,7 @@ def _fixed_point(loop: NetworkLoop, own: Sequence[bool], start: Array | None, ce
     remarks += [_too_few(full.sample, a, others.x, points[a], lost[a]) for a in points if lost[a] > 0.0]
     if max(lost.values()) > MATTERS:
         raise NumericalFailure(Status.INFEASIBLE, f"network homeostasis: {' '.join(remarks)}")
-    few = _at_set_points(loop, points, others, SPECTRAL)
+    few = _at_set_points(loop, points, others, fewest(loop.wiring.J.shape[1]))
     status = Status.IMPLAUSIBLE if any(p.status is Status.IMPLAUSIBLE for p in points.values()) else Status.OK
     return _answer(loop, points, others, full, few, status, remarks)
 
@@ -353,7 +351,7 @@ def _state(
 def _collective(
     loop: NetworkLoop, slopes: SlowSlopes, local: dict[int, dynamics.ComplexArray], few: _AtSetPoints, x: Array
 ) -> dynamics.Spectrum:
-    """The eigenvalues apart from the bands of single cells: found among few cells, refined on all."""
+    """The eigenvalues apart from the bands of single cells: found among a few cells, which suffice, refined on all."""
     names = tuple(f"{what}_{name}" for what in "rq" for name in loop.wiring.names)
     bands = [(b.real.min(), b.real.max()) for v in local.values() for b in np.sort_complex(v).T]
     values = [v for v in np.linalg.eigvals(slow_slopes(few.reached, few.u, x).dense()) if _apart(v, bands)]
