@@ -229,6 +229,8 @@ def test_moments_of_no_cell_at_all_are_infeasible():
     assert found.status is caught.value.status
     assert not found.status.usable
     assert np.isnan(found.weights).all()
+    assert repr(found).startswith(f"NetworkEquilibrium: {found.status.name}")
+    assert "nan" not in repr(found)
 
 
 def test_too_few_inputs_say_how_many_would_do():

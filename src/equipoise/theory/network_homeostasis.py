@@ -39,6 +39,8 @@ class NetworkEquilibrium:
     message: str
 
     def __repr__(self) -> str:
+        if not self.status.usable:
+            return f"NetworkEquilibrium: {self.status.name} {self.message}"
         weights = "  ".join(f"{n} {w:.6g}" for n, w in zip(self.names, self.weights, strict=True))
         rows = [f"NetworkEquilibrium: {self.status.name} {self.message}".rstrip(), f"  {weights}"]
         rows += [repr(self.state).replace("\n", "\n  "), repr(self.spectrum).replace("\n", "\n  ")]
