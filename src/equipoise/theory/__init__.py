@@ -20,6 +20,8 @@ from equipoise.theory.network_branch import branch as branch
 from equipoise.theory.network_evolution import network_evolve as network_evolve
 from equipoise.theory.network_homeostasis import NetworkEquilibrium as NetworkEquilibrium
 from equipoise.theory.network_state import NetworkState as NetworkState
+from equipoise.theory.neuron_scope import NeuronScopeEquilibrium as NeuronScopeEquilibrium
+from equipoise.theory.neuron_scope import RegulatedCells as RegulatedCells
 from equipoise.theory.optical import drive_branch as drive_branch
 from equipoise.theory.recovery import Recovery as Recovery
 from equipoise.theory.recovery import recovery as recovery
