@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.plotting.style import EXCITATION, GRID, INHIBITION, INHIBITION_LINE, INK, QUIET, plain_log
 from equipoise.quantities import Array
@@ -81,12 +82,12 @@ def draw_schematic(ax: "Axes", data: "xr.Dataset") -> None:
         curve = _loop(places[a], places) if a == b else _bow(places[b], places[a], straight=b >= len(flow))
         color = looks[names[b]]["color"]
         ax.plot(*curve.T, color=color, lw=width, solid_capstyle="butt", zorder=2)
-        _head(ax, curve, color, 0.05 + 0.014 * width, excites=data["sign"].values[b] >= 0)
+        _head(ax, curve, color, 0.05 + 0.014 * width, excites=bool(data["sign"].values[b] >= 0))
     for name, (x, y), rate in zip(names, places, _node_rates(data), strict=True):
         _node(ax, (x, y), name, rate, looks[name]["color"], round_=names.index(name) < len(flow))
     low, high = places.min(axis=0), places.max(axis=0)
-    ax.set_xlim(low[0] - 1.05, high[0] + 1.05)
-    ax.set_ylim(low[1] - 0.5, high[1] + (0.95 if len(flow) != 2 else 0.75))
+    ax.set_xlim(low[0] - 1.1, high[0] + 1.1)
+    ax.set_ylim(low[1] - (0.5 if len(flow) <= 2 else 1.0), high[1] + (1.0 if len(flow) != 2 else 0.5))
     ax.set_aspect("equal")
     ax.axis("off")
 
@@ -97,21 +98,21 @@ def _node_rates(data: "xr.Dataset") -> Array:
 
 
 def _places(n: int, m: int) -> Array:
-    """Where populations and then sources stand."""
+    """Where populations and then sources stand: a row over the sources, or a ring around them."""
     if n <= 2:
-        inner = np.array([[1.25 * (2 * k - (n - 1)), 0.0] for k in range(n)])
+        inner, height = np.array([[1.25 * (2 * k - (n - 1)), 0.0] for k in range(n)]), -1.5
     else:
         angles = np.pi / 2 + np.pi / n - 2 * np.pi * np.arange(n) / n
-        inner = 1.45 * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    below = inner[:, 1].min() - 1.5
-    outer = np.array([[1.3 * (k - (m - 1) / 2), below] for k in range(m)]).reshape(m, 2)
+        inner, height = 1.75 * np.stack([np.cos(angles), np.sin(angles)], axis=-1), 0.0
+    outer = np.array([[(k - (m - 1) / 2), height] for k in range(m)]).reshape(m, 2)
     return np.concatenate([inner, outer])
 
 
 def _bow(start: Array, stop: Array, *, straight: bool) -> Array:
     """A curve between the rims of two nodes, bent to its left so that the two directions stand apart."""
-    across = stop - start
-    middle = (start + stop) / 2 + (0.0 if straight else 0.2) * np.array([-across[1], across[0]])
+    across, through = stop - start, np.hypot(*(start + stop)) < 0.5  # of a ring: bend around its middle
+    bend = 0.0 if straight else 0.42 if through and np.hypot(*across) > 3.0 else 0.2
+    middle = (start + stop) / 2 + bend * np.array([-across[1], across[0]])
     t = np.linspace(0.0, 1.0, 200)[:, None]
     curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * stop
     return _outside(curve, (start, RADIUS), (stop, RADIUS + GAP))
@@ -123,7 +124,7 @@ def _loop(at: Array, places: Array) -> Array:
     away = np.array([np.sign(at[0]), 0.0]) if at[1] == 0.0 and at[0] != 0.0 else away / max(np.hypot(*away), 1e-9)
     side = np.array([-away[1], away[0]])
     t = np.linspace(0.0, 1.0, 300)[:, None]
-    out, back = at + 1.5 * away + 1.0 * side, at + 1.5 * away - 1.0 * side  # the handles of a cubic from rim to rim
+    out, back = at + 1.15 * away + 0.85 * side, at + 1.15 * away - 0.85 * side  # the handles of a cubic from rim to rim
     curve = (1 - t) ** 3 * at + 3 * t * (1 - t) ** 2 * out + 3 * t**2 * (1 - t) * back + t**3 * at
     return _outside(curve, (at, RADIUS), (at, RADIUS + GAP))
 
@@ -202,7 +203,7 @@ def potential_scale(unit: str) -> float:
 
 def input_unit(unit: str) -> str:
     """The unit of mean inputs, in words."""
-    return "mV/ms" if unit == "mV" else "thresholds per s"
+    return "mV/ms" if unit == "mV" else "threshold/s"
 
 
 # --- the state --------------------------------------------------------------------------------------------------------
@@ -244,26 +245,38 @@ def input_key(data: "xr.Dataset") -> list[Any]:
     return [*marks, Line2D([], [], color=INK, marker="D", ms=4, mec="white", lw=1.2, label="net ± SD over neurons")]
 
 
-def draw_state_rates(ax: "Axes", data: "xr.Dataset") -> None:
-    """Mean rate of every population and condition, with the central 50 and 90 % of its neurons.
-
-    Dotted: the balanced limit.
-    """
+def draw_spread(ax: "Axes", data: "xr.Dataset", mean: str, quantile: str) -> None:
+    """A mean of every population and condition, with the central 50 and 90 % of its neurons."""
     looks, (heights, labels) = node_looks(data), rows_of(data)
-    for c in range(data.sizes["condition"]):
-        part = data.isel(condition=c)
-        for a, name in enumerate(data["population"].values):
-            color, y, q = looks[str(name)]["color"], heights[c, a], part["quantile"].values[a]
-            ax.hlines(y, q[0], q[4], color=_tint(color, 0.55), lw=1.4)
-            ax.hlines(y, q[1], q[3], color=_tint(color, 0.55), lw=4.0)
-            rate = part["rate"].values[a]
-            ax.plot(rate, y, "o", color=color, ms=6, mec="white", mew=0.8, zorder=3)
-            ax.annotate(_short(rate), (rate, y), (5, 4), textcoords="offset points", fontsize=7.5)
+    for c, a in np.ndindex(heights.shape):
+        part, color, y = (
+            data.isel(condition=c, population=a),
+            looks[str(data["population"].values[a])]["color"],
+            heights[c, a],
+        )
+        value, q = part[mean].item(), part[quantile].values
+        ax.hlines(y, 0.0, value, color=GRID, lw=0.8, zorder=0)
+        ax.hlines(y, q[0], q[4], color=_tint(color, 0.55), lw=1.4)
+        ax.hlines(y, q[1], q[3], color=_tint(color, 0.55), lw=4.0)
+        ax.plot(value, y, "o", color=color, ms=6, mec="white", mew=0.8, zorder=3)
+        ax.annotate(_short(value), (value, y), (4, 4), textcoords="offset points", fontsize=7.5)
+    _rows(ax, heights, labels)
+    ax.set_xlim(0.0, 1.12 * max(ax.get_xlim()[1], 1e-3))
+
+
+def draw_state_rates(ax: "Axes", data: "xr.Dataset") -> None:
+    """Mean rate of every population and condition, with the spread over neurons; dotted: the balanced limit."""
+    draw_spread(ax, data, "rate", "quantile")
+    heights, _ = rows_of(data)
     for a, limit in enumerate(data["limit_rate"].values if np.isfinite(data["limit_second_moment"]).all() else ()):
         ax.vlines(limit, heights[0, a] - 0.24, heights[-1, a] + 0.24, color=INK, lw=1.2, ls=":")
-    _rows(ax, heights, labels)
-    ax.set_xlim(left=0.0)
     ax.set_xlabel("rate (Hz)")
+
+
+def draw_state_cv(ax: "Axes", data: "xr.Dataset") -> None:
+    """Median C_v of every population and condition, with the spread over neurons."""
+    draw_spread(ax, data, "cv_median", "cv_quantile")
+    ax.set_xlabel("$C_v$ of intervals")
 
 
 def _rows(ax: "Axes", heights: Array, labels: Sequence[str]) -> None:
@@ -313,17 +326,12 @@ def draw_neurons(ax: "Axes", data: "xr.Dataset") -> None:
             color, words = (look["color"], str(name)) if c == last else (QUIET, None)
             alpha = 0.55 if c == last else 0.22
             rate, cv = part["neuron_rate"].values, part["neuron_cv"].values
-            if not np.isfinite(part["density"].values).any():  # all alike: one point stands for every neuron
-                rate, cv, alpha = rate[:1], cv[:1], 1.0
-                ax.annotate(words or "", (rate[0], cv[0]), (6, 4), textcoords="offset points", fontsize=8)
-                words = None
-            ax.scatter(rate, cv, s=8 if alpha < 1.0 else 34, marker=marker, color=color, alpha=alpha, lw=0, label=words)
+            ax.scatter(rate, cv, s=8, marker=marker, color=color, alpha=alpha, lw=0, label=words)
     if last:
         ax.scatter([], [], s=8, color=QUIET, alpha=0.6, label=str(data["condition"].values[0]))
     _cv_axis(ax, data["neuron_cv"].values)
     _rate_axis(ax, data)
-    if np.isfinite(data["density"]).any():
-        ax.legend(loc="lower left", markerscale=1.6, handletextpad=0.2)
+    ax.legend(loc="lower left", markerscale=1.6, handletextpad=0.2)
 
 
 def _cv_axis(ax: "Axes", values: Array) -> None:
@@ -348,7 +356,7 @@ def _rate_axis(ax: "Axes", data: "xr.Dataset") -> None:
 # --- homeostasis ------------------------------------------------------------------------------------------------------
 def draw_recovery(ax: "Axes", data: "xr.Dataset") -> None:
     """Recovery time of every slow mode that is not neutral, fastest at the bottom; triangles grow instead."""
-    shown = data.isel(mode=visible_modes(data))
+    shown = data.isel({"mode": visible_modes(data)})
     times, turning = shown["recovery_time"].values, shown["eigenvalue_imag"].values
     rows = np.arange(times.size)
     for y, time, w in zip(rows, times, turning, strict=True):
@@ -369,7 +377,7 @@ def draw_recovery(ax: "Axes", data: "xr.Dataset") -> None:
     ax.set_xlabel("recovery time")
 
 
-def visible_modes(data: "xr.Dataset") -> Array:
+def visible_modes(data: "xr.Dataset") -> NDArray[np.intp]:
     """Places of the modes that are not neutral, one of each complex pair, slowest first."""
     times, turning = data["recovery_time"].values, data["eigenvalue_imag"].values
     return np.flatnonzero(np.isfinite(times) & (turning >= 0.0))
@@ -403,10 +411,9 @@ def _symbol(name: str) -> str:
 def draw_path_rates(ax: "Axes", data: "xr.Dataset") -> None:
     """Rates over the time since the rules began; dotted: balanced limit."""
     looks = node_looks(data)
-    time = _from_first(data["time"].values)
-    ends = {}
+    time, ends = data["time"].values[1:], {}  # time 0 has no place on a logarithmic axis
     for name in data["population"].values:
-        values = data["path_rate"].sel(population=name).values
+        values = data["path_rate"].sel(population=name).values[1:]
         ax.plot(time, values, lw=1.8, **looks[str(name)])
         ends[str(name)] = (float(values[-1]), looks[str(name)]["color"])
     if np.isfinite(data["limit_second_moment"]).all():
@@ -424,12 +431,12 @@ def draw_path_weights(ax: "Axes", data: "xr.Dataset", unit: str) -> None:
     Dots are the fixed point, found without following the path.
     """
     looks, names = node_looks(data), _places_of(data)
-    time, ends = _from_first(data["time"].values), {}
+    time, ends = data["time"].values[1:], {}
     for name in data["path_name"].values:
         if str(name) not in names:
             continue  # a slow variable that is no weight
         pre = names[str(name)]
-        values = data["path_weight"].sel(path_name=name).values / potential_scale(unit)
+        values = data["path_weight"].sel(path_name=name).values[1:] / potential_scale(unit)
         ax.plot(time, values, lw=1.6, **looks[pre])
         ends[_symbol(str(name))] = (float(values[-1]), looks[pre]["color"])
         if "fixed_weight" in data:
@@ -444,13 +451,6 @@ def draw_path_weights(ax: "Axes", data: "xr.Dataset", unit: str) -> None:
 def _places_of(data: "xr.Dataset") -> dict[str, str]:
     """Presynaptic name of every possible weight, by its name J_post,pre."""
     return {f"J_{a}{b}": str(b) for a in data["post"].values for b in data["pre"].values}
-
-
-def _from_first(time: Array) -> Array:
-    """Times with the start moved onto the logarithmic axis, a little before the first sample."""
-    shown = time.copy()
-    shown[0] = time[1] / 1.5
-    return shown
 
 
 def _end_labels(ax: "Axes", x: float, ends: dict[str, tuple[float, Any]]) -> None:

@@ -23,7 +23,7 @@ def figures_of(data: "xr.Dataset") -> "dict[str, Figure]":
     wanted: list[tuple[str, bool, Callable]] = [
         ("circuit", True, circuit_figure),
         ("state", state, state_figure),
-        ("neurons", state, neuron_figure),
+        ("neurons", state and bool(np.isfinite(data["density"]).any()), neuron_figure),
         ("path", "path_rate" in data, path_figure),
         ("spectrum", slow, spectrum_figure),
     ]
@@ -37,7 +37,7 @@ def circuit_figure(data: "xr.Dataset") -> "Figure":
         figure, axes = subplots(1, 1, 1.0 + 0.36 * n)
         circuits.draw_input_matrix(axes[0, 0], given)
     else:
-        figure, axes = subplots(1, 2, 3.6 if n <= 2 else 4.6, width_ratios=[1.25, 1.0])
+        figure, axes = subplots(1, 2, 3.0 if n <= 2 else 4.6, width_ratios=[1.3, 1.0])
         circuits.draw_schematic(axes[0, 0], given)
         circuits.draw_input_matrix(axes[0, 1], given)
     axes[0, -1].set_title(f"Mean input ({circuits.input_unit(unit)})")
@@ -47,21 +47,21 @@ def circuit_figure(data: "xr.Dataset") -> "Figure":
 def state_figure(data: "xr.Dataset") -> "Figure":
     """Inputs and their cancellation, and the rates that result."""
     rows = data.sizes["population"] * data.sizes["condition"]
-    figure, axes = subplots(1, 2, 1.4 + 0.34 * rows, sharey=True, width_ratios=[1.55, 1.0])
+    figure, axes = subplots(1, 3, 1.4 + 0.34 * rows, sharey=True, width_ratios=[1.5, 0.8, 0.6])
     circuits.draw_inputs(axes[0, 0], data, data.attrs["potential_unit"])
     circuits.draw_state_rates(axes[0, 1], data)
-    axes[0, 1].tick_params(axis="y", labelleft=False)
-    figure.legend(handles=circuits.input_key(data), loc="outside upper left", ncols=5, handlelength=1.4)
+    circuits.draw_state_cv(axes[0, 2], data)
+    for ax in axes[0, 1:]:
+        ax.tick_params(axis="y", labelleft=False)
+    key = circuits.input_key(data)
+    columns = len(key) if len(key) <= 6 else (len(key) + 1) // 2
+    figure.legend(handles=key, loc="outside upper left", ncols=columns, handlelength=1.4)
     return figure
 
 
 def neuron_figure(data: "xr.Dataset") -> "Figure":
     """How rate and irregularity differ between the neurons of a population."""
     n = data.sizes["population"]
-    if not np.isfinite(data["density"]).any():  # every neuron of a population is like the others
-        figure, axes = subplots(1, 1, 3.4)
-        circuits.draw_neurons(axes[0, 0], data)
-        return figure
     figure, axes = subplots(1, 2, max(3.5, 1.2 + 0.5 * n), width_ratios=[1.15, 1.0])
     circuits.draw_densities(axes[0, 0], data)
     circuits.draw_neurons(axes[0, 1], data)

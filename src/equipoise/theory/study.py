@@ -37,7 +37,7 @@ DEFAULT, LONG = 48 * hour, 5.0
 """Length of a trajectory where nothing is known of its end; and where it is, in slowest recovery times."""
 ALIKE = 1e-9
 """CV^2 of rates below which the neurons of a population count as all alike."""
-FIRST = 3e-5
+FIRST = 1e-5
 """First sample of the trajectory as a fraction of its duration; samples are even on a logarithmic axis."""
 
 
@@ -99,6 +99,8 @@ def study(
         *_network(circuit, wiring), *(_condition(name, *it, neurons, seed) for name, it in conditions.items())
     ]  # fmt: skip
     parts = [_Part.of("network state", free), _Part.of("balanced limit", limit), *rules.parts]
+    if REGULATED in conditions:
+        parts.append(_Part.of("regulated state", conditions[REGULATED][1]))
     data = _merged(pieces, [_states(others, wiring), _limit(limit), *_slow(rules), _parts(parts)])
     tell(1.0)
     return data.assign_attrs(_provenance(circuit, samples=samples, neurons=neurons, seed=seed))
@@ -194,11 +196,12 @@ def _condition(name: str, wiring: Wiring, state: NetworkState, neurons: int, see
     r, q = state.rates, state.second_moments
     pre = np.concatenate([r, wiring.source_rates])
     m = wiring.moments(r, q) if state.status.usable else None
-    nothing = np.full(wiring.n, np.nan)
+    nothing, cv2 = np.full(wiring.n, np.nan), q / r**2 - 1.0
+    cv2 = np.where(cv2 < ALIKE, 0.0, cv2)
     mu, s, beta = (m.mu, m.s, m.beta) if m is not None else (nothing,) * 3
     per = {
-        "rate": (r, "Hz"), "second_moment": (q, "Hz^2"), "rate_sd": (np.sqrt(np.maximum(q - r**2, 0.0)), "Hz"),
-        "rate_cv2": (np.maximum(q / r**2 - 1.0, 0.0), "1"), "mu": (mu, "V/s"), "sigma": (np.sqrt(s), "V/sqrt(s)"),
+        "rate": (r, "Hz"), "second_moment": (q, "Hz^2"), "rate_sd": (r * np.sqrt(cv2), "Hz"), "rate_cv2": (cv2, "1"),
+        "mu": (mu, "V/s"), "sigma": (np.sqrt(s), "V/sqrt(s)"),
         "mu_sd": (np.sqrt(beta), "V/s"), "drive": (wiring.drive, "V/s"),
     }  # fmt: skip
     data = xr.Dataset({key: ("population", values, {"units": unit}) for key, (values, unit) in per.items()})
@@ -227,6 +230,12 @@ def _spread(wiring: Wiring, state: NetworkState, neurons: int, seed: int) -> dic
         "density_rate": (along, grid, {"units": "Hz"}),
         "density": (along, density, {"units": "1", "long_name": "probability per e-fold of rate, r p(r)"}),
         "quantile": (("population", "level"), quantile, {"units": "Hz"}),
+        "cv_median": (
+            "population",
+            np.median(cv, axis=1),
+            {"units": "1", "long_name": "median of the sampled neurons"},
+        ),
+        "cv_quantile": (("population", "level"), np.quantile(cv, LEVELS, axis=1).T, {"units": "1"}),
         "neuron_rate": (("population", "neuron"), rate, {"units": "Hz"}),
         "neuron_cv": (("population", "neuron"), cv, {"units": "1"}),
     }
