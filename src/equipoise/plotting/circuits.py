@@ -25,7 +25,8 @@ SHADES = {
     "x": (SOURCE, "#94620A", "#E7BF73"),
 }
 """Colour of the only one of its kind, and the ends of the range of several."""
-PALE = 0.35
+SILENT = 1e-3
+"""Rate [Hz] below which a population is called silent and axes do not follow it."""
 TIMES = {
     1.0: "1 s", 10.0: "10 s", 60.0: "1 min", 600.0: "10 min", hour: "1 h", 6 * hour: "6 h", day: "1 day",
     2 * day: "2 days",
@@ -163,7 +164,7 @@ def _node(ax: "Axes", at: tuple[float, float], name: str, rate: float, color, *,
         corner, side = (at[0] - RADIUS, at[1] - 0.62 * RADIUS), (2 * RADIUS, 1.24 * RADIUS)
         ax.add_patch(FancyBboxPatch(corner, *side, boxstyle="round,pad=0,rounding_size=0.1", **look))
     ax.text(at[0], at[1] + 0.07, name, ha="center", va="center", weight="bold", fontsize=10, zorder=5)
-    words = f"{rate:.3g} Hz" if np.isfinite(rate) else "no state"
+    words = "no state" if not np.isfinite(rate) else f"{rate:.3g} Hz" if rate >= SILENT else "silent"
     ax.text(at[0], at[1] - 0.12, words, ha="center", va="center", fontsize=7.5, zorder=5)
 
 
@@ -261,7 +262,7 @@ def draw_spread(ax: "Axes", data: "xr.Dataset", mean: str, quantile: str) -> Non
         ax.plot(value, y, "o", color=color, ms=6, mec="white", mew=0.8, zorder=3)
         ax.annotate(_short(value), (value, y), (4, 4), textcoords="offset points", fontsize=7.5)
     _rows(ax, heights, labels)
-    ax.set_xlim(0.0, 1.12 * max(ax.get_xlim()[1], 1e-3))
+    ax.set_xlim(0.0, 1.12 * max(ax.get_xlim()[1], 0.1))
 
 
 def draw_state_rates(ax: "Axes", data: "xr.Dataset") -> None:
@@ -346,10 +347,11 @@ def _rate_axis(ax: "Axes", data: "xr.Dataset") -> None:
     """A logarithmic axis over the rates that neurons have, from 0.1 Hz or what holds 90 % of them."""
     shown = data["quantile"].values[np.isfinite(data["quantile"].values)]
     if shown.size:
-        low, high = np.nanmin(shown), np.nanmax(shown)
+        low, high = max(np.nanmin(shown), SILENT), max(np.nanmax(shown), 10 * SILENT)
         ax.set_xlim(max(low / 3.0, min(0.05, low)), 2.2 * high)
     ax.set_xscale("log")
-    plain_log(ax.xaxis)
+    low, high = ax.get_xlim()
+    plain_log(ax.xaxis, steps=(1.0, 2.0, 5.0) if high < 500 * low else (1.0,))
     ax.set_xlabel("firing rate (Hz)")
 
 

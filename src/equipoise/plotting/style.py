@@ -68,10 +68,10 @@ def plain(text: object) -> str:
     return str(text).replace("$", r"\$")
 
 
-def plain_log(axis) -> None:
-    """Plain numbers at 1, 2, 5 of each decade."""
+def plain_log(axis, steps: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
+    """Plain numbers at 1, 2, 5 (or other `steps`) of each decade of a logarithmic axis."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_locator(LogLocator(subs=steps))
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     axis.set_minor_formatter(NullFormatter())

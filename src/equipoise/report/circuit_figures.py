@@ -19,11 +19,12 @@ MOST_NODES = 4
 def figures_of(data: "xr.Dataset") -> "dict[str, Figure]":
     """All figures that the data allow, by name, in the order of the page."""
     state = bool(np.isfinite(data["rate"].isel(condition=0)).all())
+    spread = state and bool(np.isfinite(data["density"]).any() and data["rate"].max() > circuits.SILENT)
     slow = "recovery_time" in data and circuits.visible_modes(data).size > 0
     wanted: list[tuple[str, bool, Callable]] = [
         ("circuit", True, circuit_figure),
         ("state", state, state_figure),
-        ("neurons", state and bool(np.isfinite(data["density"]).any()), neuron_figure),
+        ("neurons", spread, neuron_figure),
         ("path", "path_rate" in data, path_figure),
         ("spectrum", slow, spectrum_figure),
     ]

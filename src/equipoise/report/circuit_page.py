@@ -73,9 +73,11 @@ def _condition_words(data: "xr.Dataset", index: int) -> str:
     for population in data["population"].values:
         inputs = part["input"].sel(post=population).values
         exciting = inputs[inputs > 0].sum()
-        cancelled = f", inhibition {100 * -inputs[inputs < 0].sum() / exciting:.0f} % of excitation" if exciting else ""
+        cancelled = (
+            f", inhibition {100 * abs(inputs[inputs < 0].sum()) / exciting:.0f} % of excitation" if exciting else ""
+        )
         rate = float(part["rate"].sel(population=population))
-        words.append(f"{escape(str(population))} {circuit_tables.number(rate)} Hz{cancelled}")
+        words.append(f"{escape(str(population))} {escape(circuit_tables.rate_text(rate))} Hz{cancelled}")
     return f"<b>{name}</b>: {'; '.join(words)}.{_distance_words(part)}"
 
 

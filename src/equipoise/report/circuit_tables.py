@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 PART_WORDS = {NOT_TREATED: "not treated", "NOT_CONVERGED": "not found", "INFEASIBLE": "impossible"}
+SILENT = 0.001  # Hz
 FEW, MOST = 12, 4
 """Weights up to which the screen lists them, and how many modes or conserved quantities; the page lists all."""
 
@@ -24,8 +25,8 @@ def columns(data: "xr.Dataset") -> list[Column]:
     """One row per condition and population."""
     unit = input_unit(data.attrs["potential_unit"])
     shown = [
-        Column(title="rate", unit="Hz", text=_of("rate")),
-        Column(title="SD", unit="Hz", text=_of("rate_sd")),
+        Column(title="rate", unit="Hz", text=lambda row: rate_text(float(row["rate"]))),
+        Column(title="SD", unit="Hz", text=lambda row: rate_text(float(row["rate_sd"]))),
         Column(title="C_v", text=_of("cv_median")),
         Column(title="excitation", unit=unit, text=lambda row: number(_signed(row, 1.0))),
         Column(title="inhibition", unit=unit, text=lambda row: number(_signed(row, -1.0))),
@@ -34,6 +35,11 @@ def columns(data: "xr.Dataset") -> list[Column]:
     if np.isfinite(data["limit_second_moment"]).all():
         shown.insert(1, Column(title="vs limit", unit="%", text=_off_balance))
     return shown
+
+
+def rate_text(rate: float) -> str:
+    """A rate in Hz; that of a silent population is not spelt out."""
+    return f"< {SILENT:g}" if 0.0 < rate < SILENT else number(rate)
 
 
 def _of(name: str) -> Callable[["xr.Dataset"], str]:
@@ -73,7 +79,7 @@ def quantile_rows(data: "xr.Dataset") -> list[list[str]]:
                     str(condition),
                     str(name),
                     number(float(row["rate_cv2"])),
-                    *(number(float(q)) for q in row["quantile"].values),
+                    *(rate_text(float(q)) for q in row["quantile"].values),
                 ]
             )
     return rows
@@ -116,7 +122,7 @@ def state_words(data: "xr.Dataset") -> str:
     if n == 1:
         return f"one fixed point found, {'stable' if stable else 'unstable'}"
     rates = "; ".join(
-        ", ".join(number(r) for r in row) + (" Hz" if good else " Hz (unstable)")
+        ", ".join(rate_text(r) for r in row) + (" Hz" if good else " Hz (unstable)")
         for row, good in zip(data["state_rate"].values, data["state_stable"].values, strict=True)
     )
     return f"{n} fixed points found, {stable} stable: {rates}"
@@ -153,7 +159,7 @@ def remarks(data: "xr.Dataset") -> list[tuple[str, str, str]]:
         if name == "balanced limit" or (status in ("OK", "MARGINAL") and (not message or name == "trajectory")):
             continue
         known = Status.__members__.get(str(status))
-        advice = known.advice if known is not None and known is not Status.OK else ""
+        advice = known.advice if known is not None and not message else ""
         words = PART_WORDS.get(str(status), str(status).lower().replace("_", " ") if status != "OK" else "note")
         found.append((str(name), words, f"{message} {advice}".strip()))
     return found

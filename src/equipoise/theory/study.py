@@ -82,6 +82,7 @@ def study(
     circuit as TOML, its digest and the version. Raises TypeError for circuits that mean field cannot represent.
     """
     span = None if duration is None else float(finite("study", "duration", duration, low=0.0, open_low=True))
+    samples, neurons = _count("samples", samples, 3), _count("neurons", neurons, 1)
     if not isinstance(circuit, Circuit):
         raise TypeError(f"study: circuit must be an eq.Circuit, got {circuit!r}.")
     wiring, tell = network.wiring_of(circuit), progress or (lambda _: None)
@@ -104,6 +105,13 @@ def study(
     data = _merged(pieces, [_states(others, wiring), _limit(limit), *_slow(rules), _parts(parts)])
     tell(1.0)
     return data.assign_attrs(_provenance(circuit, samples=samples, neurons=neurons, seed=seed))
+
+
+def _count(name: str, given: float, least: int) -> int:
+    number = float(finite("study", name, given))
+    if number != int(number) or number < least:
+        raise ValueError(f"study: {name} must be a whole number of at least {least}, got {number:g}.")
+    return int(number)
 
 
 def failed(data: "xr.Dataset") -> list[str]:
