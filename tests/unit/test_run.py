@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import equipoise as eq
 from equipoise import cli, plotting, report, results
-from equipoise.plotting import circuits
+from equipoise.plotting import circuits, schematic
 from equipoise.report import circuit_tables, tables
 from equipoise.report.circuit_figures import figures_of
 from equipoise.report.parts import as_png
@@ -93,6 +93,13 @@ def test_the_path_ends_at_the_fixed_point_and_keeps_what_is_conserved(data):
         data["conserved"].values.tolist()
     ) <= {f"log J_{p}{a} − log J_{p}{b}" for p in "EI" for a, b in ("XE", "EX")}
     assert int((~np.isfinite(data["recovery_time"])).sum()) == data.sizes["quantity"] == 2
+
+
+def test_calcium_reaches_its_set_points(data):
+    """Mean calcium starts above its set point in E, and both moments end at it, as the weights do."""
+    calcium = data["path_calcium"]
+    assert float(calcium.isel(time=0).sel(population="E", moment="mean")) > 1.1
+    np.testing.assert_allclose(calcium.isel(time=-1).values, 1.0, atol=1e-3)
 
 
 def test_inputs_add_up_and_nearly_cancel_in_balance(data):
@@ -258,11 +265,11 @@ def test_times_are_told_in_the_unit_that_suits_them():
 
 
 def test_colours_follow_what_a_population_does(data, shipped):
-    looks = circuits.node_looks(data)
+    looks = schematic.node_looks(data)
     assert {name: look["linestyle"] == "-" for name, look in looks.items()} == {"E": True, "I": False, "X": True}
     assert looks["E"]["color"] == to_rgb(plotting.EXCITATION)
     assert looks["I"]["color"] == to_rgb(plotting.INHIBITION)
-    many = circuits.node_looks(shipped["microcircuit"][1])
+    many = schematic.node_looks(shipped["microcircuit"][1])
     assert len({look["color"] for look in many.values()}) == 9
     for name, look in many.items():
         red, _, blue = look["color"]

@@ -1,8 +1,4 @@
-"""Figures of a circuit studied in theory; `data` is the Dataset of `theory.study`, or one condition of it.
-
-Populations that excite are red, those that inhibit blue and their lines dashed, sources amber; several of a kind take
-shades from dark to light in the order of the circuit.
-"""
+"""Figures of a circuit studied in theory; `data` is the Dataset of `theory.study`, or one condition of it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.plotting.style import EXCITATION, GRID, INHIBITION, INHIBITION_LINE, INK, QUIET, plain_log
+from equipoise.plotting.schematic import SILENT, node_looks, tint
+from equipoise.plotting.style import EXCITATION, GRID, INHIBITION, INK, QUIET, plain_log
 from equipoise.quantities import Array
 from equipoise.units import day, hour, mV
 
@@ -18,154 +15,11 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-SOURCE = "#C98A1B"
-SHADES = {
-    "e": (EXCITATION, "#8C1D18", "#EC9A80"),
-    "i": (INHIBITION, "#0A3F73", "#79BCE6"),
-    "x": (SOURCE, "#94620A", "#E7BF73"),
-}
-"""Colour of the only one of its kind, and the ends of the range of several."""
-SILENT = 1e-3
-"""Rate [Hz] below which a population is called silent and axes do not follow it."""
 TIMES = {
     1.0: "1 s", 10.0: "10 s", 60.0: "1 min", 600.0: "10 min", hour: "1 h", 6 * hour: "6 h", day: "1 day",
     2 * day: "2 days",
     7 * day: "1 week", 30 * day: "1 month", 365 * day: "1 year", 3650 * day: "10 years",
 }  # fmt: skip
-
-
-def node_looks(data: "xr.Dataset") -> dict[str, dict[str, Any]]:
-    """Colour and line of every population and source, by name."""
-    kinds = [
-        ("i" if s < 0 else "x" if x else "e")
-        for s, x in zip(data["sign"].values, data["is_source"].values, strict=True)
-    ]
-    looks = {}
-    for k, (name, kind) in enumerate(zip(data["pre"].values, kinds, strict=True)):
-        line = INHIBITION_LINE if kind == "i" else "-"
-        looks[str(name)] = {"color": _shade(kind, kinds[:k].count(kind), kinds.count(kind)), "linestyle": line}
-    return looks
-
-
-def _shade(kind: str, index: int, count: int) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    single, dark, light = map(to_rgb, SHADES[kind])
-    return single if count == 1 else _mixed(dark, light, index / (count - 1))
-
-
-def _mixed(one, other, part: float) -> tuple[float, float, float]:
-    r, g, b = ((1.0 - part) * x + part * y for x, y in zip(one, other, strict=True))
-    return r, g, b
-
-
-def _tint(color, strength: float) -> tuple[float, float, float]:
-    """The colour mixed with white."""
-    return _mixed((1.0, 1.0, 1.0), color, strength)
-
-
-# --- the circuit ------------------------------------------------------------------------------------------------------
-RADIUS = 0.34
-GAP = 0.11
-"""Room for the head of an arrow before the rim of its node."""
-
-
-def draw_schematic(ax: "Axes", data: "xr.Dataset") -> None:
-    """Populations and sources of one condition, with their projections.
-
-    Arrow heads excite, round ones inhibit; widths are in proportion to the mean input K |J| r that a projection gives.
-    """
-    looks, names = node_looks(data), [str(n) for n in data["pre"].values]
-    places = _places(int((~data["is_source"]).sum()), int(data["is_source"].sum()))
-    flow = np.abs(np.nan_to_num(data["input"].values))
-    for a, b in np.argwhere(data["weight"].values != 0.0):
-        width = 0.8 + 3.0 * flow[a, b] / max(flow.max(), 1e-300)
-        curve = _loop(places[a], places) if a == b else _bow(places[b], places[a], straight=b >= len(flow))
-        color = looks[names[b]]["color"]
-        ax.plot(*curve.T, color=color, lw=width, solid_capstyle="butt", zorder=2)
-        _head(ax, curve, color, 0.05 + 0.014 * width, excites=bool(data["sign"].values[b] >= 0))
-    for name, (x, y), rate in zip(names, places, _node_rates(data), strict=True):
-        _node(ax, (x, y), name, rate, looks[name]["color"], round_=names.index(name) < len(flow))
-    low, high = places.min(axis=0), places.max(axis=0)
-    ax.set_xlim(low[0] - 1.1, high[0] + 1.1)
-    ax.set_ylim(low[1] - (0.5 if len(flow) <= 2 else 1.0), high[1] + (1.0 if len(flow) != 2 else 0.5))
-    ax.set_aspect("equal")
-    ax.axis("off")
-
-
-def _node_rates(data: "xr.Dataset") -> Array:
-    sources = data["source_rate"].values[data["is_source"].values]
-    return np.concatenate([data["rate"].values, sources])
-
-
-def _places(n: int, m: int) -> Array:
-    """Where populations and then sources stand: a row over the sources, or a ring around them."""
-    if n <= 2:
-        inner, height = np.array([[1.25 * (2 * k - (n - 1)), 0.0] for k in range(n)]), -1.5
-    else:
-        angles = np.pi / 2 + np.pi / n - 2 * np.pi * np.arange(n) / n
-        inner, height = 1.75 * np.stack([np.cos(angles), np.sin(angles)], axis=-1), 0.0
-    outer = np.array([[(k - (m - 1) / 2), height] for k in range(m)]).reshape(m, 2)
-    return np.concatenate([inner, outer])
-
-
-def _bow(start: Array, stop: Array, *, straight: bool) -> Array:
-    """A curve between the rims of two nodes, bent to its left so that the two directions stand apart."""
-    across, through = stop - start, np.hypot(*(start + stop)) < 0.5  # of a ring: bend around its middle
-    bend = 0.0 if straight else 0.42 if through and np.hypot(*across) > 3.0 else 0.2
-    middle = (start + stop) / 2 + bend * np.array([-across[1], across[0]])
-    t = np.linspace(0.0, 1.0, 200)[:, None]
-    curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * stop
-    return _outside(curve, (start, RADIUS), (stop, RADIUS + GAP))
-
-
-def _loop(at: Array, places: Array) -> Array:
-    """A loop at a node, on the side away from the others."""
-    away = at - places.mean(axis=0) if len(places) > 1 else np.array([0.0, 1.0])
-    away = np.array([np.sign(at[0]), 0.0]) if at[1] == 0.0 and at[0] != 0.0 else away / max(np.hypot(*away), 1e-9)
-    side = np.array([-away[1], away[0]])
-    t = np.linspace(0.0, 1.0, 300)[:, None]
-    out, back = at + 1.15 * away + 0.85 * side, at + 1.15 * away - 0.85 * side  # the handles of a cubic from rim to rim
-    curve = (1 - t) ** 3 * at + 3 * t * (1 - t) ** 2 * out + 3 * t**2 * (1 - t) * back + t**3 * at
-    return _outside(curve, (at, RADIUS), (at, RADIUS + GAP))
-
-
-def _outside(curve: Array, first: tuple[Array, float], last: tuple[Array, float]) -> Array:
-    """The part of a curve between two rims, from the last point inside the first to the first inside the last."""
-    half = len(curve) // 2
-    inside = np.hypot(*(curve - first[0]).T) < first[1]
-    start = int(np.flatnonzero(inside[:half])[-1]) if inside[:half].any() else 0
-    inside = np.hypot(*(curve - last[0]).T) < last[1]
-    stop = half + int(np.flatnonzero(inside[half:])[0]) if inside[half:].any() else len(curve)
-    return curve[start:stop]
-
-
-def _head(ax: "Axes", curve: Array, color, size: float, *, excites: bool) -> None:
-    from matplotlib.patches import Circle, Polygon
-
-    along = curve[-1] - curve[-min(len(curve), 8)]
-    along = along / max(np.hypot(*along), 1e-9)
-    side = np.array([-along[1], along[0]])
-    tip = curve[-1] + (GAP - 0.02) * along  # just short of the rim
-    if excites:
-        corners = [tip, tip - 2.0 * size * along + size * side, tip - 2.0 * size * along - size * side]
-        ax.add_patch(Polygon(corners, closed=True, color=color, lw=0, zorder=4))
-    else:
-        ax.add_patch(Circle(tuple(tip - 0.75 * size * along), 0.75 * size, color=color, lw=0, zorder=4))
-
-
-def _node(ax: "Axes", at: tuple[float, float], name: str, rate: float, color, *, round_: bool) -> None:
-    from matplotlib.patches import Circle, FancyBboxPatch
-
-    look = {"facecolor": _tint(color, 0.14), "edgecolor": color, "lw": 1.4, "zorder": 3}
-    if round_:
-        ax.add_patch(Circle(at, RADIUS, **look))
-    else:
-        corner, side = (at[0] - RADIUS, at[1] - 0.62 * RADIUS), (2 * RADIUS, 1.24 * RADIUS)
-        ax.add_patch(FancyBboxPatch(corner, *side, boxstyle="round,pad=0,rounding_size=0.1", **look))
-    ax.text(at[0], at[1] + 0.07, name, ha="center", va="center", weight="bold", fontsize=10, zorder=5)
-    words = "no state" if not np.isfinite(rate) else f"{rate:.3g} Hz" if rate >= SILENT else "silent"
-    ax.text(at[0], at[1] - 0.12, words, ha="center", va="center", fontsize=7.5, zorder=5)
 
 
 def draw_input_matrix(ax: "Axes", data: "xr.Dataset") -> None:
@@ -257,8 +111,8 @@ def draw_spread(ax: "Axes", data: "xr.Dataset", mean: str, quantile: str) -> Non
         )
         value, q = part[mean].item(), part[quantile].values
         ax.hlines(y, 0.0, value, color=GRID, lw=0.8, zorder=0)
-        ax.hlines(y, q[0], q[4], color=_tint(color, 0.55), lw=1.4)
-        ax.hlines(y, q[1], q[3], color=_tint(color, 0.55), lw=4.0)
+        ax.hlines(y, q[0], q[4], color=tint(color, 0.55), lw=1.4)
+        ax.hlines(y, q[1], q[3], color=tint(color, 0.55), lw=4.0)
         ax.plot(value, y, "o", color=color, ms=6, mec="white", mew=0.8, zorder=3)
         ax.annotate(_short(value), (value, y), (4, 4), textcoords="offset points", fontsize=7.5)
     _rows(ax, heights, labels)
@@ -304,7 +158,7 @@ def draw_densities(ax: "Axes", data: "xr.Dataset") -> None:
                 ax.plot(part["rate"].values, base, "|", ms=16, color=color if last else QUIET)
                 continue
             if last:
-                ax.fill_between(x, base, y, color=_tint(color, 0.28), lw=0)
+                ax.fill_between(x, base, y, color=tint(color, 0.28), lw=0)
             ax.plot(x, y, color=color if last else QUIET, lw=1.6 if last else 1.1)
         ax.axhline(base, color=GRID, lw=0.8, zorder=0)
         limit = data["limit_rate"].values[a]
@@ -427,6 +281,22 @@ def draw_path_rates(ax: "Axes", data: "xr.Dataset") -> None:
     _path_axis(ax, time)
 
 
+def draw_path_calcium(ax: "Axes", data: "xr.Dataset") -> None:
+    """Both calcium moments over their set points, mean thin and second moment thick."""
+    looks, time = node_looks(data), data["time"].values[1:]
+    for name in data["population"].values:
+        for moment, width in (("mean", 1.0), ("second moment", 2.0)):
+            values = data["path_calcium"].sel(population=name, moment=moment).values[1:]
+            ax.plot(time, values, lw=width, **looks[str(name)])
+    for moment, width in (("mean", 1.0), ("second moment", 2.0)):
+        ax.plot([], [], color=INK, lw=width, label=moment)
+    ax.axhline(1.0, color=INK, lw=1.0, ls=":", zorder=0)
+    ax.set_ylim(bottom=0.0)
+    ax.set_ylabel("calcium / set point")
+    ax.legend(loc="lower right")
+    _path_axis(ax, time)
+
+
 def draw_path_weights(ax: "Axes", data: "xr.Dataset", unit: str) -> None:
     """Sizes of the weights over the time since the rules began, in the colours of the presynaptic population.
 
@@ -475,13 +345,13 @@ def _path_axis(ax: "Axes", time: Array) -> None:
     ax.set_xscale("log")
     ax.set_xlim(time[0], time[-1])
     _time_axis(ax)
-    ax.set_xlabel("time since the rules began")
+    ax.set_xlabel("time under the rules")
 
 
 def _time_axis(ax: "Axes") -> None:
     """Round times as ticks of a logarithmic axis in s, the longest first, none so near to another that they touch."""
     low, high = ax.get_xlim()
-    least = 0.12 * np.log(high / low)
+    least = 0.15 * np.log(high / low)
     shown: list[float] = []
     for t in sorted(TIMES, reverse=True):
         if low <= t <= high and (not shown or np.log(shown[-1] / t) > least):

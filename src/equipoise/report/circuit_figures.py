@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equipoise.plotting import circuits
+from equipoise.plotting import circuits, schematic
 from equipoise.report.parts import subplots
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ MOST_NODES = 4
 def figures_of(data: "xr.Dataset") -> "dict[str, Figure]":
     """All figures that the data allow, by name, in the order of the page."""
     state = bool(np.isfinite(data["rate"].isel(condition=0)).all())
-    spread = state and bool(np.isfinite(data["density"]).any() and data["rate"].max() > circuits.SILENT)
+    spread = state and bool(np.isfinite(data["density"]).any() and data["rate"].max() > schematic.SILENT)
     slow = "recovery_time" in data and circuits.visible_modes(data).size > 0
     wanted: list[tuple[str, bool, Callable]] = [
         ("circuit", True, circuit_figure),
@@ -39,7 +39,7 @@ def circuit_figure(data: "xr.Dataset") -> "Figure":
         circuits.draw_input_matrix(axes[0, 0], given)
     else:
         figure, axes = subplots(1, 2, 3.0 if n <= 2 else 4.6, width_ratios=[1.3, 1.0])
-        circuits.draw_schematic(axes[0, 0], given)
+        schematic.draw_schematic(axes[0, 0], given)
         circuits.draw_input_matrix(axes[0, 1], given)
     axes[0, -1].set_title(f"Mean input ({circuits.input_unit(unit)})")
     return figure
@@ -73,11 +73,14 @@ def neuron_figure(data: "xr.Dataset") -> "Figure":
 
 def path_figure(data: "xr.Dataset") -> "Figure":
     """Rates and weights while the rules act."""
-    figure, axes = subplots(1, 2, 3.6)
-    circuits.draw_path_rates(axes[0, 0], data)
-    circuits.draw_path_weights(axes[0, 1], data, data.attrs["potential_unit"])
-    axes[0, 0].set_title("Rates")
-    axes[0, 1].set_title("Weights")
+    panels = ["Calcium", "Rates", "Weights"] if "path_calcium" in data else ["Rates", "Weights"]
+    figure, axes = subplots(1, len(panels), 3.3)
+    for ax, title in zip(axes[0], panels, strict=True):
+        ax.set_title(title)
+    circuits.draw_path_rates(axes[0, -2], data)
+    circuits.draw_path_weights(axes[0, -1], data, data.attrs["potential_unit"])
+    if "path_calcium" in data:
+        circuits.draw_path_calcium(axes[0, 0], data)
     return figure
 
 

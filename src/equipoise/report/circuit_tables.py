@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise.plotting.circuits import duration_text, input_unit, potential_scale, visible_modes
+from equipoise.plotting.schematic import SILENT
 from equipoise.report.tables import NONE, Column, number
 from equipoise.results import Status
-from equipoise.theory.study import NOT_TREATED
+from equipoise.theory.study_rules import NOT_TREATED
 from equipoise.units import hour
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 PART_WORDS = {NOT_TREATED: "not treated", "NOT_CONVERGED": "not found", "INFEASIBLE": "impossible"}
-SILENT = 0.001  # Hz
 FEW, MOST = 12, 4
 """Weights up to which the screen lists them, and how many modes or conserved quantities; the page lists all."""
 

@@ -21,9 +21,10 @@ CAPTIONS = {
     ),
     "path": (
         "Homeostasis over time",
-        "From the weights as given until they rest, time on a logarithmic axis. Left: rates; dotted: balanced limit. "
-        "Right: sizes of the weights, in the colour of the population they come from; dots are the homeostatic fixed "
-        "point, found directly and not by following the path.",
+        "From the weights as given until they rest, time on a logarithmic axis. Calcium: population means of the "
+        "moments that the rules sense, over their set points. Rates: dotted, the balanced limit. Weights: their sizes, "
+        "in the colour of the population they come from; dots are the homeostatic fixed point, found directly and not "
+        "by following the path.",
     ),
     "spectrum": (
         "How disturbances of the weights fade",

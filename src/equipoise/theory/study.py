@@ -6,22 +6,19 @@ they take the weights, how fast, and what that does to the rates.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
-from equipoise.quantities import Array, finite
-from equipoise.results import NumericalFailure, Status
+from equipoise.quantities import finite
+from equipoise.results import Status
 from equipoise.theory import distributions, network
 from equipoise.theory.balanced import BalancedLimit
-from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.theory.network_state import NetworkState
+from equipoise.theory.study_rules import Part, homeostasis, slow, with_weights
 from equipoise.theory.wiring import Wiring
-from equipoise.units import hour
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,38 +26,10 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]
 
 AS_GIVEN, REGULATED = "as given", "regulated"
-NOT_TREATED = "NOT_TREATED"
-"""Status of a part that this level does not compute for these rules."""
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 POINTS = 400
-DEFAULT, LONG = 48 * hour, 5.0
-"""Length of a trajectory where nothing is known of its end; and where it is, in slowest recovery times."""
 ALIKE = 1e-9
 """CV^2 of rates below which the neurons of a population count as all alike."""
-FIRST = 1e-5
-"""First sample of the trajectory as a fraction of its duration; samples are even on a logarithmic axis."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """How one part of the study ended."""
-
-    name: str
-    status: str
-    message: str
-
-    @classmethod
-    def of(cls, name: str, result: Any) -> "_Part":
-        return cls(name, result.status.name, result.message)
-
-
-@dataclass(frozen=True)
-class _Homeostasis:
-    """What the rules of a circuit do to it, as far as it is treated."""
-
-    fixed_point: NetworkEquilibrium | None = None
-    path: "xr.Dataset | None" = None
-    parts: list[_Part] = field(default_factory=list)
 
 
 def study(
@@ -91,18 +60,18 @@ def study(
     others = network.fixed_points(circuit, starts=[free.rates] if free.status.usable else [])
     limit = network.balanced_limit(circuit, throw=False)
     tell(0.3)
-    rules = _homeostasis(circuit, span, samples)
+    rules = homeostasis(circuit, span, samples)
     tell(0.9)
     conditions = {AS_GIVEN: (wiring, free)}
     if rules.fixed_point is not None and rules.fixed_point.status.usable:
-        conditions[REGULATED] = (_with_weights(wiring, circuit, rules.fixed_point), rules.fixed_point.state)
+        conditions[REGULATED] = (with_weights(wiring, circuit, rules.fixed_point), rules.fixed_point.state)
     pieces = [
         *_network(circuit, wiring), *(_condition(name, *it, neurons, seed) for name, it in conditions.items())
     ]  # fmt: skip
-    parts = [_Part.of("network state", free), _Part.of("balanced limit", limit), *rules.parts]
+    parts = [Part.of("network state", free), Part.of("balanced limit", limit), *rules.parts]
     if REGULATED in conditions:
-        parts.append(_Part.of("regulated state", conditions[REGULATED][1]))
-    data = _merged(pieces, [_states(others, wiring), _limit(limit), *_slow(rules), _parts(parts)])
+        parts.append(Part.of("regulated state", conditions[REGULATED][1]))
+    data = _merged(pieces, [_states(others, wiring), _limit(limit), *slow(rules, circuit), _parts(parts)])
     tell(1.0)
     return data.assign_attrs(_provenance(circuit, samples=samples, neurons=neurons, seed=seed))
 
@@ -121,62 +90,6 @@ def failed(data: "xr.Dataset") -> list[str]:
     return [str(name) for name, status in names if status in bad and name != "balanced limit"]
 
 
-# --- homeostasis ------------------------------------------------------------------------------------------------------
-def _homeostasis(circuit: Circuit, duration: float | None, samples: int) -> _Homeostasis:
-    if not circuit.rules:
-        return _Homeostasis()
-    name = "homeostatic fixed point"
-    try:
-        found = network.network_equilibrium(circuit, throw=False)
-    except (TypeError, ValueError, NumericalFailure) as error:
-        return _Homeostasis(parts=[_not_found(name, error)])
-    if not isinstance(found, NetworkEquilibrium):
-        message = f"these rules give a {type(found).__name__}, which is not shown here; use network_equilibrium."
-        return _Homeostasis(parts=[_Part(name, NOT_TREATED, message)])
-    path, part = _trajectory(circuit, duration or _long_enough(found), samples)
-    return _Homeostasis(found, path, [_Part.of(name, found), part])
-
-
-def _long_enough(found: NetworkEquilibrium) -> float:
-    """`LONG` times the slowest recovery [s], so that the weights come to rest."""
-    times = found.spectrum.recovery_times if found.status.usable else np.zeros(0)
-    slowest = max(times[np.isfinite(times) & (times > 0.0)], default=DEFAULT / LONG)
-    return float(LONG * slowest)
-
-
-def _trajectory(circuit: Circuit, duration: float, samples: int) -> "tuple[xr.Dataset | None, _Part]":
-    times = np.concatenate([[0.0], np.geomspace(FIRST * duration, duration, samples - 1)])
-    try:
-        path = network.network_evolve(circuit, duration=duration, times=times)
-    except (TypeError, ValueError, NumericalFailure) as error:
-        return None, _not_found("trajectory", error)
-    if not {"weight", "rate"} <= set(path.data_vars):
-        return None, _Part("trajectory", NOT_TREATED, "the path of these rules is not shown here; use network_evolve.")
-    return path, _Part("trajectory", path.attrs["status"], path.attrs["message"])
-
-
-def _not_found(name: str, error: Exception) -> _Part:
-    if isinstance(error, NumericalFailure):
-        return _Part(name, error.status.name, error.reason)
-    return _Part(name, NOT_TREATED, str(error))
-
-
-def _with_weights(wiring: Wiring, circuit: Circuit, found: NetworkEquilibrium) -> Wiring:
-    """The wiring with the weights of the fixed point, by name; signs stay."""
-    sizes, J = dict(zip(found.names, found.weights, strict=True)), wiring.J.copy()
-    for (a, b), name in _weight_names(circuit).items():
-        if name in sizes:
-            J[a, b] = np.copysign(sizes[name], J[a, b])
-    return replace(wiring, J=J)
-
-
-def _weight_names(circuit: Circuit) -> dict[tuple[int, int], str]:
-    """Names J_post,pre of all weights, by place."""
-    names = circuit.names
-    return {(int(a), int(b)): f"J_{names[a]}{names[b]}" for a, b in np.argwhere(circuit.connected())}
-
-
-# --- pieces -----------------------------------------------------------------------------------------------------------
 def _network(circuit: Circuit, wiring: Wiring) -> "Iterator[xr.Dataset]":
     """What is given: who is there, which sign they have, and how they are wired."""
     import xarray as xr
@@ -271,47 +184,7 @@ def _limit(limit: BalancedLimit) -> "xr.Dataset":
     return xr.Dataset(data | {"inequality": ("inequalities", np.array(limit.inequalities, dtype=object))})
 
 
-def _slow(rules: _Homeostasis) -> "Iterator[xr.Dataset]":
-    """Spectrum, conserved quantities and trajectory of the weights under their rules."""
-    import xarray as xr
-
-    found = rules.fixed_point
-    if found is not None and found.status.usable:
-        spectrum = found.spectrum
-        zero: NDArray[np.bool_] = spectrum.zero
-        yield xr.Dataset(
-            {
-                "eigenvalue_real": ("mode", np.where(zero, 0.0, spectrum.eigenvalues.real), {"units": "1/s"}),
-                "eigenvalue_imag": ("mode", np.where(zero, 0.0, spectrum.eigenvalues.imag), {"units": "1/s"}),
-                "recovery_time": ("mode", spectrum.recovery_times, {"units": "s"}),
-                "loading": (("mode", "slow_variable"), _loadings(found), {"units": "1"}),
-                "fixed_weight": ("slow_variable", found.weights, {"units": "V"}),
-                "conserved": ("quantity", np.array([_formula(q) for q in found.conserved], dtype=object)),
-            },
-            coords={"slow_variable": list(found.names)},
-        )
-    if rules.path is not None:
-        names = {"rate": "path_rate", "weight": "path_weight", "weight_name": "path_name"}
-        yield rules.path[["rate", "weight"]].rename(names)
-
-
-def _loadings(found: NetworkEquilibrium) -> Array:
-    """Relative change of every slow variable in every mode, the largest 1; its real part in phase with the largest."""
-    relative = found.spectrum.eigenvectors.T / np.where(found.weights > 0.0, found.weights, 1.0)
-    largest = relative[np.arange(len(relative)), np.abs(relative).argmax(axis=1)]
-    return np.real(relative / largest[:, None])
-
-
-def _formula(quantity) -> str:
-    """A conserved quantity in words, "log J_EE − log J_EX"."""
-    terms = sorted(zip(quantity.coefficients, quantity.terms, strict=True), key=lambda term: -term[0])
-    signs = ["− " if c < 0 else "+ " for c, _ in terms]
-    sizes = ["" if abs(abs(c) - 1.0) < 1e-9 else f"{abs(c):.4g} " for c, _ in terms]
-    text = " ".join(s + size + name for s, size, (_, name) in zip(signs, sizes, terms, strict=True))
-    return text.removeprefix("+ ")
-
-
-def _parts(parts: list[_Part]) -> "xr.Dataset":
+def _parts(parts: list[Part]) -> "xr.Dataset":
     import xarray as xr
 
     columns = {"part_status": [p.status for p in parts], "part_message": [p.message for p in parts]}
