@@ -386,3 +386,20 @@ def test_an_interruption_leaves_nothing_half_written(tmp_path, monkeypatch):
     assert run("brunel_2000", "--out", tmp_path).exit_code != 0
     assert [p.name for p in tmp_path.iterdir()] == ["brunel_2000.nc"]
     assert results.load_dataset(tmp_path / "brunel_2000.nc").attrs["title"] == "Brunel 2000, model A"
+
+
+def test_the_demo_ends_with_homeostasis_and_names_both_reports(tmp_path, monkeypatch):
+    called = []
+
+    def noted(name, answer):
+        return lambda *arguments, **_: called.append((name, *arguments[:1])) or answer
+
+    monkeypatch.setattr(cli, "analyze_to", noted("analyze", tmp_path / "recording.html"))
+    monkeypatch.setattr(cli, "reproduce_to", noted("reproduce", True))
+    monkeypatch.setattr(cli, "run_to", noted("run", (tmp_path / "network.html", True)))
+    result = CliRunner().invoke(cli.app, ["demo", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert [name for name, *_ in called] == ["analyze", "reproduce", "run"]
+    assert called[-1] == ("run", "balanced_homeostasis")
+    said = result.output.split("\n")[-3:-1]
+    assert [line.split()[-1] for line in said] == [str(tmp_path / f"{n}.html") for n in ("recording", "network")]

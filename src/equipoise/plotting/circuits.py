@@ -351,7 +351,7 @@ def _path_axis(ax: "Axes", time: Array) -> None:
 def _time_axis(ax: "Axes") -> None:
     """Round times as ticks of a logarithmic axis in s, the longest first, none so near to another that they touch."""
     low, high = ax.get_xlim()
-    least = 0.15 * np.log(high / low)
+    least = 0.17 * np.log(high / low)
     shown: list[float] = []
     for t in sorted(TIMES, reverse=True):
         if low <= t <= high and (not shown or np.log(shown[-1] / t) > least):
