@@ -103,8 +103,6 @@ def _guess(loop: NetworkLoop, start: Array, near: "NetworkEquilibrium | None") -
         degrees = np.array([loop.wiring.K[place] for place in loop.places])
         return np.concatenate([near.state.x, near.weights * np.sqrt(near.degrees / degrees)])
     before = network_state.from_start(loop.wiring, start)
-    if start.size == loop.wiring.n:
-        start = np.concatenate([start, start**2])
     return np.concatenate([before.x if before.status.usable else start, loop.weights])
 
 

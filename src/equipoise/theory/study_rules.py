@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis, SetPoint, targets_of
 from equipoise.quantities import Array
-from equipoise.results import NumericalFailure
+from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network
 from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
@@ -87,9 +87,10 @@ def _trajectory(circuit: Circuit, duration: float, samples: int) -> "tuple[xr.Da
 
 
 def _not_found(name: str, error: Exception) -> Part:
+    """What a failure says about a part; TypeErrors are rules and neurons that this level does not treat."""
     if isinstance(error, NumericalFailure):
         return Part(name, error.status.name, error.reason)
-    return Part(name, NOT_TREATED, str(error))
+    return Part(name, NOT_TREATED if isinstance(error, TypeError) else Status.NOT_CONVERGED.name, str(error))
 
 
 def with_weights(wiring: Wiring, circuit: Circuit, found: NetworkEquilibrium) -> Wiring:
