@@ -311,7 +311,7 @@ def draw_path_weights(ax: "Axes", data: "xr.Dataset", unit: str) -> None:
         values = data["path_weight"].sel(path_name=name).values[1:] / potential_scale(unit)
         ax.plot(time, values, lw=1.6, **looks[pre])
         ends[_symbol(str(name))] = (float(values[-1]), looks[pre]["color"])
-        if "fixed_weight" in data:
+        if "fixed_weight" in data and name in data["slow_variable"].values:
             end = data["fixed_weight"].sel(slow_variable=name).item() / potential_scale(unit)
             ax.plot(time[-1], end, "o", color=looks[pre]["color"], ms=5, clip_on=False)
     _end_labels(ax, time[-1], ends)

@@ -61,11 +61,12 @@ def homeostasis(circuit: Circuit, duration: float | None, samples: int) -> Homeo
         found = network.network_equilibrium(circuit, throw=False)
     except (TypeError, ValueError, NumericalFailure) as error:
         return Homeostasis(parts=[_not_found(name, error)])
-    if not isinstance(found, NetworkEquilibrium):
-        message = f"these rules give a {type(found).__name__}, which is not shown here; use network_equilibrium."
-        return Homeostasis(parts=[Part(name, NOT_TREATED, message)])
-    path, part = _trajectory(circuit, duration or _long_enough(found), samples)
-    return Homeostasis(found, path, [Part.of(name, found), part])
+    if type(found) is NetworkEquilibrium:
+        path, part = _trajectory(circuit, duration or _long_enough(found), samples)
+        return Homeostasis(found, path, [Part.of(name, found), part])
+    message = f"these rules lead to a {type(found).__name__}, which is not shown here; use network_equilibrium."
+    path, part = _trajectory(circuit, duration or DEFAULT, samples)
+    return Homeostasis(None, path, [Part(name, NOT_TREATED, message), part])
 
 
 def _long_enough(found: NetworkEquilibrium) -> float:
