@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -158,9 +159,12 @@ def test_what_cannot_be_reached_is_said_and_the_rest_is_kept(tmp_path):
     assert "homeostatic fixed point, not found" in result.output
     page = (tmp_path / "impossible.html").read_text()
     assert "What to know" in page
-    assert "the set points may not fit this network" in page
     assert "12.8 Hz" in page
-    assert "homeostatic fixed point" in eq.theory.failed(results.load_dataset(tmp_path / "impossible.nc"))
+    data = results.load_dataset(tmp_path / "impossible.nc")
+    assert "homeostatic fixed point" in eq.theory.failed(data)
+    why = str(data["part_message"].sel(part="homeostatic fixed point").item())
+    assert len(why) > 40
+    assert escape(why) in page
 
 
 def test_rules_that_are_not_treated_are_named_and_the_network_is_solved_all_the_same(tmp_path):
