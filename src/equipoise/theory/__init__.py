@@ -29,3 +29,5 @@ from equipoise.theory.simulation import resume as resume
 from equipoise.theory.simulation import simulate as simulate
 from equipoise.theory.stability import Stability as Stability
 from equipoise.theory.stability import stability as stability
+from equipoise.theory.study import failed as failed
+from equipoise.theory.study import study as study
