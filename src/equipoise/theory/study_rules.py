@@ -11,7 +11,7 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis, SetPoint, targets_of
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory import network
+from equipoise.theory import network, network_evolution
 from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.theory.wiring import Wiring
@@ -79,7 +79,7 @@ def _long_enough(found: NetworkEquilibrium) -> float:
 def _trajectory(circuit: Circuit, duration: float, samples: int) -> "tuple[xr.Dataset | None, Part]":
     times = np.concatenate([[0.0], np.geomspace(FIRST * duration, duration, samples - 1)])
     try:
-        path = network.network_evolve(circuit, duration=duration, times=times)
+        path = network_evolution.network_evolve(circuit, duration=duration, times=times)
     except (TypeError, ValueError, NumericalFailure) as error:
         return None, _not_found("trajectory", error)
     if not {"weight", "rate"} <= set(path.data_vars):
