@@ -122,9 +122,9 @@ def claims(data: "xr.Dataset") -> list[Claim]:
         Claim("What the rates lose the gains take over", "derived",
               f"CV of the gains {100 * float(gains.min()):.1f} to {100 * float(gains.max()):.1f} %",
               bool((gains > 0.01).all())),
-        Claim("The mean moments of the heterogeneous population suit single cells", "tested here",
-              f"each would fire at {rate:.2f} Hz with C_v {cv:.2f}, at mu = {mu:.0f} V/s: {data.attrs['asked']}",
-              data.attrs["asked"] == "OK", expected=False),
+        Claim("The mean moments of a heterogeneous population are no set point for single cells", "derived",
+              f"each would have to fire at {rate:.2f} Hz with C_v {cv:.2f}, at mu = {mu:.0f} thresholds/s: "
+              f"{data.attrs['asked']}", data.attrs["asked"] != "OK"),
         Claim("A single cell recovers its rate faster than the network as a whole", "derived",
               f"{times[0].mean() / minute:.1f} min against {slow / minute:.1f} min", bool(times[0].max() < slow)),
     ]  # fmt: skip
