@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Words = NDArray[np.uint64]
+Bytes = NDArray[np.uint8]
 
 # --- calcium along given spikes: decay by tau, C -> retention C + influx at a spike -----------------------------------
 def calcium_integrals(
@@ -73,6 +74,23 @@ def rule_run(
     spike_times: Array, sensor: Array, rule: Array, times: Array, state: Array, samples: Array, now: Array
 ) -> None:
     """Move the weights along given spikes; as `cell_run`, with times (t_stop, longest update, sample_every)."""
+
+# --- cells under inputs given step by step ----------------------------------------------------------------------------
+def driven_spikes(
+    decay: float,
+    threshold: float,
+    reset: float,
+    floor: float,
+    refractory: int,
+    inputs: Array,
+    v: Array,
+    silent: Index,
+    spikes: Bytes,
+) -> None:
+    """Spikes (cell, step) under `inputs` (cell, step) [V a step]; `v` and `silent` (cell,) go on where they are.
+
+    u = v decay + input, max(u, floor), spike and reset at threshold, then `refractory` steps of silence.
+    """
 
 # --- random numbers and intervals -------------------------------------------------------------------------------------
 def isi_sample(

@@ -16,6 +16,7 @@ from equipoise.theory.network import network_set_points as network_set_points
 from equipoise.theory.network import neuron_sample as neuron_sample
 from equipoise.theory.network import rate_distribution as rate_distribution
 from equipoise.theory.network import regulated as regulated
+from equipoise.theory.network import spectral_mean_field as spectral_mean_field
 from equipoise.theory.network_branch import branch as branch
 from equipoise.theory.network_evolution import network_evolve as network_evolve
 from equipoise.theory.network_homeostasis import NetworkEquilibrium as NetworkEquilibrium
@@ -27,6 +28,7 @@ from equipoise.theory.recovery import Recovery as Recovery
 from equipoise.theory.recovery import recovery as recovery
 from equipoise.theory.simulation import resume as resume
 from equipoise.theory.simulation import simulate as simulate
+from equipoise.theory.spectral import SpectralState as SpectralState
 from equipoise.theory.stability import Stability as Stability
 from equipoise.theory.stability import stability as stability
 from equipoise.theory.study import failed as failed

@@ -10,14 +10,16 @@ from numpy.typing import ArrayLike
 from equipoise import renewal
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint, SetPoint
+from equipoise.model.neurons import LIF, PIF
 from equipoise.quantities import Array, finite
-from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope
+from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope, spectral
 from equipoise.theory import network_state as states
 from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.theory.network_loop import NetworkLoop
 from equipoise.theory.network_state import NetworkState
 from equipoise.theory.wiring import Wiring
+from equipoise.units import ms
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -81,6 +83,41 @@ def rate_distribution(
 def neuron_sample(circuit: Circuit, state: NetworkState, population: str, n: int, *, seed: int) -> "xr.Dataset":
     """Inputs, rates and C_v of `n` neurons of a population: the joint law of rate and irregularity."""
     return distributions.neurons(wiring_of(circuit), state, population, n, seed=seed)
+
+
+def spectral_mean_field(
+    circuit: Circuit,
+    *,
+    seed: int,
+    dt: float = 0.1 * ms,
+    cells: int = 256,
+    window: float = 3.2,
+    windows: int = 4,
+    throw: bool = True,
+) -> spectral.SpectralState:
+    """The state of a circuit whose recurrent input has the spectrum of its own spikes instead of white noise.
+
+    Every population is a sample of `cells` cells, a power of two, simulated in steps dt [s] over a `window` [s] of
+    noise at each iteration, and over `windows` of them in the end. Stops where the next step would change no rate by
+    more than 1 % and no spectrum by more than 2 % of the rate; NumericalFailure where 30 iterations do not get there.
+    LIF and PIF only. Sources: Lerchner et al. 2006, Neural Comput. 18:634; Dummer, Wieland & Lindner 2014, Front.
+    Comput. Neurosci. 8:104.
+    """
+    wiring, name = wiring_of(circuit), "spectral_mean_field"
+    for population in circuit.populations:
+        if not isinstance(population.neuron, LIF | PIF):
+            kind = type(population.neuron).__name__
+            raise TypeError(f"{name}: neurons must be LIF or PIF, {population.name!r} has {kind}.")
+    step = float(finite(name, "dt", dt, low=0.0, open_low=True))
+    span = float(finite(name, "window", window, low=0.0, open_low=True))
+    if span < 1000 * step:
+        raise ValueError(f"{name}: window must be at least 1000 steps dt, {1000 * step:g} s, got {span:g} s.")
+    if cells < 32 or cells & (cells - 1):
+        raise ValueError(f"{name}: cells must be a power of two of at least 32, got {cells!r}. Try 256.")
+    grid = spectral.Grid(step, 2 * round(span / step / 2))
+    return spectral.solve(
+        spectral.Sampler(wiring, grid, cells, seed), mean_field(circuit), windows=windows, throw=throw
+    )  # fmt: skip
 
 
 def network_set_points(circuit: Circuit, sensor) -> dict[str, CalciumSetPoint]:

@@ -76,5 +76,5 @@ def _imbalance(wiring: Wiring, extreme: bool) -> Iterator[str]:
     impossible = rates is not None and bool((rates <= 0.0).any())
     if broken and not impossible and rates is not None:
         yield f"the balanced rates are unstable: {' '.join(texts)} This state is not near balance."
-    elif broken or (extreme and impossible):
+    elif rates is not None and (broken or (extreme and impossible)):
         yield f"{balance.impossible(wiring, rates, texts)} This state is not near balance: at large K it moves away."
