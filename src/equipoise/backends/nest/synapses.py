@@ -2,8 +2,8 @@
 
 Graphs are those of the package: no neuron contacts itself, two neurons share one synapse at most. Erdos-Renyi pairs are
 independent, with probability p or K/N over the N neurons to choose from, so that in-degrees are binomial; a fixed
-in-degree is rounded. A source gives each neuron one Poisson generator of rate K r, with a K of its own: drawn from the
-Poisson law for Erdos-Renyi, the same for all otherwise.
+in-degree is rounded. A source gives each neuron a Poisson train of rate K r of its own, with a K drawn from the Poisson
+law for Erdos-Renyi, the same for all otherwise; neurons of equal K share a generator, which makes one train for each.
 
 A projection is a synapse model of its own. Where all neurons share its weight that is a number of the model, changed at
 once for any number of synapses; at neuron scope every synapse holds a weight.
@@ -148,8 +148,9 @@ def _connect_source(
     mean, n = p.connectivity.mean(math.inf), len(neurons)
     random = isinstance(p.connectivity, ErdosRenyi)
     K = rng.poisson(mean, n) if random else np.full(n, round(mean))
-    generators = nest.Create("poisson_generator", n, {"rate": source.rate * K})
-    nest.Connect(generators, neurons, "one_to_one", synapse)
+    for k in np.unique(K).tolist():
+        generator = nest.Create("poisson_generator", params={"rate": source.rate * k})
+        nest.Connect(generator, neurons[np.flatnonzero(K == k).tolist()], "all_to_all", synapse)
 
 
 def _route(nest: Any, p: Projection, model: str, unit: float, kind: str, neurons: Any) -> Route:
