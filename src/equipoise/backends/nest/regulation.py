@@ -7,7 +7,7 @@ How fast weights move is judged by the time in which a weight changes by its own
 
     T = J/(|dJ/dt| + sum over sensed x of |d(dJ/dt)/d log x|)
 
-which is tau at relative scale and tau J/target at absolute scale, near the set point.
+which at the set point is tau at relative scale and tau J/target at absolute scale.
 """
 
 from collections.abc import Iterable
@@ -23,6 +23,7 @@ from equipoise.model.homeostasis import (
     AdaptiveCalciumHomeostasis,
     CalciumHomeostasis,
     KineticHomeostasis,
+    RateHomeostasis,
     Rule,
     SetPoint,
     targets_of,
@@ -128,12 +129,21 @@ def begun(cells: Regulated, sensed: Array) -> Regulated:
 
 
 def check_separation(cells: Regulated, sensed: Array) -> None:
-    """Raise ValueError where weights move within the sensor's memory."""
+    """Raise ValueError where weights move within the sensor's memory while at the set point, if the rule has one."""
     needed = SEPARATION * max(memory(cells.rule), LEAST_MEMORY)
-    found = cells.time_scale(sensed, np.zeros(len(cells.routes)))
+    found = cells.time_scale(_at_set_point(cells.rule, sensed), np.zeros(len(cells.routes)))
     if found < needed:
         raise ValueError(
             f"backends.nest: the rule of {cells.name!r} moves a weight by its own size in {found:.2g} s; that must be "
             f"at least {needed:g} s, {SEPARATION:g} sensor time constants. Make its time constants "
             f"{needed / found:.2g} times longer. (At scale='absolute' the time is tau J/target, not tau.)"
         )
+
+
+def _at_set_point(rule: Rule, sensed: Array) -> Array:
+    """What a rule senses at its set point (m,); what it senses now where that is not known."""
+    if isinstance(rule, RateHomeostasis):
+        return np.array([max(rule.target_e, rule.target_i)])
+    if isinstance(rule, CalciumHomeostasis) and not isinstance(rule, KineticHomeostasis):
+        return np.array(targets_of(rule.target))
+    return sensed
