@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from equipoise.backends.nest.kernel import Indices, spikes_of
+from equipoise.backends.nest.synapses import SHARED
 from equipoise.results import SpikeTrains
 
 
@@ -24,7 +25,7 @@ class Recorder:
         self.n, self.keep = n, keep
         self._nest, self._first = nest, int(neurons[0].global_id)
         self._device = nest.Create("spike_recorder", params={"time_in_steps": True})
-        nest.Connect(neurons[:n], self._device)
+        nest.Connect(neurons[:n], self._device, "all_to_all", {"synapse_model": SHARED})
         self._kept: list[Stretch] = []
         self._recent: list[Stretch] = []
 

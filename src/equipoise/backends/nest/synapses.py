@@ -27,7 +27,8 @@ from equipoise.quantities import Array
 SHARED, OWN = "static_synapse_hom_w_hpc", "static_synapse_hpc"
 BYTES = {SHARED: 19.0, OWN: 160.0}
 """Memory of a synapse (measured); with a weight of its own also the Python object that sets it."""
-NEURON_BYTES = 3000.0
+NEURON_BYTES, TRAIN_BYTES = 13e3, 500.0
+"""Memory of a recorded neuron, two thirds of it NEST's connection to the recorder, and of a source's train onto it."""
 CHUNK = 100_000
 """Synapses described at a time: each is a Python dictionary for a moment."""
 
@@ -123,11 +124,12 @@ def in_degree(circuit: Circuit, p: Projection) -> float:
 
 def expected_bytes(circuit: Circuit) -> float:
     """Memory that neurons, synapses and sources will take."""
-    total = 0.0
+    total = NEURON_BYTES * sum(p.size for p in circuit.populations)
     for p in circuit.projections:
-        size, from_source = circuit.node(p.target).size, math.isinf(circuit.node(p.source).size)
-        total += size * (NEURON_BYTES if from_source else in_degree(circuit, p) * BYTES[synapse_kind(circuit, p)])
-    return total + NEURON_BYTES * sum(p.size for p in circuit.populations)
+        external = math.isinf(circuit.node(p.source).size)
+        each = TRAIN_BYTES if external else in_degree(circuit, p) * BYTES[synapse_kind(circuit, p)]
+        total += circuit.node(p.target).size * each
+    return total
 
 
 def _connect_population(nest: Any, p: Projection, nodes: Mapping[str, Any], synapse: dict[str, Any]) -> None:
@@ -150,7 +152,7 @@ def _connect_source(
     K = rng.poisson(mean, n) if random else np.full(n, round(mean))
     for k in np.unique(K).tolist():
         generator = nest.Create("poisson_generator", params={"rate": source.rate * k})
-        nest.Connect(generator, neurons[np.flatnonzero(K == k).tolist()], "all_to_all", synapse)
+        nest.Connect(generator, neurons[np.flatnonzero(k == K).tolist()], "all_to_all", synapse)
 
 
 def _route(nest: Any, p: Projection, model: str, unit: float, kind: str, neurons: Any) -> Route:
