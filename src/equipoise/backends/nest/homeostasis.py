@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise.backends.nest.network import Network
-from equipoise.backends.nest.regulation import Regulated, begun, check_separation, regulated
+from equipoise.backends.nest.regulation import LEAST_MEMORY, Regulated, begun, check_separation, regulated
 from equipoise.backends.nest.sensing import memory
 from equipoise.model.circuit_checks import LARGEST_WEIGHT
 from equipoise.model.homeostasis import CalciumMean, CalciumSecondMoment
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FRACTION, LONGEST, SHORTEST = 50.0, 1 * second, 20 * ms
+SMALL = 0.1
+"""Weights below this part of their start do not shorten the windows."""
 FORGETTING = 10.0
 """Sensor time constants after which calcium does not know its start."""
 
@@ -49,19 +51,19 @@ class _Row:
 
 
 def history_needed(network: Network) -> float:
-    """How long calcium has to be followed before the first window [s]."""
-    return FORGETTING * max(memory(a.rule) for a in network.circuit.rules)
+    """How long spikes have to be followed before the first window [s]."""
+    return FORGETTING * max(LEAST_MEMORY, *(memory(a.rule) for a in network.circuit.rules))
 
 
 def regulate(network: Network, start: int, stop: int) -> Outcome:
-    """Run the steps (start, stop] under the rules of the circuit; spikes before `start` are the first history."""
+    """Run the steps (start, stop] under the rules of the circuit; the second half of those before is sensed first."""
     cells = [regulated(network.circuit, a.population, network.routes) for a in network.circuit.rules]
-    sensed = [_sense(network, c, max(0, start - _steps(network, c)), start) for c in cells]
+    sensed = [_sense(network, c, start // 2, start) for c in cells]
     cells = [begun(c, x) for c, x in zip(cells, sensed, strict=True)]
     for c, x in zip(cells, sensed, strict=True):
         check_separation(c, x)
-    smallest = [0.1 * c.sizes.reshape(len(c.routes), -1).mean(axis=1) for c in cells]
-    rows, step, status, message = [_row(network, cells, sensed, start, start, start)], start, Status.OK, ""
+    smallest = [SMALL * c.sizes.reshape(len(c.routes), -1).mean(axis=1) for c in cells]
+    rows, step, status, message = [_row(network, cells, sensed, start, start // 2, start)], start, Status.OK, ""
     while step < stop and status is Status.OK:
         last = step
         step = min(stop, step + _window(cells, sensed, smallest, network.dt))
@@ -125,10 +127,9 @@ def _at_zero(cells: Sequence[Regulated]) -> tuple[Status, str]:
 def _row(
     network: Network, cells: Sequence[Regulated], sensed: Sequence[Array], start: int, first: int, last: int
 ) -> _Row:
-    """What is kept of a window (first, last]; of the moment before the first one what was sensed then."""
+    """What is kept of a window (first, last], at its end, timed from `start`."""
     names = list(network.recorders)
-    begin = first if last > first else 0
-    trains = [r.recent(begin, last, network.dt) for r in network.recorders.values()]
+    trains = [r.recent(first, last, network.dt) for r in network.recorders.values()]
     calcium = np.full((2, len(names)), np.nan)
     for c, x in zip(cells, sensed, strict=True):
         for quantity, value in zip(c.rule.senses, x, strict=True):

@@ -55,7 +55,7 @@ def _neurons(nest: Any, of: Cell, n: int, rng: np.random.Generator) -> Any:
 
 
 def checked_cells(circuit: Circuit, dt: float) -> dict[str, Cell]:
-    """The neurons of a circuit in NEST's terms; raises for whatever NEST cannot represent or this machine not hold."""
+    """The neurons of a circuit in NEST's terms; raises for whatever NEST cannot represent."""
     if not isinstance(circuit, Circuit):
         raise TypeError(f"backends.nest: circuit must be an eq.Circuit, got {circuit!r}.")
     for p in circuit.populations:
@@ -66,16 +66,16 @@ def checked_cells(circuit: Circuit, dt: float) -> dict[str, Cell]:
             )
     cells = {p.name: cell(circuit, p, dt) for p in circuit.populations}
     synapses.check_wiring(circuit)
-    _check_memory(synapses.expected_bytes(circuit))
     return cells
 
 
-def _check_memory(needed: float) -> None:
-    available = _available_memory()
+def check_memory(circuit: Circuit, processes: int) -> None:
+    """Raise MemoryError where the share of one process does not fit."""
+    needed, available = synapses.expected_bytes(circuit) / processes, _available_memory()
     if needed > available:
         raise MemoryError(
-            f"backends.nest: neurons and synapses need about {needed / 1e9:.3g} GB, {available / 1e9:.3g} GB are free. "
-            "Take fewer, or more processes of a NEST that has MPI."
+            f"backends.nest: neurons and synapses need about {needed / 1e9:,.1f} GB a process, "
+            f"{available / 1e9:,.1f} GB are free. Take fewer, or more processes of a NEST that has MPI."
         )
 
 

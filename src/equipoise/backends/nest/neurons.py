@@ -89,16 +89,16 @@ def _synaptic_times(circuit: Circuit, name: str) -> dict[str, float]:
     """Time constants of excitatory and inhibitory synapses by NEST's names; none where synapses are jumps."""
     out: dict[str, float] = {}
     mine = [p for p in circuit.projections if p.target == name]
+    if len({p.synapse.time_constant > 0.0 for p in mine}) > 1:
+        raise TypeError(f"backends.nest: {name!r} has delta and exponential synapses; NEST's models have one kind.")
     for sign, key in ((1.0, "tau_syn_ex"), (-1.0, "tau_syn_in")):
-        times = sorted({p.synapse.time_constant for p in mine if p.sign == sign})
+        times = sorted({p.synapse.time_constant for p in mine if p.sign == sign} - {0.0})
         if len(times) > 1:
             listed = ", ".join(f"{t / ms:g}" for t in times)
             raise TypeError(
                 f"backends.nest: {name!r} has {'excitatory' if sign > 0 else 'inhibitory'} synapses of {listed} ms; "
                 "NEST's model has one time constant for each sign."
             )
-        if times and times[0] > 0.0:
+        if times:
             out[key] = in_ms(times[0])
-    if out and any(p.synapse.time_constant == 0.0 for p in mine):
-        raise TypeError(f"backends.nest: {name!r} has delta and exponential synapses; NEST's models have one kind.")
     return out

@@ -9,7 +9,7 @@ import numpy as np
 
 from equipoise.backends.nest import homeostasis, kernel
 from equipoise.backends.nest.homeostasis import Outcome
-from equipoise.backends.nest.network import Network, build, checked_cells
+from equipoise.backends.nest.network import Network, build, check_memory, checked_cells
 from equipoise.backends.nest.run import Run
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array, Quantity, check
@@ -44,6 +44,7 @@ def simulate(
     settings = _Settings(duration=duration, seed=seed, dt=dt, warmup=warmup, threads=threads, record=record)
     cells = checked_cells(circuit, settings.dt)
     nest = kernel.load()
+    check_memory(circuit, nest.num_processes)
     kernel.reset(nest, dt=settings.dt, seed=settings.kernel_seed, threads=settings.threads)
     network = build(nest, circuit, dt=settings.dt, cells=cells, rng=settings.rng(), keep=settings.record)
     start = settings.warmup_steps
@@ -132,8 +133,16 @@ def _weights(circuit: Circuit, outcome: Outcome | None) -> tuple[Array, dict[tup
 
 def _provenance(network: Network, settings: _Settings) -> dict[str, str]:
     about = {
-        "circuit": network.circuit.to_toml(), "equipoise_version": version("equipoise"),
+        "circuit": _text(network.circuit), "equipoise_version": version("equipoise"),
         "nest_version": network.nest.__version__, "processes": str(network.nest.num_processes), **settings.text(),
     }  # fmt: skip
     text = "\n".join(f"{key} {value}" for key, value in about.items())
     return {"digest": hashlib.sha256(text.encode()).hexdigest(), **about}
+
+
+def _text(circuit: Circuit) -> str:
+    """The circuit as TOML, or as Python text where it holds rules or neurons of the user's own."""
+    try:
+        return circuit.to_toml()
+    except TypeError:
+        return repr((circuit.populations, circuit.sources, circuit.projections, circuit.rules))
