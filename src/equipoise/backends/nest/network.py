@@ -45,9 +45,9 @@ def build(
     nodes = {p.name: _neurons(nest, cells[p.name], int(p.size), rng) for p in circuit.populations}
     routes = synapses.connect(nest, circuit, cells, nodes, dt, rng)
     whole = {rule.population for rule in circuit.rules}
-    return Network(
-        nest=nest, circuit=circuit, dt=dt, routes=routes, recorders=record(nest, nodes, keep=keep, whole=whole)
-    )
+    shortest = min((synapses.delay_steps(p, dt) for p in circuit.projections), default=1)
+    recorders = record(nest, nodes, keep=keep, whole=whole, delay=shortest * dt)
+    return Network(nest=nest, circuit=circuit, dt=dt, routes=routes, recorders=recorders)
 
 
 def _neurons(nest: Any, of: Cell, n: int, rng: np.random.Generator) -> Any:

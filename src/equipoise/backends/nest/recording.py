@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from equipoise.backends.nest.kernel import Indices, spikes_of
+from equipoise.backends.nest.kernel import Indices, in_ms, spikes_of
 from equipoise.backends.nest.synapses import SHARED
 from equipoise.results import SpikeTrains
 
@@ -21,11 +21,11 @@ class Stretch(NamedTuple):
 class Recorder:
     """Spikes of the first `n` neurons of a population: all of the recent ones, and of the first `keep` those before."""
 
-    def __init__(self, nest: Any, neurons: Any, *, n: int, keep: int):
+    def __init__(self, nest: Any, neurons: Any, *, n: int, keep: int, delay: float):
         self.n, self.keep = n, keep
         self._nest, self._first = nest, int(neurons[0].global_id)
         self._device = nest.Create("spike_recorder", params={"time_in_steps": True})
-        nest.Connect(neurons[:n], self._device, "all_to_all", {"synapse_model": SHARED})
+        nest.Connect(neurons[:n], self._device, "all_to_all", {"synapse_model": SHARED, "delay": in_ms(delay)})
         self._kept: list[Stretch] = []
         self._recent: list[Stretch] = []
 
@@ -50,12 +50,17 @@ class Recorder:
             self._kept.append(Stretch(stop, steps[mine], units[mine]))
 
 
-def record(nest: Any, nodes: Mapping[str, Any], *, keep: int | None, whole: set[str]) -> dict[str, Recorder]:
-    """A recorder of each population, of the `whole` ones with all neurons."""
+def record(
+    nest: Any, nodes: Mapping[str, Any], *, keep: int | None, whole: set[str], delay: float
+) -> dict[str, Recorder]:
+    """A recorder of each population, of the `whole` ones with all neurons.
+
+    Spikes are recorded when fired, but NEST takes `delay` [s] for one of the network's: it should be none shorter.
+    """
     out = {}
     for name, neurons in nodes.items():
         kept = len(neurons) if keep is None else min(keep, len(neurons))
-        out[name] = Recorder(nest, neurons, n=len(neurons) if name in whole else kept, keep=kept)
+        out[name] = Recorder(nest, neurons, n=len(neurons) if name in whole else kept, keep=kept, delay=delay)
     return out
 
 
