@@ -24,6 +24,12 @@ from equipoise.model.inputs import PoissonInputs as PoissonInputs
 from equipoise.model.inputs import RenewalInputs as RenewalInputs
 from equipoise.model.inputs import Weights as Weights
 from equipoise.model.kinetics import ProteinKinetics as ProteinKinetics
+from equipoise.model.manipulations import Deafferentation as Deafferentation
+from equipoise.model.manipulations import During as During
+from equipoise.model.manipulations import Irregularity as Irregularity
+from equipoise.model.manipulations import SourceRate as SourceRate
+from equipoise.model.manipulations import TonicDrive as TonicDrive
+from equipoise.model.manipulations import WeightBlock as WeightBlock
 from equipoise.model.neurons import EIF as EIF
 from equipoise.model.neurons import LIF as LIF
 from equipoise.model.neurons import PIF as PIF

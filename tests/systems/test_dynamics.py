@@ -139,6 +139,30 @@ def test_continuation_goes_round_the_fold_of_the_saddle_node():
     assert not branch.stable[-1]
 
 
+def test_a_branch_ends_where_it_meets_the_border_of_its_domain():
+    # x = (1 - p)^2 + 1 - p is positive until p = 1.
+    branch = dynamics.continuation(
+        lambda x, p: (1.0 - p) ** 2 + 1.0 - p - x,
+        lambda _x, p: (np.array([[-1.0]]), np.array([2.0 * p - 3.0])),
+        np.array([2.0]),
+        (0.0, 2.0),
+        domain=dynamics.Domain(np.array([1.0, 2.0]), lambda x, _p: float(x[0])),
+    )
+    (border,) = branch.special
+    assert border.kind == "border"
+    assert border.p == pytest.approx(1.0, abs=1e-5)
+    assert (branch.x > 0.0).all()
+    assert branch.status is Status.OK
+
+
+def test_a_branch_ends_at_the_end_of_its_range():
+    branch = dynamics.continuation(
+        lambda x, p: p - x, lambda _x, _p: (-np.eye(1), np.ones(1)), np.array([1.0]), (1.0, 2.5), step=0.07
+    )
+    assert branch.p[-1] == 2.5
+    assert branch.x[-1, 0] == pytest.approx(2.5, abs=1e-12)
+
+
 def test_continuation_finds_the_hopf_point():
     # d(x, y)/dt = (p (x-2) - (y-2), (x-2) + p (y-2)): Hopf at p = 0.
     def jacobian(x, p):
@@ -171,6 +195,21 @@ def test_a_bounded_variable_waits_at_its_bound_and_leaves_it():
     assert path.x[0].min() == 0.0
     # It leaves at y = 1 (t = 1) and grows as (t - 1)^2/2.
     assert path.x[0, -1] == pytest.approx(2.0, rel=1e-3)
+
+
+def test_variables_that_meet_their_bounds_together_leave_together():
+    # Both are pushed by cos(t), so their difference is conserved: zero all along, at the bound too.
+    def f(x):
+        return np.array([np.cos(x[2]), np.cos(x[2]), 1.0])
+
+    times = np.linspace(0.0, 6.0, 121)
+    lower = np.array([0.0, 0.0, -np.inf])
+    path = dynamics.evolve(f, np.array([0.2, 0.2, np.pi / 2]), times, names=("a", "b", "t"), lower=lower)
+    assert path.status is Status.OK
+    assert path.x[0].min() == 0.0
+    np.testing.assert_allclose(path.x[0], path.x[1], atol=1e-8)
+    # They leave at t = 3 pi/2 and grow as 1 + sin(t).
+    assert path.x[0, -1] == pytest.approx(1.0 + np.sin(np.pi / 2 + 6.0), rel=1e-5)
 
 
 def test_runaway_is_stopped_and_named():

@@ -5,8 +5,8 @@ import pytest
 
 import equipoise as eq
 from equipoise import Status, dynamics
-from equipoise.theory import balanced, distributions, network_homeostasis, network_state, quenched
-from equipoise.theory.network_loop import Joint, NetworkLoop, slow_jacobian
+from equipoise.theory import balanced, distributions, network_homeostasis, network_path, network_state, quenched
+from equipoise.theory.network_loop import NetworkLoop, joint, slow_jacobian
 from equipoise.theory.wiring import Wiring
 from equipoise.units import Hz, ms, mV
 
@@ -139,7 +139,7 @@ def test_jacobians_against_differences():
     x = np.array([11.0, 12.0, 250.0, 240.0])
     np.testing.assert_allclose(equations.jacobian(x), dynamics.differences(equations.residual, x), rtol=1e-6, atol=1e-8)
     y = np.concatenate([x, here.weights])
-    exact, numeric = Joint(here).jacobian(y), dynamics.differences(Joint(here).residual, y)
+    exact, numeric = joint(here, y)[1], dynamics.differences(lambda y: joint(here, y)[0], y)
     np.testing.assert_allclose(exact, numeric, rtol=1e-5, atol=1e-7 * np.abs(exact).max(0, keepdims=True).max())
 
 
@@ -147,7 +147,7 @@ def test_evolution_ends_at_the_fixed_point_on_its_level_set():
     here = loop(400, tau_e=20.0, tau_i=10.0)
     start = start_of(here.wiring)
     point = network_homeostasis.fixed_point(here, start=start)
-    path = network_homeostasis.evolve(here, start=start, times=np.array([0.0, 10.0, 500.0]))
+    path = network_path.dataset(network_path.evolve(here, start=start, times=np.array([0.0, 10.0, 500.0])))
     np.testing.assert_allclose(path["weight"].values[:, -1], point.weights, rtol=1e-5)
     np.testing.assert_allclose(path["rate"].values[-1], point.state.rates, rtol=1e-5)
 

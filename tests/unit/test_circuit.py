@@ -284,3 +284,28 @@ def test_a_forgotten_millivolt_is_found_in_volts():
     assert make(0.1 * mV).weights() == 1e-4
     with pytest.raises(ValueError, match=r"got 0\.1\. Did you mean weight=0\.1 \* mV\?"):
         make(0.1)
+
+
+# --- drive ------------------------------------------------------------------------------------------------------------
+def test_a_drive_is_kept_checked_and_changed(mixed):
+    driven = mixed.with_node("E", drive=50.0)
+    assert [p.drive for p in driven.populations] == [50.0, 0.0]
+    assert driven.names == mixed.names
+    assert driven.with_node("E", drive=0.0) == mixed
+    assert mixed.with_node("X", rate=12 * Hz).node("X").rate == 12.0
+    with pytest.raises(ValueError, match=r"populations\[0\].drive: must not exceed 10000 .* 'E', got 2e\+06. Did you"):
+        mixed.with_node("E", drive=2e6)
+    with pytest.raises(TypeError, match=r"Population.drive \(tonic drive\) must be a number, got '5'"):
+        eq.Population("E", neuron=LIF, drive="5")
+    with pytest.raises(TypeError, match=r"with_node: a source has no 'rat'. Did you mean 'rate'"):
+        mixed.with_node("X", rat=12 * Hz)
+
+
+def test_a_drive_is_written_with_its_unit_and_read_back():
+    volts = eq.LIF(v_threshold=20 * mV, v_reset=0.0)
+    alone = eq.Circuit(populations=[eq.Population("E", neuron=volts, drive=150 * mV)], projections=[])
+    assert 'drive = "150 mV/s"' in alone.to_toml()
+    assert eq.Circuit.from_toml(alone.to_toml()) == alone
+    thresholds = eq.Circuit(populations=[eq.Population("E", neuron=LIF, drive=12.5)], projections=[])
+    assert "drive = 12.5" in thresholds.to_toml()
+    assert eq.Circuit.from_toml(thresholds.to_toml()) == thresholds

@@ -56,7 +56,7 @@ def test_quantities_are_written_as_people_write_them(value, unit, text):
 
 def test_units_are_those_of_the_package():
     for unit in {u for known in KINDS.values() for u in known if "^" not in u}:
-        assert float(scale_of(unit)) == getattr(units, unit)
+        assert float(scale_of(unit)) == getattr(units, unit.removesuffix("/s"))
     assert scale_of("nM^2") == Decimal("1e-6")
 
 
@@ -129,7 +129,12 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 def circuits(draw):
     unit = draw(st.sampled_from([1.0, mV]))
     populations = [
-        eq.Population(f"P{i}", size=draw(st.integers(50, 10**6) | st.just(math.inf)), neuron=draw(neurons(unit)))
+        eq.Population(
+            f"P{i}",
+            size=draw(st.integers(50, 10**6) | st.just(math.inf)),
+            neuron=draw(neurons(unit)),
+            drive=draw(st.just(0.0) | st.floats(-900, 900)) * unit,
+        )
         for i in range(draw(st.integers(1, 3)))
     ]
     sources = [
@@ -347,6 +352,10 @@ COMPLAINTS = [  # replace, by, the located error
     ("[[sources]]", "[sources]", "sources: must be a list of tables [[sources]], got {"),
     ("[sensors.soma]", "[sensors]", "sensors.tau: must be a table, got '300 ms'."),
     ('name = "one population"', "name = 1", "name: must be text, got 1."),
+    ("size = 4000", "drive = 50", "populations[0].drive: must have a unit, as neurons.lif.v_threshold has, got 50. "
+     "Did you mean '50 mV/s'?"),
+    ("size = 4000", 'drive = "50 mV"', "populations[0].drive: must be a potential per second such as \"10 mV/s\", got"),
+    ("size = 4000", 'drive = "500 V/s"', "populations[0].drive: must not exceed 10000 per second times v_threshold"),
     ("size = 4000", "size = ", "The circuit is not TOML: "),
 ]  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Branches of fixed points of f(x, p) by pseudo-arclength continuation, with folds and Hopf points located.
 
 The branch is followed in (x, p) along its tangent, so it turns around folds; a fold is where dp/ds changes sign, a Hopf
-point where a complex pair of eigenvalues crosses the imaginary axis. Both are refined by bisection in arclength.
+point where a complex pair of eigenvalues crosses the imaginary axis. Both are refined by root finding in arclength.
 """
 
 from collections.abc import Callable
@@ -10,15 +10,34 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.dynamics.fixed_points import bracketed_root
 from equipoise.quantities import Array
 from equipoise.results import Status
 
 System = Callable[[Array, float], Array]
+LONGEST = 4.0
+"""Steps grow up to this many times the one asked for."""
+FAR = 0.5
+"""Longest correction, in units of the step."""
+NEAR_BORDER = 1e-3
+"""Margin at which a branch has come to the border of its domain; the point on it is extrapolated, to about 1e-6."""
+Spectra = Callable[[Array, float], tuple[NDArray[np.complex128], ...]]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where a branch lives: the sizes (n + 1,) of x and p, and margin(x, p), positive inside and zero on the border.
+
+    A branch that comes to the border ends there.
+    """
+
+    scale: Array
+    margin: Callable[[Array, float], float]
 
 
 @dataclass(frozen=True)
 class SpecialPoint:
-    """A fold or Hopf point: its kind, parameter value and state (n,)."""
+    """A "fold", "hopf" or "border" point: its kind, parameter value and state (n,)."""
 
     kind: str
     p: float
@@ -34,6 +53,7 @@ class Branch:
     stable: np.ndarray
     special: tuple[SpecialPoint, ...]
     status: Status
+    spectra: tuple[tuple[NDArray[np.complex128], ...], ...] = ()
 
     @property
     def folds(self) -> tuple[SpecialPoint, ...]:
@@ -53,40 +73,62 @@ def continuation(
     *,
     step: float = 0.02,
     max_points: int = 2000,
+    spectra: Spectra | None = None,
+    domain: Domain | None = None,
 ) -> Branch:
     """Follow the fixed point `start` of f(x, p) from p_range[0] towards p_range[1].
 
-    `jacobian(x, p)` returns df/dx (n, n) and df/dp (n,). `step` is relative to the size of x and of the range of p.
-    Ends at either end of the range, when a variable leaves the positive region, or after `max_points`.
+    `jacobian(x, p)` returns df/dx (n, n) and df/dp (n,). `step` is relative to the size of x and of the range of p, or
+    to the scale of the `domain` (default: positive x). `spectra(x, p)` returns one or more sets of eigenvalues that
+    decide stability (default: those of df/dx). Ends at either end of the range, at the border of the domain, or after
+    `max_points`.
     """
-    walker = _Walker(f, jacobian, np.abs(np.append(start, p_range[1] - p_range[0])) + 1e-12)
+    walker = _Walker(f, jacobian, spectra, domain, np.append(start, p_range[1] - p_range[0]))
     z = np.append(np.asarray(start, dtype=np.float64), p_range[0])
     direction = np.zeros(z.size)
     direction[-1] = np.sign(p_range[1] - p_range[0])
     tangent = walker.tangent(z, direction)
-    points, stable, special = [z], [walker.is_stable(z)], []
-    status = Status.OK
+    points, seen, special = [z], [walker.spectra(z)], []
+    status, stride = Status.OK, step
     while len(points) < max_points:
-        following = walker.advance(z, tangent, step)
+        following = walker.last(z, tangent, stride, p_range) or walker.advance(z, tangent, stride)
         if following is None:
-            status = Status.NOT_CONVERGED
+            border = walker.border(points)
+            special += [SpecialPoint("border", float(border[-1]), border[:-1])] if border is not None else []
+            status = Status.OK if border is not None else Status.NOT_CONVERGED
             break
         new_z, new_tangent, used = following
-        special += _crossings(walker, (z, tangent), (new_z, new_tangent), used)
+        seen.append(walker.spectra(new_z))
+        special += _crossings(walker, (z, tangent, seen[-2]), (new_z, new_tangent, seen[-1]), used)
+        if domain is not None:  # longer steps where the branch is straight
+            straight = used == stride and new_tangent @ tangent > 0.998
+            stride = min(2.0 * stride, LONGEST * step) if straight else max(used, step)
         z, tangent = new_z, new_tangent
         points.append(z)
-        stable.append(walker.is_stable(z))
-        if not min(p_range) <= z[-1] <= max(p_range) or (z[:-1] <= 0.0).any():
+        if not min(p_range) < z[-1] < max(p_range) or walker.margin(z) <= 0.0:
             break
-    array = np.array(points)
-    return Branch(array[:, :-1], array[:, -1], np.array(stable), tuple(special), status)
+        if domain is not None and walker.margin(z) < NEAR_BORDER:
+            border = walker.border(points)
+            special += [SpecialPoint("border", float(border[-1]), border[:-1])] if border is not None else []
+            break
+    array, stable = np.array(points), np.array([_unstable(sets) == 0 for sets in seen])
+    return Branch(array[:, :-1], array[:, -1], stable, tuple(special), status, tuple(seen))
+
+
+def _unstable(sets: tuple[NDArray[np.complex128], ...]) -> int:
+    return sum(int((values.real >= 0.0).sum()) for values in sets)
 
 
 class _Walker:
     """Tangents, Newton corrections and eigenvalues on one branch, in units of `scale`."""
 
-    def __init__(self, f: System, jacobian, scale: Array):
-        self.f, self.jacobian, self.scale = f, jacobian, scale
+    def __init__(self, f: System, jacobian, spectra: Spectra | None, domain: Domain | None, size: Array):
+        self.f, self.jacobian, self.domain, self._spectra = f, jacobian, domain, spectra
+        self.scale = np.abs(size) + 1e-12 if domain is None else domain.scale
+
+    def margin(self, z: Array) -> float:
+        """Positive inside the domain."""
+        return float(z[:-1].min()) if self.domain is None else self.domain.margin(z[:-1], z[-1])
 
     def extended(self, z: Array) -> Array:
         """Scaled df/d(x, p), shape (n, n + 1), rows normalised."""
@@ -103,7 +145,7 @@ class _Walker:
         """Newton back to the branch in the plane orthogonal to the tangent."""
         z = guess.copy()
         for _ in range(12):
-            if (z[:-1] <= 0.0).any() and (guess[:-1] > 0.0).all():
+            if self.margin(z) <= 0.0 and (self.domain is not None or self.margin(guess) > 0.0):
                 return None
             fx, fp = self.jacobian(z[:-1], z[-1])
             matrix = np.column_stack([fx, fp]) * self.scale
@@ -125,54 +167,93 @@ class _Walker:
         """One step along the branch, halved until Newton converges and the tangent turns by less than 30 degrees."""
         for halvings in range(14):
             used = step * 0.5**halvings
-            new = self.correct(z + used * tangent * self.scale, tangent)
-            if new is None or not np.isfinite(new).all():
+            guess = z + used * tangent * self.scale
+            new = self.correct(guess, tangent)
+            if new is None or self.far(new, guess, used):
                 continue
             new_tangent = self.tangent(new, tangent)
             if new_tangent @ tangent > 0.86:
                 return new, new_tangent, used
         return None
 
-    def eigenvalues(self, z: Array) -> NDArray[np.complex128]:
-        """Eigenvalues of df/dx."""
-        return np.linalg.eigvals(self.jacobian(z[:-1], z[-1])[0]).astype(complex)
+    def last(self, z: Array, tangent: Array, step: float, p_range: tuple[float, float]):
+        """The point at the end of the range, where the next step would lead beyond it."""
+        beyond = z[-1] + step * tangent[-1] * self.scale[-1]
+        if min(p_range) < beyond < max(p_range) or tangent[-1] == 0.0:
+            return None
+        end = max(p_range) if tangent[-1] * self.scale[-1] > 0.0 else min(p_range)
+        used = (end - z[-1]) / (tangent[-1] * self.scale[-1])
+        guess = z + used * tangent * self.scale
+        guess[-1] = end
+        new = self.correct(guess, np.eye(z.size)[-1])
+        if new is None or self.far(new, guess, used):
+            return None
+        new[-1] = end
+        new_tangent = self.tangent(new, tangent)
+        return (new, new_tangent, used) if new_tangent @ tangent > 0.86 else None
 
-    def is_stable(self, z: Array) -> bool:
-        """Whether all eigenvalues have negative real parts."""
-        return bool((self.eigenvalues(z).real < 0.0).all())
+    def far(self, new: Array, guess: Array, used: float) -> bool:
+        """Whether a correction is so long that it may have led to another branch."""
+        return not np.linalg.norm((new - guess) / self.scale) <= FAR * used
+
+    def border(self, points: list[Array]) -> Array | None:
+        """The point on the border that the last steps approach, by extrapolation; None where they do not."""
+        if len(points) < 3:
+            return None
+        before, after = self.margin(points[-2]), self.margin(points[-1])
+        if not 0.0 < after < min(before, 10 * NEAR_BORDER):
+            return None
+        return points[-1] + (points[-1] - points[-2]) * after / (before - after)
+
+    def spectra(self, z: Array) -> tuple[NDArray[np.complex128], ...]:
+        """The sets of eigenvalues that decide stability."""
+        if self._spectra is not None:
+            return self._spectra(z[:-1], z[-1])
+        return (np.linalg.eigvals(self.jacobian(z[:-1], z[-1])[0]).astype(complex),)
 
 
 def _crossings(walker: _Walker, before, after, step: float) -> list[SpecialPoint]:
     """Folds and Hopf points between two neighbouring points."""
     found = []
     if before[1][-1] * after[1][-1] < 0.0:
-        z = _bisect(walker, before, step, lambda _z, t: t[-1])
-        found.append(SpecialPoint("fold", float(z[-1]), z[:-1]))
-    first, last = _hopf_test(walker, before[0]), _hopf_test(walker, after[0])
-    if first is not None and last is not None and first * last < 0.0:
-        z = _bisect(walker, before, step, lambda z, _t: _hopf_test(walker, z) or 0.0)
-        found.append(SpecialPoint("hopf", float(z[-1]), z[:-1]))
+        z = _locate(walker, before, step, lambda _z, t: t[-1])
+        found += [SpecialPoint("fold", float(z[-1]), z[:-1])] if z is not None else []
+    for k, (old, new) in enumerate(zip(before[2], after[2], strict=True)):
+        if abs(_unstable((old,)) - _unstable((new,))) >= 2:
+            z = _locate(walker, before, step, lambda z, _t, k=k: _nearest_pair(walker.spectra(z)[k]))
+            z = _locate(walker, before, step, _change(walker, k, _unstable((old,)))) if z is None else z
+            found += [SpecialPoint("hopf", float(z[-1]), z[:-1])] if z is not None and _is_hopf(walker, z, k) else []
     return found
 
 
-def _hopf_test(walker: _Walker, z: Array) -> float | None:
-    """Real part of the complex pair nearest the imaginary axis, or None without one."""
-    values = walker.eigenvalues(z)
+def _nearest_pair(values: NDArray[np.complex128]) -> float:
+    """Real part of the complex pair nearest the imaginary axis, or 0 without one."""
     pairs = values[np.abs(values.imag) > 1e-9 * np.abs(values)]
-    return float(pairs.real[np.argmin(np.abs(pairs.real))]) if pairs.size else None
+    return float(pairs.real[np.argmin(np.abs(pairs.real))]) if pairs.size else 0.0
 
 
-def _bisect(walker: _Walker, before, step: float, test) -> Array:
-    """The point between `before` and one step further where `test(z, tangent)` changes sign."""
-    z, tangent = before
-    sign = np.sign(test(z, tangent))
-    low, high, best = 0.0, step, z
-    for _ in range(50):
-        middle = (low + high) / 2
-        trial = walker.correct(z + middle * tangent * walker.scale, tangent)
-        if trial is None:
-            break
-        best = trial
-        same = np.sign(test(trial, walker.tangent(trial, tangent))) == sign
-        low, high = (middle, high) if same else (low, middle)
-    return best
+def _change(walker: _Walker, k: int, unstable: int):
+    """-1 where as many eigenvalues of set k are unstable as before, 1 elsewhere."""
+    return lambda z, _t: -1.0 if _unstable((walker.spectra(z)[k],)) == unstable else 1.0
+
+
+def _is_hopf(walker: _Walker, z: Array, k: int) -> bool:
+    """Whether a complex pair of set k lies on the imaginary axis."""
+    values = walker.spectra(z)[k]
+    pairs = values[np.abs(values.imag) > 1e-9 * np.abs(values)]
+    return bool((np.abs(pairs.real) < 1e-6 * np.abs(pairs)).any())
+
+
+def _locate(walker: _Walker, before, step: float, test) -> Array | None:
+    """The point between `before` and one step further where `test(z, tangent)` is zero; None where it gets lost."""
+
+    def at(used: float) -> tuple[Array, Array]:
+        z = walker.correct(before[0] + used * before[1] * walker.scale, before[1])
+        if z is None:
+            raise ArithmeticError
+        return z, walker.tangent(z, before[1])
+
+    try:
+        return at(bracketed_root(lambda used: float(test(*at(used))), 0.0, step))[0]
+    except (ArithmeticError, ValueError):  # ValueError: no change of sign, as where another pair takes over
+        return None

@@ -19,13 +19,14 @@ Function = Callable[[Array], Array]
 
 @dataclass(frozen=True, repr=False)
 class Trajectory:
-    """Times (t,) [s], states (n, t) of the named variables, and how the integration ended."""
+    """Times (t,) [s], states (n, t) of the named variables, and when, where and how the integration ended."""
 
     t: Array
     x: Array
     names: tuple[str, ...]
     status: Status
     message: str
+    end: tuple[float, Array]
 
     def __repr__(self) -> str:
         ends = ", ".join(
@@ -42,10 +43,12 @@ def evolve(
     names: tuple[str, ...],
     lower: Array | float = -np.inf,
     stop: Callable[[Array], float] | None = None,
+    jacobian: Callable[[Array], Array] | None = None,
     tolerance: float = 1e-9,
 ) -> Trajectory:
-    """Integrate dx/dt = f(x) from `start` and return the states at `times` (t,), which begin at 0.
+    """Integrate dx/dt = f(x) from `start` and return the states at `times` (t,), which begin at the start.
 
+    `jacobian(x)` (n, n) saves the solver from differencing an expensive f.
     Ends early with Status.RUNAWAY when stop(x) falls to zero (runaway), returning what was reached.
     """
     x = np.array(start, dtype=np.float64)
@@ -56,14 +59,15 @@ def evolve(
     states[:, times == t] = x[:, None]
     for _ in range(MAX_SEGMENTS):
         atol = tolerance * np.maximum(np.abs(x), 1e-6 * (np.max(np.abs(x)) or 1.0))
-        segment = _Segment(f, floor, stop, pinned, atol, tolerance)
+        segment = _Segment(f, floor, stop, jacobian, pinned, atol, tolerance)
         t, x, pinned, status, message = segment.run(t, x, times, states)
         if status is not None:
             done = ~np.isnan(states[0])
-            return Trajectory(times[done], states[:, done], tuple(names), status, message)
+            end = (float(times[-1]), states[:, -1]) if status is Status.OK else (t, x)
+            return Trajectory(times[done], states[:, done], tuple(names), status, message, end)
     done = ~np.isnan(states[0])
     message = f"more than {MAX_SEGMENTS} encounters with a bound; the dynamics chatters there."
-    return Trajectory(times[done], states[:, done], tuple(names), Status.NOT_CONVERGED, message)
+    return Trajectory(times[done], states[:, done], tuple(names), Status.NOT_CONVERGED, message, (t, x))
 
 
 MAX_SEGMENTS = 500
@@ -76,6 +80,7 @@ class _Segment:
     f: Function
     floor: Array
     stop: Callable[[Array], float] | None
+    jacobian: Callable[[Array], Array] | None
     pinned: np.ndarray
     atol: Array
     rtol: float
@@ -85,6 +90,11 @@ class _Segment:
         x = self.floor.copy()
         x[~self.pinned] = np.maximum(free, self.floor[~self.pinned])
         return x
+
+    def free_jacobian(self) -> Callable[[float, Array], Array] | None:
+        """The Jacobian of the free variables, where one is known."""
+        jacobian, free = self.jacobian, ~self.pinned
+        return None if jacobian is None else lambda _t, z: jacobian(self.full(z))[np.ix_(free, free)]
 
     def events(self) -> list[Callable[[float, Array], float]]:
         """A free variable reaches its bound; a pinned one is pushed off it; one runs away."""
@@ -121,7 +131,7 @@ class _Segment:
                 warnings.filterwarnings("ignore", "lsoda:", UserWarning)  # its failure comes back as a status
                 result = solve_ivp(
                     lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], method="LSODA", t_eval=ahead,
-                    events=self.events(), rtol=self.rtol, atol=self.atol[free],
+                    events=self.events(), rtol=self.rtol, atol=self.atol[free], jac=self.free_jacobian(),
                 )  # fmt: skip
         except ValueError as failure:  # SciPy could not bracket an event: f jumps or is not finite there
             return t, x, self.pinned, Status.NOT_CONVERGED, f"the solver lost its way: {failure}."
@@ -140,9 +150,13 @@ class _Segment:
         releases = np.flatnonzero(self.pinned)
         pinned = self.pinned.copy()
         if which < hits.size:
-            x[hits[which]] = self.floor[hits[which]]
-            pinned[hits[which]] = self.f(x)[hits[which]] <= 0.0
+            there = ~self.pinned & (x - self.floor <= self.atol)  # several may arrive together
+            there[hits[which]] = True
+            x[there] = self.floor[there]
+            pinned[there] = self.f(x)[there] <= 0.0
         elif which < hits.size + releases.size:
+            push = self.f(x)
+            pinned &= push < -1e-6 * np.max(np.abs(push))  # several may leave together
             pinned[releases[which - hits.size]] = False
         else:
             return x, pinned, Status.RUNAWAY, "a variable runs away without end."

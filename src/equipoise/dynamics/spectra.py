@@ -70,9 +70,12 @@ def _number(w: complex) -> str:
 def _time_text(seconds: float) -> str:
     if np.isinf(seconds):
         return "neutral"
-    verb = "recovers in" if seconds > 0 else "grows in"
-    t = abs(seconds)
+    return f"{'recovers' if seconds > 0 else 'grows'} in {duration_text(abs(seconds))}"
+
+
+def duration_text(seconds: float) -> str:
+    """A time in the unit that suits it: "15.5 min"."""
     for limit, size, unit in ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (np.inf, 86400, "days")):
-        if t < limit:
-            return f"{verb} {t / size:.3g} {unit}"
-    return ""
+        if seconds < limit:
+            return f"{seconds / size:.3g} {unit}"
+    return "no end"

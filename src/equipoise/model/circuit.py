@@ -134,6 +134,17 @@ class Circuit:
         new = replace(old, **changes)
         return replace(self, projections=[new if p is old else p for p in self.projections])
 
+    def with_node(self, name: str, **changes: Any) -> Self:
+        """The circuit with fields of one population or source changed."""
+        old = self.node(name)
+        known = [f for f in old.__dataclass_fields__ if f not in ("_", "name")]
+        for field in changes:
+            if field not in known:
+                kind = type(old).__name__.lower()
+                raise TypeError(f"Circuit.with_node: a {kind} has no {field!r}.{suggest(field, known)}")
+        nodes = [replace(n, **changes) if n is old else n for n in (*self.populations, *self.sources)]
+        return replace(self, populations=nodes, sources=())
+
     def with_weights(self, weights: ArrayLike) -> Self:
         """The circuit with signed weights (post, pre) [V or thresholds]; 0 where nothing is connected."""
         given = np.asarray(weights, dtype=np.float64)

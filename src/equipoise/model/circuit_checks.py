@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # A weight of several threshold distances is a forgotten unit; weights in use stay below 3, even of few, strong inputs.
 LARGEST_WEIGHT = 4.0
+# A drive that alone crosses the distance to threshold more often than this [Hz] is a forgotten unit as well.
+LARGEST_DRIVE = 1e4
 
 
 def check_circuit(circuit: "Circuit") -> None:
@@ -22,6 +24,8 @@ def check_circuit(circuit: "Circuit") -> None:
     _types(circuit)
     _names(circuit)
     _ends(circuit)
+    for i, population in enumerate(circuit.populations):
+        _drive(i, population)
     for i, p in enumerate(circuit.projections):
         _in_degree(circuit, i, p)
         _weight(circuit, i, p)
@@ -90,6 +94,17 @@ def _weight(circuit: "Circuit", i: int, p: Projection) -> None:
     raise ValueError(
         f"Circuit.projections[{i}].weight: must not exceed {LARGEST_WEIGHT:g} times v_threshold - v_reset = "
         f"{distance:g} of {p.target!r}, got {p.weight:g}.{hint}"
+    )
+
+
+def _drive(i: int, p: Population) -> None:
+    distance = p.neuron.v_threshold - p.neuron.v_reset
+    if abs(p.drive) <= LARGEST_DRIVE * distance:
+        return
+    hint = f" Did you mean drive={p.drive:g} * mV?" if abs(p.drive) * mV <= LARGEST_DRIVE * distance else ""
+    raise ValueError(
+        f"Circuit.populations[{i}].drive: must not exceed {LARGEST_DRIVE:g} per second times v_threshold - v_reset = "
+        f"{distance:g} of {p.name!r}, got {p.drive:g}.{hint}"
     )
 
 

@@ -12,15 +12,21 @@ from equipoise.units import kHz
 
 @dataclass(frozen=True)
 class Population:
-    """`size` equal neurons; infinitely many where only theory is wanted."""
+    """`size` equal neurons, infinitely many where only theory is wanted, under a tonic `drive` I [V/s].
+
+    The drive adds to dV/dt of every neuron, as an optical or chemogenetic current does (I_opt, Discussion); like
+    weights it is in the unit of the potentials. It does not change with the number of inputs.
+    """
 
     name: str
     _: KW_ONLY
     neuron: IntegrateAndFire
     size: float = math.inf
+    drive: float = quantity("tonic drive", default=0.0, symbol="I_opt")
 
     def __post_init__(self):
         check_name("Population", self.name)
+        check_fields(self)
         object.__setattr__(self, "size", _checked_size(f"Population.size of {self.name!r}", self.size))
         if not isinstance(self.neuron, IntegrateAndFire):
             raise TypeError(

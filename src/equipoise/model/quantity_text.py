@@ -18,15 +18,18 @@ KINDS: dict[str, tuple[str, ...]] = {
     "time": ("ms", "us", "second", "minute", "hour", "day"),
     "rate": ("Hz", "kHz"),
     "potential": ("mV", "uV", "V"),
+    "potential per second": ("mV/s", "uV/s", "V/s"),
     "concentration": ("uM", "nM"),
     "squared concentration": ("uM^2", "nM^2"),
 }
-_ALIASES = {"s": "second", "min": "minute", "h": "hour", "µs": "us", "µV": "uV", "µM": "uM", "µM^2": "uM^2"}
+_ALIASES = {
+    "s": "second", "min": "minute", "h": "hour", "µs": "us", "µV": "uV", "µV/s": "uV/s", "µM": "uM", "µM^2": "uM^2",
+}  # fmt: skip
 
 
 def scale_of(unit: str) -> Decimal:
-    """The SI value of a unit as a decimal; "nM^2" is a power."""
-    base, _, power = unit.partition("^")
+    """The SI value of a unit as a decimal; "nM^2" is a power, "mV/s" a speed."""
+    base, _, power = unit.removesuffix("/s").partition("^")
     return Decimal(repr(float(getattr(units, base)))) ** int(power or 1)
 
 

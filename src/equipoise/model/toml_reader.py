@@ -15,7 +15,17 @@ from equipoise.model.connectivity import IN_DEGREE, PROBABILITY, ErdosRenyi, Fix
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
 from equipoise.model.quantity_text import KINDS, describe, parse
-from equipoise.model.toml_schema import SECTIONS, SLOTS, Slot, kind_of, potentials_with_default, required, slot_of
+from equipoise.model.toml_schema import (
+    DRIVE,
+    IN_POTENTIALS,
+    SECTIONS,
+    SLOTS,
+    Slot,
+    kind_of,
+    potentials_with_default,
+    required,
+    slot_of,
+)
 from equipoise.quantities import Quantity, check, suggest
 
 _LISTS = ("populations", "sources", "projections", "rules")
@@ -69,7 +79,7 @@ class _Reader:
         self.tree = tree
         self.errors: list[str] = []
         self.volts: list[str] = []
-        self.numbers: dict[str, float] = {}
+        self.numbers: dict[str, tuple[float, str]] = {}
         self.unset: list[str] = []
         self.named: dict[tuple[str, str], Any] = {}
 
@@ -122,9 +132,10 @@ class _Reader:
     # --- rows ---------------------------------------------------------------------------------------------------------
     def population(self, place: str, row: Mapping[str, Any]) -> Population:
         """One [[populations]] table."""
-        self.keys(place, row, ("name", "size", "neuron"), needed=("name", "neuron"))
+        self.keys(place, row, ("name", "size", "neuron", "drive"), needed=("name", "neuron"))
         neuron = self.component(f"{place}.neuron", row["neuron"], SLOTS["neuron"])
-        return self.make(place, Population, name=row["name"], neuron=neuron, **_present(row, "size"))
+        drive = self.value(f"{place}.drive", DRIVE, row.get("drive", 0))
+        return self.make(place, Population, name=row["name"], neuron=neuron, drive=drive, **_present(row, "size"))
 
     def source(self, place: str, row: Mapping[str, Any]) -> Source:
         """One [[sources]] table."""
@@ -221,14 +232,14 @@ class _Reader:
                 number = parse(value, kind)
             except ValueError as error:
                 self.fail(f"{place}: {error}")
-            if kind == "potential":
+            if kind in IN_POTENTIALS:
                 self.volts.append(place)
         elif isinstance(value, bool) or not isinstance(value, int | float):
             self.fail(f"{place}: must be {'a number' if kind == 'number' else describe(kind)}, got {_short(value)}.")
-        elif kind in ("number", "potential"):
+        elif kind in ("number", *IN_POTENTIALS):
             number = float(value)
-            if kind == "potential" and number != 0.0:
-                self.numbers[place] = number
+            if kind in IN_POTENTIALS and number != 0.0:
+                self.numbers[place] = number, KINDS[kind][0]
         else:
             self.fail(f"{place}: must be {describe(kind)}, got {value!r}.{_with_unit(value, kind, about)}")
         try:
@@ -241,9 +252,9 @@ class _Reader:
         """Potentials are all in volts or all in thresholds; a plain number among volts is a forgotten unit."""
         if not self.volts:
             return
-        for place, number in self.numbers.items():
+        for place, (number, unit) in self.numbers.items():
             self.errors.append(
-                f"{place}: must have a unit, as {self.volts[0]} has, got {number:g}. Did you mean '{number:g} mV'?"
+                f"{place}: must have a unit, as {self.volts[0]} has, got {number:g}. Did you mean '{number:g} {unit}'?"
             )
         for place in self.unset:
             self.errors.append(f"{place}: must be given, since potentials are in volts here ({self.volts[0]}).")

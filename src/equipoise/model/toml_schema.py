@@ -17,6 +17,7 @@ from equipoise.model.homeostasis import (
 )
 from equipoise.model.kinetics import Pathway, ProteinKinetics
 from equipoise.model.neurons import EIF, LIF, PIF
+from equipoise.model.populations import Population
 from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse
 
 
@@ -43,9 +44,12 @@ SLOTS = {
     "inhibitory": Slot((Pathway,)),
     "excitatory": Slot((Pathway,)),
 }
+DRIVE = next(f for f in fields(Population) if f.name == "drive")
 SECTIONS = {slot.section: slot for slot in SLOTS.values() if slot.section}
 
 _POTENTIALS = ("weight", "v_threshold", "v_reset", "v_leak", "v_bound", "v_onset", "slope")
+IN_POTENTIALS = ("potential", "potential per second")
+"""Kinds that are in volts or in thresholds, as the circuit chooses."""
 _KIND_OF_UNIT = {"ms": "time", "hour": "time", "Hz": "rate", "uM": "concentration"}
 
 
@@ -56,6 +60,8 @@ def kind_of(f: Field) -> str:
         return "plain"
     if f.name in _POTENTIALS:
         return "potential"
+    if f.name == "drive":
+        return "potential per second"
     if f.name == "second_moment":
         return "squared concentration"
     return _KIND_OF_UNIT[about.unit] if about.unit else "number"

@@ -9,7 +9,7 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import Connectivity, FixedInDegree
 from equipoise.model.projections import Projection
 from equipoise.model.quantity_text import KINDS, write
-from equipoise.model.toml_schema import SECTIONS, SLOTS, Slot, kind_of, slot_of
+from equipoise.model.toml_schema import DRIVE, IN_POTENTIALS, SECTIONS, SLOTS, Slot, kind_of, slot_of
 from equipoise.units import mV
 
 # No membrane spans more, and no potential counted in thresholds is so small.
@@ -43,6 +43,7 @@ class _Writer:
         """A [[populations]] table."""
         lines = [f"name = {_string(p.name)}"]
         lines += [] if math.isinf(p.size) else [f"size = {p.size}"]
+        lines += [f"drive = {self.value(DRIVE, p.drive)}"] if p.drive else []
         return self.row("populations", [*lines, f"neuron = {self.refer(p.neuron, SLOTS['neuron'])}"])
 
     def projection(self, p: Projection) -> list[str]:
@@ -97,7 +98,7 @@ class _Writer:
         kind = kind_of(f)
         if isinstance(value, str):
             return _string(value)
-        if kind in ("plain", "number") or (kind == "potential" and not self.volts):
+        if kind in ("plain", "number") or (kind in IN_POTENTIALS and not self.volts):
             return _number(value)
         unit = f.metadata["quantity"].unit
         return _string(write(value, unit if unit in KINDS[kind] else KINDS[kind][0], kind))

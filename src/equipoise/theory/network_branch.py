@@ -1,0 +1,272 @@
+"""Branches of states of a network along any parameter of its circuit, with their folds, Hopf points and ends.
+
+Without rules the network is free: its weights are those of the circuit, and stability is that of the fast dynamics.
+With rules its weights are those of the homeostatic fixed point on the level set of the circuit's own weights, and slow
+stability counts as well. Unknown are log r and log q, and for each group of weights that one rule moves together (all
+excitatory, or all inhibitory, weights onto a population) how far it has moved: by an equal amount a w0 for all at
+absolute scale, by an equal factor 1 + a at relative scale. What is conserved is so kept exactly, without zero modes.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from equipoise import dynamics
+from equipoise.model.circuit import Circuit
+from equipoise.quantities import Array, finite
+from equipoise.results import Status
+from equipoise.theory import network_homeostasis
+from equipoise.theory import network_state as states
+from equipoise.theory.network import _rates, _starts, loop_of, wiring_of
+from equipoise.theory.network_loop import NetworkLoop, joint, slow_jacobian
+from equipoise.theory.network_path import relative
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+NODES, COARSE = 181, 91
+"""Quadrature nodes, and those for derivatives by the parameter."""
+DIFFERENCE = 1e-5
+"""Step for derivatives by the parameter, as a part of its range: central differences, relative error about 1e-8."""
+
+
+def branch(
+    vary: Callable[[float], Circuit],
+    start: float,
+    stop: float,
+    *,
+    log: bool = False,
+    rates: ArrayLike | None = None,
+    step: float = 0.05,
+    max_points: int = 400,
+) -> "xr.Dataset":
+    """Follow a state of the circuit vary(p) from p = start towards stop, round folds (pseudo-arclength continuation).
+
+    A circuit with rules is followed with homeostasis, one without as it is. `log` walks in log p; `rates` (n,) [Hz]
+    choose the first state of a free network among several; `step` is in units of the range of p and of log rates.
+    Returns a Dataset over `point` with the parameter, rates, weights, stability and eigenvalues (with homeostasis in
+    1/s, else in units of the fast time constant) and over `special` the folds, Hopf points and where a weight reaches
+    zero; attrs say how the branch ended. Raises NumericalFailure where there is no first state.
+    """
+    ends = finite("branch", "start and stop", [start, stop])
+    if ends[0] == ends[1]:
+        raise ValueError(f"branch: stop must differ from start, got {stop:g} for both.")
+    if log and (ends <= 0.0).any():
+        raise ValueError(f"branch: start and stop must be above 0 with log=True, got {start:g} and {stop:g}.")
+    first = vary(float(start))
+    if not isinstance(first, Circuit):
+        raise TypeError(f"branch: vary(p) must return an eq.Circuit, got {first!r} at p = {start:g}.")
+    axis = _Axis(vary, float(ends[0]), float(ends[1]), log)
+    system = _Held(axis) if first.rules else _Free(axis)
+    y = system.first(None if rates is None else _rates("branch", first, rates))
+    scale = np.append(system.scale, abs(axis.u(stop) - axis.u(start)))
+    found = dynamics.continuation(
+        system.residual, system.jacobian, y, (axis.u(start), axis.u(stop)), step=step, max_points=max_points,
+        spectra=system.spectra, domain=dynamics.Domain(scale, system.margin),
+    )  # fmt: skip
+    return _dataset(system, found)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The parameter p along the branch, or its logarithm u."""
+
+    vary: Callable[[float], Circuit]
+    start: float
+    stop: float
+    log: bool
+
+    def u(self, p: float) -> float:
+        return math.log(p) if self.log else float(p)
+
+    def p(self, u: float) -> float:
+        """The parameter, never beyond the range, where there may be no circuit."""
+        p = math.exp(u) if self.log else u
+        return min(max(p, min(self.start, self.stop)), max(self.start, self.stop))
+
+    def neighbours(self, u: float) -> tuple[float, float]:
+        """Two values of u around this one, inside the range."""
+        low, high = sorted((self.u(self.start), self.u(self.stop)))
+        h = DIFFERENCE * (high - low)
+        return max(u - h, low), min(u + h, high)
+
+
+class _Free:
+    """The network as it is; unknown y = log (r, q)."""
+
+    def __init__(self, axis: _Axis):
+        self.axis = axis
+        self.wiring = lru_cache(maxsize=8)(lambda p: wiring_of(axis.vary(p)))
+        here = self.wiring(axis.start)
+        self.names, self.populations = (), here.names
+        self.scale = np.repeat([2.0, 4.0], here.n)
+
+    def first(self, rates: Array | None) -> Array:
+        """y of the first state."""
+        here = self.wiring(self.axis.start)
+        return np.log(states.solve(here, _starts(here) if rates is None else [rates]).x)
+
+    def state(self, y: Array, u: float) -> tuple[Array, Array]:  # noqa: ARG002
+        """(r, q) and the weights (none here)."""
+        return np.exp(y), np.zeros(0)
+
+    def residual(self, y: Array, u: float, *, coarse: bool = False) -> Array:
+        """E(x)/x - 1."""
+        x, nodes = np.exp(y), COARSE if coarse else NODES
+        return states.Equations(self.wiring(self.axis.p(u)), nodes).averages(x) / x - 1.0
+
+    def jacobian(self, y: Array, u: float) -> tuple[Array, Array]:
+        """Derivatives of the residual by y and by u."""
+        x, equations = np.exp(y), self._equations(u)
+        slopes = (equations.jacobian(x) + np.eye(x.size)) * x / x[:, None]
+        return slopes - np.diag(equations.averages(x) / x), _by_parameter(self, y, u)
+
+    def spectra(self, y: Array, u: float) -> tuple[NDArray[np.complex128], ...]:
+        """Eigenvalues of the fast dynamics dx/dt = E(x) - x."""
+        return (np.linalg.eigvals(self._equations(u).jacobian(np.exp(y))).astype(complex),)
+
+    def margin(self, y: Array, u: float) -> float:  # noqa: ARG002
+        """Everywhere inside, as long as rates are numbers."""
+        return 1.0 if (np.abs(y) < 600.0).all() else -1.0
+
+    def _equations(self, u: float) -> states.Equations:
+        return states.Equations(self.wiring(self.axis.p(u)), NODES)
+
+
+class _Held:
+    """The network under its rules; unknown y = (log r, log q, a), one a for each group of weights."""
+
+    def __init__(self, axis: _Axis):
+        self.axis = axis
+        self.loop = lru_cache(maxsize=8)(lambda p: loop_of(axis.vary(p)))
+        here = self.loop(axis.start)
+        self.names, self.populations, self.n2 = here.names, here.wiring.names, 2 * here.wiring.n
+        self.groups = _groups(here)
+        self.scale = np.concatenate([np.repeat([2.0, 4.0], here.wiring.n), np.ones(self.groups.shape[1])])
+        self.joint = lru_cache(maxsize=8)(lambda p: _joint(self.loop(p)))
+        self.coarse = lru_cache(maxsize=8)(lambda p: _joint(replace(self.loop(p), nodes=COARSE)))
+
+    def first(self, rates: Array | None) -> Array:
+        """y of the homeostatic fixed point at the start."""
+        if rates is not None:
+            raise ValueError("branch: rates choose a state of a free network; the circuit has rules, leave rates out.")
+        here = self.loop(self.axis.start)
+        point = network_homeostasis.fixed_point(here, start=next(_starts(here.wiring)))
+        moved = np.linalg.lstsq(self._shape(here), point.weights - here.weights, rcond=None)[0]
+        return np.concatenate([np.log(point.state.x), np.asarray(moved, dtype=np.float64)])
+
+    def state(self, y: Array, u: float) -> tuple[Array, Array]:
+        """(r, q) and the weights (k,)."""
+        here = self.loop(self.axis.p(u))
+        return np.exp(y[: self.n2]), here.weights + self._shape(here) @ y[self.n2 :]
+
+    def residual(self, y: Array, u: float, *, coarse: bool = False) -> Array:
+        """E(x)/x - 1 and the relative errors of the set points."""
+        x, weights = self.state(y, u)
+        value = (self.coarse if coarse else self.joint)(self.axis.p(u))[0](np.concatenate([x, weights]))
+        return np.concatenate([value[: self.n2] / x, value[self.n2 :]])
+
+    def jacobian(self, y: Array, u: float) -> tuple[Array, Array]:
+        """Derivatives of the residual by y and by u."""
+        x, weights = self.state(y, u)
+        (residual, slopes), z = self.joint(self.axis.p(u)), np.concatenate([x, weights])
+        full, value = slopes(z), residual(z)[: self.n2]
+        by_y = np.hstack([full[:, : self.n2] * x, full[:, self.n2 :] @ self._shape(self.loop(self.axis.p(u)))])
+        by_y[: self.n2] /= x[:, None]
+        by_y[: self.n2, : self.n2] -= np.diag(value / x)
+        return by_y, _by_parameter(self, y, u)
+
+    def spectra(self, y: Array, u: float) -> tuple[NDArray[np.complex128], ...]:
+        """Eigenvalues of the slow dynamics [1/s] without its neutral directions, and of the fast one."""
+        (x, weights), here = self.state(y, u), self.loop(self.axis.p(u))
+        shape = self._shape(here)
+        slow = np.linalg.pinv(shape) @ slow_jacobian(here, x, weights) @ shape
+        fast = states.Equations(here.with_weights(weights), here.nodes).jacobian(x)
+        return np.linalg.eigvals(slow).astype(complex), np.linalg.eigvals(fast).astype(complex)
+
+    def margin(self, y: Array, u: float) -> float:
+        """The smallest weight, in units of that of the circuit."""
+        if not (np.abs(y) < 600.0).all():
+            return -1.0
+        return float(np.min(self.state(y, u)[1] / self.loop(self.axis.p(u)).weights))
+
+    def _shape(self, here: NetworkLoop) -> Array:
+        """dJ/da (k, groups)."""
+        w, sizes = here.weights, self.groups.sum(axis=0)
+        equal = self.groups * (self.groups.T @ w / sizes)
+        return np.where(relative(here)[:, None], self.groups * w[:, None], equal)
+
+
+def _groups(loop: NetworkLoop) -> Array:
+    """Which weights (k,) belong to which group, as a matrix of zeros and ones; ValueError where a group is missing."""
+    kinds = [(a, bool(loop.wiring.J[a, b] < 0.0)) for a, b in loop.places]
+    for a, rule in enumerate(loop.rules):
+        for inhibitory in (False, True):
+            if rule is not None and (a, inhibitory) not in kinds:
+                word = "inhibitory" if inhibitory else "excitatory"
+                name = loop.wiring.names[a]
+                raise ValueError(
+                    f"branch: the rule of {name!r} holds two calcium moments, but {name!r} has no {word} inputs."
+                )
+    known = sorted(set(kinds))
+    return np.array([[float(kind == one) for one in known] for kind in kinds])
+
+
+def _joint(loop: NetworkLoop) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """Residual and Jacobian of rates and weights together, evaluated once for both."""
+    return dynamics.together(lambda y: joint(loop, y))
+
+
+def _by_parameter(system: "_Free | _Held", y: Array, u: float) -> Array:
+    low, high = system.axis.neighbours(u)
+    return (system.residual(y, high, coarse=True) - system.residual(y, low, coarse=True)) / (high - low)
+
+
+def _dataset(system: "_Free | _Held", found: dynamics.Branch) -> "xr.Dataset":
+    import xarray as xr
+
+    n = len(system.populations)
+    points = [system.state(y, u) for y, u in zip(found.x, found.p, strict=True)]
+    special = [(s.kind, system.axis.p(s.p), *system.state(s.x, s.p)) for s in found.special]
+    chosen = np.array([s[0] for s in found.spectra])
+    fast = np.array([bool((s[-1].real < 0.0).all()) for s in found.spectra])
+    unit = {"units": "1/s"} if system.names else {"units": "1/tau"}
+    data = xr.Dataset(
+        {
+            "parameter": ("point", [system.axis.p(u) for u in found.p]),
+            "rate": (("point", "population"), [x[:n] for x, _ in points], {"units": "Hz"}),
+            "second_moment": (("point", "population"), [x[n:] for x, _ in points], {"units": "Hz^2"}),
+            "weight": (("point", "weight_name"), [w for _, w in points], {"units": "V"}),
+            "stable": ("point", found.stable),
+            "fast_stable": ("point", fast),
+            "eigenvalue_real": (("point", "mode"), chosen.real, unit),
+            "eigenvalue_imag": (("point", "mode"), chosen.imag, unit),
+            "special_kind": ("special", np.array([s[0] for s in special], dtype="U8")),
+            "special_parameter": ("special", np.array([s[1] for s in special], dtype=float)),
+            "special_rate": (("special", "population"), np.array([s[2][:n] for s in special]).reshape(-1, n)),
+            "special_weight": (
+                ("special", "weight_name"),
+                np.array([s[3] for s in special]).reshape(len(special), len(system.names)),
+            ),
+        },
+        coords={"population": list(system.populations), "weight_name": list(system.names)},
+    )
+    return data.assign_attrs(_ending(system, found, data))
+
+
+def _ending(system: "_Free | _Held", found: dynamics.Branch, data: "xr.Dataset") -> dict[str, str]:
+    """Status, message and advice: how the branch ended."""
+    at = f"{float(data['parameter'][-1]):.6g}"
+    status, message = found.status, f"the branch was followed to {at}."
+    if found.special and found.special[-1].kind == "border":
+        small = int(np.argmin(data["special_weight"].values[-1] / data["weight"].values[0]))
+        status = Status.WEIGHT_AT_ZERO
+        message = f"{system.names[small]} reaches zero at {float(data['special_parameter'][-1]):.6g}."
+    elif status is Status.NOT_CONVERGED:
+        message = f"the branch was lost at {at}; try a smaller step."
+    return {"status": status.name, "message": message, "advice": status.advice}
