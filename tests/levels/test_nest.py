@@ -65,6 +65,20 @@ def test_every_input_fires_a_neuron_whose_threshold_it_reaches():
     assert intervals.min() == pytest.approx(LIF.tau_ref + dt, abs=1e-9)
 
 
+@pytest.mark.parametrize("unit", [1 * mV, 1.0])
+def test_tonic_drive_makes_a_clock(unit):
+    """tau_m = 20 ms, threshold 20, drive to 30: 41.7149 Hz, the interval rounded up to whole steps."""
+    neuron = eq.LIF(tau_m=20 * ms, v_threshold=20 * unit, v_reset=0.0)
+    clock = eq.Population("E", size=3, neuron=neuron, drive=30 * unit / (20 * ms))
+    run = simulate(eq.Circuit(populations=[clock], projections=[]), duration=1 * second, seed=1, dt=0.1 * ms)
+    exact = float(renewal.rate(neuron, mu=clock.drive, sigma=0.0))
+    assert exact == pytest.approx(41.71490687414834, rel=1e-12)
+    steps = math.ceil((1 / exact - neuron.tau_ref) / (0.1 * ms))
+    intervals = np.concatenate([np.diff(train) for train in run.spikes["E"]])
+    assert intervals == pytest.approx(neuron.tau_ref + 0.1 * ms * steps, abs=1e-9)
+    assert run.cv == pytest.approx([0.0], abs=1e-9)
+
+
 @pytest.mark.parametrize("jump", [0.02, 0.05])
 def test_delta_synapses_meet_renewal_theory_of_the_grid(jump):
     mu, sigma, dt = 80.0, 5.0, 0.1 * ms

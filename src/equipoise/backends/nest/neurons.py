@@ -49,7 +49,7 @@ def cell(circuit: Circuit, population: Population, dt: float) -> Cell:
     scale = RANGE / (neuron.v_threshold - neuron.v_reset)
     shared = {
         "C_m": C_M, "E_L": 0.0, "t_ref": in_ms(neuron.tau_ref), "V_reset": scale * (neuron.v_reset - neuron.v_leak),
-        "I_e": C_M * scale * getattr(population, "drive", 0.0) * ms,
+        "I_e": C_M * scale * population.drive * ms,
     }  # fmt: skip
     own = _lif(neuron, scale) if isinstance(neuron, LIF) else _eif(neuron, scale)
     highest = neuron.v_threshold if isinstance(neuron, LIF) else max(neuron.v_onset, neuron.v_reset)
