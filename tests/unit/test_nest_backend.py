@@ -113,7 +113,11 @@ def test_what_nest_cannot_represent_is_named(change, error, message):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"duration": -1.0}, ValueError, r"backends.nest: duration \(biological time to run\) must be above 0"),
+        (
+            {"duration": -1.0},
+            ValueError,
+            r"backends.nest: duration \(biological time to run\) must be at least 1e-06 s",
+        ),
         (
             {"duration": 1.00005},
             ValueError,
@@ -125,6 +129,7 @@ def test_what_nest_cannot_represent_is_named(change, error, message):
         ({"threads": 0}, ValueError, r"threads \(number of threads\) must lie in \[1, 1024\], got 0"),
         ({"warmup": 0.00005}, ValueError, "warmup must be a multiple of dt=0.1 ms"),
         ({"record": 0}, ValueError, r"record \(recorded neurons of each population\) must be at least 1, got 0"),
+        ({"record": 2.5}, ValueError, "record must be a whole number, got 2.5"),
         ({"seed": "1"}, TypeError, "seed must be an integer or a numpy SeedSequence, got '1'. Use seed=1"),
         ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
     ],
@@ -171,10 +176,7 @@ def test_spikes_of_all_processes_are_put_together(monkeypatch):
 # --- rules ------------------------------------------------------------------------------------------------------------
 def ruled(rule, *, scope="population"):
     whole = circuit(rules=[eq.AttachedRule("E", rule, scope=scope)])
-    routes = [
-        synapses.Route(projection=p, model=f"m{k}", unit=1.0) for k, p in enumerate(whole.projections)
-    ]  # fmt: skip
-    return regulation.regulated(whole, "E", routes)
+    return regulation.regulated(whole, "E")
 
 
 TARGET = eq.CalciumSetPoint(mean=1.5, second_moment=4.0)
@@ -192,9 +194,17 @@ def test_time_scale_is_tau_at_relative_scale_and_tau_j_over_target_at_absolute_s
 
 
 def test_rules_that_act_within_calciums_memory_are_refused():
-    absolute = ruled(eq.CalciumHomeostasis(SENSOR, TARGET, tau_e=1 * hour, tau_i=1 * hour, scale="absolute"))
-    with pytest.raises(ValueError, match=r"'E' moves a weight by its own size in 0.09 s; .* 6 s, .* 67 times longer"):
-        regulation.check_separation(absolute, np.array([1.5, 4.0]))
+    absolute = eq.CalciumHomeostasis(SENSOR, TARGET, tau_e=1 * hour, tau_i=1 * hour, scale="absolute")
+    message = r"'E' moves a weight by its own size in 0.09 s; .* 6 s, .* 67 times longer"
+    for scope in ("population", "neuron"):
+        refused(circuit(rules=[eq.AttachedRule("E", absolute, scope=scope)]), ValueError, message)
+    fast = eq.AdaptiveCalciumHomeostasis(SENSOR, TARGET, tau_e=1.0, tau_i=1.0)
+    refused(circuit(rules=[eq.AttachedRule("E", fast, scope="neuron")]), ValueError, "by its own size in 0.5 s")
+
+
+def test_set_points_out_of_reach_are_found_before_the_run():
+    rule = eq.CalciumHomeostasis(SENSOR, eq.SetPoint(rate=600 * Hz, cv=0.5))
+    refused(circuit(rules=[eq.AttachedRule("E", rule)]), eq.NumericalFailure, "600")
 
 
 @pytest.mark.parametrize("scope", ["population", "neuron"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise.backends.nest.network import Network
-from equipoise.backends.nest.regulation import LEAST_MEMORY, Regulated, begun, check_separation, regulated
+from equipoise.backends.nest.regulation import LEAST_MEMORY, Regulated, begun, check_separation, set_point
 from equipoise.backends.nest.sensing import memory
 from equipoise.model.circuit_checks import LARGEST_WEIGHT
 from equipoise.model.homeostasis import CalciumMean, CalciumSecondMoment
@@ -50,19 +50,19 @@ class _Row:
     calcium: Array
 
 
-def history_needed(network: Network) -> float:
+def history_needed(rules: Sequence[Regulated]) -> float:
     """How long spikes have to be followed before the first window [s]."""
-    return FORGETTING * max(LEAST_MEMORY, *(memory(a.rule) for a in network.circuit.rules))
+    return FORGETTING * max(LEAST_MEMORY, *(memory(c.rule) for c in rules))
 
 
-def regulate(network: Network, start: int, stop: int) -> Outcome:
-    """Run the steps (start, stop] under the rules of the circuit; the second half of those before is sensed first."""
-    cells = [regulated(network.circuit, a.population, network.routes) for a in network.circuit.rules]
-    sensed = [_sense(network, c, start // 2, start) for c in cells]
-    cells = [begun(c, x) for c, x in zip(cells, sensed, strict=True)]
+def regulate(network: Network, rules: Sequence[Regulated], start: int, stop: int) -> Outcome:
+    """Run the steps (start, stop] under the rules; the second half of those before is sensed first."""
+    sensed = [_sense(network, c, start // 2, start) for c in rules]
+    cells = [begun(c, x) for c, x in zip(rules, sensed, strict=True)]
     for c, x in zip(cells, sensed, strict=True):
-        check_separation(c, x)
-    smallest = [SMALL * c.sizes.reshape(len(c.routes), -1).mean(axis=1) for c in cells]
+        if set_point(c.rule) is None:
+            check_separation(c, x)
+    smallest = [SMALL * c.sizes.reshape(len(c.projections), -1).mean(axis=1) for c in cells]
     rows, step, status, message = [_row(network, cells, sensed, start, start // 2, start)], start, Status.OK, ""
     while step < stop and status is Status.OK:
         last = step
@@ -100,8 +100,8 @@ def _window(cells: Sequence[Regulated], sensed: Sequence[Array], smallest: Seque
 
 def _moved(network: Network, cells: Regulated, sensed: Array, duration: float) -> Regulated:
     new = cells.stepped(sensed, duration)
-    for route, size in zip(new.routes, new.sizes, strict=True):
-        route.set_weight(network.nest, size)
+    for projection, size in zip(new.projections, new.sizes, strict=True):
+        network.routes[projection.source, projection.target].set_weight(network.nest, size)
     return new
 
 
@@ -110,16 +110,16 @@ def _judged(network: Network, cells: Sequence[Regulated], time: float) -> tuple[
     for c in cells:
         neuron = network.circuit.node(c.name).neuron  # pyright: ignore[reportAttributeAccessIssue]
         if (c.sizes > LARGEST_WEIGHT * (neuron.v_threshold - neuron.v_reset)).any():
-            which = c.routes[int(np.argmax(c.sizes.reshape(len(c.routes), -1).max(axis=1)))]
-            return Status.RUNAWAY, f"the weight of {which.projection} outgrew the threshold at {time:.4g} s."
+            which = c.projections[int(np.argmax(c.sizes.reshape(len(c.projections), -1).max(axis=1)))]
+            return Status.RUNAWAY, f"the weight of {which} outgrew the threshold at {time:.4g} s."
     return Status.OK, ""
 
 
 def _at_zero(cells: Sequence[Regulated]) -> tuple[Status, str]:
     for c in cells:
-        for route, size in zip(c.routes, c.sizes, strict=True):
+        for projection, size in zip(c.projections, c.sizes, strict=True):
             if (size == 0.0).any():
-                return Status.WEIGHT_AT_ZERO, f"the weight of {route.projection} ended at 0."
+                return Status.WEIGHT_AT_ZERO, f"the weight of {projection} ended at 0."
     return Status.OK, ""
 
 
@@ -136,7 +136,7 @@ def _row(
             if isinstance(quantity, CalciumMean | CalciumSecondMoment):
                 calcium[int(isinstance(quantity, CalciumSecondMoment)), names.index(c.name)] = np.mean(value)
     rates = np.array([t.times.size / (t.n_units * t.duration) for t in trains])
-    sizes = [c.sizes.reshape(len(c.routes), -1) for c in cells]
+    sizes = [c.sizes.reshape(len(c.projections), -1) for c in cells]
     time = (last - start) * network.dt
     return _Row(time, [s.mean(axis=1) for s in sizes], [s.std(axis=1) for s in sizes], rates, calcium)
 
@@ -158,7 +158,7 @@ def _dataset(
         },
         coords={
             "time": ("time", [r.time for r in rows], {"units": "s"}),
-            "weight_name": [f"J_{c.name}{r.projection.source}" for c in cells for r in c.routes],
+            "weight_name": [f"J_{c.name}{p.source}" for c in cells for p in c.projections],
             "population": list(network.recorders),
         },
         attrs={"status": status.name, "message": message, "advice": status.advice},

@@ -16,7 +16,6 @@ TIC = 1 * us
 """NEST counts time in these."""
 
 _DT = Quantity("time step", unit="ms", low=TIC, high=1 * ms)
-_THREADS = Quantity("number of threads", low=1.0, high=1024.0)
 
 Indices = NDArray[np.int64]
 
@@ -60,11 +59,11 @@ def checked_dt(dt: float) -> float:
     return step
 
 
-def checked_threads(threads: int) -> int:
-    """A whole number of threads."""
-    number = check("backends.nest: threads", threads, _THREADS)
+def whole(name: str, value: float, about: Quantity) -> int:
+    """A whole number within its range."""
+    number = check(f"backends.nest: {name}", value, about)
     if number != int(number):
-        raise ValueError(f"backends.nest: threads must be a whole number, got {threads!r}.")
+        raise ValueError(f"backends.nest: {name} must be a whole number, got {value!r}.")
     return int(number)
 
 

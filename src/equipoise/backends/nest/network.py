@@ -17,12 +17,12 @@ from equipoise.model.circuit import Circuit
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
-    """A circuit on NEST with steps of `dt` [s]: its projections, and a recorder of each population."""
+    """A circuit on NEST with steps of `dt` [s]: its projections by (source, target), a recorder of each population."""
 
     nest: Any
     circuit: Circuit
     dt: float
-    routes: tuple[Route, ...]
+    routes: Mapping[tuple[str, str], Route]
     recorders: Mapping[str, Recorder]
 
     def advance(self, start: int, stop: int) -> None:

@@ -10,13 +10,11 @@ How fast weights move is judged by the time in which a weight changes by its own
 which at the set point is tau at relative scale and tau J/target at absolute scale.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from equipoise.backends.nest.sensing import memory, sense
-from equipoise.backends.nest.synapses import Route
 from equipoise.model.attached_rules import Scope
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import (
@@ -29,6 +27,7 @@ from equipoise.model.homeostasis import (
     targets_of,
     with_target,
 )
+from equipoise.model.projections import Projection
 from equipoise.quantities import Array
 from equipoise.results import SpikeTrains
 from equipoise.theory.closed_loop import moments_at
@@ -43,13 +42,13 @@ LEAST_MEMORY = 0.05
 class Regulated:
     """A population under its rule (set point resolved): sizes of its plastic weights, and other slow variables.
 
-    `sizes` (projections,) or (projections, n) [V] in the order of `routes`; `others` (k,) or (k, n).
+    `sizes` (k,) or (k, n) [V] in the order of `projections`; `others` (m,) or (m, n).
     """
 
     name: str
     rule: Rule
     scope: Scope
-    routes: tuple[Route, ...]
+    projections: tuple[Projection, ...]
     sizes: Array
     others: Array
 
@@ -60,7 +59,7 @@ class Regulated:
 
     def stepped(self, sensed: Array, duration: float) -> "Regulated":
         """The slow state after `duration` [s] of what was sensed; weights stop at 0."""
-        speeds = np.array([self._speed(k, sensed, self.others) for k in range(len(self.routes))])
+        speeds = np.array([self._speed(k, sensed, self.others) for k in range(len(self.projections))])
         others = self.others
         if others.size:
             others = others + duration * self.rule.rhs(self._state(0, others), sensed)[2:]
@@ -85,23 +84,28 @@ class Regulated:
 
     def _speed(self, k: int, sensed: Array, others: Array) -> Array:
         """dJ/dt [V/s] of one projection."""
-        return self.rule.rhs(self._state(k, others), sensed)[0 if self.routes[k].projection.sign > 0.0 else 1]
+        return self.rule.rhs(self._state(k, others), sensed)[0 if self.projections[k].sign > 0.0 else 1]
 
     def _state(self, k: int, others: Array) -> Array:
         return np.array([self.sizes[k], self.sizes[k], *others])
 
 
-def regulated(circuit: Circuit, name: str, routes: Iterable[Route]) -> Regulated:
+def regulated(circuit: Circuit, name: str) -> Regulated:
     """A population's rule with its weights as the circuit has them; raises where its set point cannot be resolved."""
     attached, population = circuit.rule_of(name), circuit.node(name)
     assert attached is not None
-    mine = tuple(r for r in routes if r.projection.target == name)
-    sizes = np.array([abs(r.projection.weight) for r in mine])
+    mine = tuple(p for p in circuit.projections if p.target == name)
+    sizes = np.array([abs(p.weight) for p in mine])
     if attached.scope == "neuron":
         sizes = np.repeat(sizes[:, None], int(population.size), axis=1)
     rule = _resolved(attached.rule, population.neuron)  # pyright: ignore[reportAttributeAccessIssue]
     return Regulated(
-        name=name, rule=rule, scope=attached.scope, routes=mine, sizes=sizes, others=np.empty((0, *sizes.shape[1:]))
+        name=name,
+        rule=rule,
+        scope=attached.scope,
+        projections=mine,
+        sizes=sizes,
+        others=np.empty((0, *sizes.shape[1:])),
     )
 
 
@@ -128,22 +132,33 @@ def begun(cells: Regulated, sensed: Array) -> Regulated:
     return cells
 
 
+def checked(circuit: Circuit) -> tuple[Regulated, ...]:
+    """All rules of a circuit; raises where a set point cannot be met or weights would move within a sensor's memory."""
+    cells = tuple(regulated(circuit, a.population) for a in circuit.rules)
+    for c in cells:
+        at = set_point(c.rule)
+        if at is not None:
+            sensed = at if c.scope == "population" else np.repeat(at[:, None], c.sizes.shape[1], axis=1)
+            check_separation(begun(c, sensed), sensed)
+    return cells
+
+
+def set_point(rule: Rule) -> Array | None:
+    """What a rule senses at its set point (m,), where it has one that is known here."""
+    if isinstance(rule, RateHomeostasis):
+        return np.array([max(rule.target_e, rule.target_i)])
+    if isinstance(rule, CalciumHomeostasis) and not isinstance(rule, KineticHomeostasis):
+        return np.array(targets_of(rule.target))
+    return None
+
+
 def check_separation(cells: Regulated, sensed: Array) -> None:
-    """Raise ValueError where weights move within the sensor's memory while at the set point, if the rule has one."""
+    """Raise ValueError where, at what is sensed, weights move within the sensor's memory."""
     needed = SEPARATION * max(memory(cells.rule), LEAST_MEMORY)
-    found = cells.time_scale(_at_set_point(cells.rule, sensed), np.zeros(len(cells.routes)))
+    found = cells.time_scale(sensed, np.zeros(len(cells.projections)))
     if found < needed:
         raise ValueError(
             f"backends.nest: the rule of {cells.name!r} moves a weight by its own size in {found:.2g} s; that must be "
             f"at least {needed:g} s, {SEPARATION:g} sensor time constants. Make its time constants "
             f"{needed / found:.2g} times longer. (At scale='absolute' the time is tau J/target, not tau.)"
         )
-
-
-def _at_set_point(rule: Rule, sensed: Array) -> Array:
-    """What a rule senses at its set point (m,); what it senses now where that is not known."""
-    if isinstance(rule, RateHomeostasis):
-        return np.array([max(rule.target_e, rule.target_i)])
-    if isinstance(rule, CalciumHomeostasis) and not isinstance(rule, KineticHomeostasis):
-        return np.array(targets_of(rule.target))
-    return sensed

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from equipoise.backends.nest import homeostasis, kernel
+from equipoise.backends.nest import homeostasis, kernel, regulation
 from equipoise.backends.nest.homeostasis import Outcome
 from equipoise.backends.nest.network import Network, build, check_memory, checked_cells
 from equipoise.backends.nest.run import Run
@@ -18,8 +18,9 @@ from equipoise.units import ms, second
 
 Seed = int | np.random.SeedSequence
 
-_DURATION = Quantity("biological time to run", unit="second", low=0.0, open_low=True)
+_DURATION = Quantity("biological time to run", unit="second", low=kernel.TIC)
 _WARMUP = Quantity("biological time before the run", unit="second", low=0.0)
+_THREADS = Quantity("number of threads", low=1.0, high=1024.0)
 _RECORD = Quantity("recorded neurons of each population", low=1.0)
 
 
@@ -42,17 +43,17 @@ def simulate(
     ImportError where NEST is missing. Status: OK, WEIGHT_AT_ZERO, or RUNAWAY, which ends a run before its time.
     """
     settings = _Settings(duration=duration, seed=seed, dt=dt, warmup=warmup, threads=threads, record=record)
-    cells = checked_cells(circuit, settings.dt)
+    cells, rules = checked_cells(circuit, settings.dt), regulation.checked(circuit)
     nest = kernel.load()
     check_memory(circuit, nest.num_processes)
     kernel.reset(nest, dt=settings.dt, seed=settings.kernel_seed, threads=settings.threads)
     network = build(nest, circuit, dt=settings.dt, cells=cells, rng=settings.rng(), keep=settings.record)
     start = settings.warmup_steps
-    if circuit.rules:
-        start = max(start, int(np.ceil(homeostasis.history_needed(network) / settings.dt)))
+    if rules:
+        start = max(start, int(np.ceil(homeostasis.history_needed(rules) / settings.dt)))
     stop = start + settings.steps
     network.advance(0, start)
-    outcome = homeostasis.regulate(network, start, stop) if circuit.rules else None
+    outcome = homeostasis.regulate(network, rules, start, stop) if rules else None
     if outcome is None:
         network.advance(start, stop)
     return _run(network, settings, start, stop if outcome is None else outcome.stop, outcome)
@@ -71,13 +72,13 @@ class _Settings:
     words: Any = field(init=False)
 
     def __post_init__(self):
-        self.dt, self.threads = kernel.checked_dt(self.dt), kernel.checked_threads(self.threads)
+        self.dt, self.threads = kernel.checked_dt(self.dt), kernel.whole("threads", self.threads, _THREADS)
         self.duration = check("backends.nest: duration", self.duration, _DURATION)
         self.warmup = check("backends.nest: warmup", self.warmup, _WARMUP)
         self.steps = kernel.steps_of("duration", self.duration, self.dt)
         self.warmup_steps = kernel.steps_of("warmup", self.warmup, self.dt)
         if self.record is not None:
-            self.record = int(check("backends.nest: record", self.record, _RECORD))
+            self.record = kernel.whole("record", self.record, _RECORD)
         self.words = _words(self.seed)
 
     @property
@@ -123,11 +124,10 @@ def _weights(circuit: Circuit, outcome: Outcome | None) -> tuple[Array, dict[tup
     """Signed weights at the end: means (post, pre), and those of each neuron where they have their own."""
     means, own = circuit.weights(), {}
     for cells in outcome.cells if outcome else ():
-        for route, size in zip(cells.routes, cells.sizes, strict=True):
-            place = circuit.names.index(cells.name), circuit.names.index(route.projection.source)
-            means[place] = route.projection.sign * size.mean()
+        for p, size in zip(cells.projections, cells.sizes, strict=True):
+            means[circuit.names.index(p.target), circuit.names.index(p.source)] = p.sign * size.mean()
             if size.ndim:
-                own[route.pair] = route.projection.sign * size
+                own[p.source, p.target] = p.sign * size
     return means, own
 
 

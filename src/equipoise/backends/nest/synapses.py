@@ -46,11 +46,6 @@ class Route:
     synapses: Any = None
     targets: Indices | None = None
 
-    @property
-    def pair(self) -> tuple[str, str]:
-        """Names of source and target."""
-        return self.projection.source, self.projection.target
-
     def set_weight(self, nest: Any, size: Array) -> None:
         """Give it the weight of this size [V]: one for all, or (n,) for each postsynaptic neuron."""
         weight = math.copysign(self.unit, self.projection.weight) * size
@@ -69,9 +64,9 @@ def connect(
     nodes: Mapping[str, Any],
     dt: float,
     rng: np.random.Generator,
-) -> tuple[Route, ...]:
+) -> dict[tuple[str, str], Route]:
     """Draw all synapses and set up all sources; `nodes` holds the neurons of each population."""
-    routes = []
+    routes = {}
     for index, p in enumerate(circuit.projections):
         model, unit = f"equipoise_{index}", cells[p.target].weight_unit(p)
         kind = synapse_kind(circuit, p)
@@ -82,8 +77,8 @@ def connect(
             _connect_source(nest, node, p, nodes[p.target], synapse, rng)
         else:
             _connect_population(nest, p, nodes, synapse)
-        routes.append(_route(nest, p, model, unit, kind, nodes[p.target]))
-    return tuple(routes)
+        routes[p.source, p.target] = _route(nest, p, model, unit, kind, nodes[p.target])
+    return routes
 
 
 def synapse_kind(circuit: Circuit, p: Projection) -> str:
