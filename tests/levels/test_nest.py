@@ -340,6 +340,32 @@ def test_network_under_rules_finds_its_set_points():
     assert ratio == pytest.approx(ratio[0], rel=1e-9)  # relative scale conserves J_EE/J_EX
 
 
+@pytest.mark.parametrize("scope", ["population", "neuron"])
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        (eq.RateHomeostasis, {"target_e": 20.0, "target_i": 20.0}),
+        (eq.CalciumHomeostasis, {"scale": "absolute", "tau_e": 4000.0, "tau_i": 2000.0}),
+        (eq.AdaptiveCalciumHomeostasis, {"tau_adapt": 1000.0}),
+        (eq.KineticHomeostasis, {}),
+    ],
+)
+def test_every_rule_lowers_excitation_of_a_network_that_fires_too_much(kind, more, scope):
+    circuit, *_ = regulated(scope=scope, tau=10 * second, size=10)
+    target = eq.CalciumSetPoint(mean=0.9, second_moment=1.1)
+    calcium = {} if kind is eq.RateHomeostasis else {"sensor": SENSOR, "target": target}
+    rule = kind(**({"tau_e": 20.0, "tau_i": 10.0} | calcium | more))
+    run = simulate(
+        circuit.with_rules([eq.AttachedRule("E", rule, scope=scope)]), duration=2 * second, seed=17, dt=1 * ms
+    )
+    path = run.history["weight"].values
+    assert run.status is Status.OK
+    assert run.history["time"].values[-1] == pytest.approx(2 * second, abs=1e-9)
+    assert (np.diff(path[0])[:3] < 0).all()
+    assert (np.diff(path[1])[:3] > 0).all()
+    assert run.spikes["E"].between(1.0, 2.0).times.size / 10 < 0.75 * run.history["rate"].values[0, 0]
+
+
 class Multiplicative:
     """A rule of one's own: excitation alone, by the rate."""
 

@@ -202,6 +202,11 @@ def test_rules_that_act_within_calciums_memory_are_refused():
     refused(circuit(rules=[eq.AttachedRule("E", fast, scope="neuron")]), ValueError, "by its own size in 0.5 s")
 
 
+def test_a_rule_without_weights_is_named():
+    alone = replace(circuit(rules=[eq.AttachedRule("E", eq.RateHomeostasis())]), projections=[])
+    refused(alone, ValueError, "the rule of 'E' has no weights to move; nothing projects there")
+
+
 def test_set_points_out_of_reach_are_found_before_the_run():
     rule = eq.CalciumHomeostasis(SENSOR, eq.SetPoint(rate=600 * Hz, cv=0.5))
     refused(circuit(rules=[eq.AttachedRule("E", rule)]), eq.NumericalFailure, "600")
@@ -230,6 +235,7 @@ def test_adaptive_set_points_and_proteins_move_with_the_weights():
     proteins = regulation.begun(ruled(kinetic), occupancy)
     held = proteins.stepped(occupancy, 100.0)
     assert held.others == pytest.approx(proteins.others)  # at their equilibrium
+    assert regulation.begun(ruled(kinetic), regulation.set_point(kinetic)).others == pytest.approx([4.0, 1.5])
     assert proteins.others == pytest.approx([kinetic.proteins.K_D * 0.01, kinetic.proteins.K_M * 0.03])
 
 

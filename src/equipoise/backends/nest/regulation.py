@@ -95,6 +95,8 @@ def regulated(circuit: Circuit, name: str) -> Regulated:
     attached, population = circuit.rule_of(name), circuit.node(name)
     assert attached is not None
     mine = tuple(p for p in circuit.projections if p.target == name)
+    if not mine:
+        raise ValueError(f"backends.nest: the rule of {name!r} has no weights to move; nothing projects there.")
     sizes = np.array([abs(p.weight) for p in mine])
     if attached.scope == "neuron":
         sizes = np.repeat(sizes[:, None], int(population.size), axis=1)
@@ -147,9 +149,12 @@ def set_point(rule: Rule) -> Array | None:
     """What a rule senses at its set point (m,), where it has one that is known here."""
     if isinstance(rule, RateHomeostasis):
         return np.array([max(rule.target_e, rule.target_i)])
-    if isinstance(rule, CalciumHomeostasis) and not isinstance(rule, KineticHomeostasis):
-        return np.array(targets_of(rule.target))
-    return None
+    if not isinstance(rule, CalciumHomeostasis):
+        return None
+    mean, second = targets_of(rule.target)
+    if isinstance(rule, KineticHomeostasis):
+        return np.array([mean / rule.proteins.K_M, second / rule.proteins.K_D])
+    return np.array([mean, second])
 
 
 def check_separation(cells: Regulated, sensed: Array) -> None:
