@@ -82,10 +82,10 @@ def test_tonic_drive_makes_a_clock(unit):
 @pytest.mark.parametrize("jump", [0.02, 0.05])
 def test_delta_synapses_meet_renewal_theory_of_the_grid(jump):
     mu, sigma, dt = 80.0, 5.0, 0.1 * ms
-    run = simulate(driven(LIF, mu=mu, sigma=sigma, jump=jump, size=200), duration=5 * second, seed=2, dt=dt)
+    run = simulate(driven(LIF, mu=mu, sigma=sigma, jump=jump, size=120), duration=4 * second, seed=2, dt=dt)
     theory = shifted(LIF, sigma, dt)
-    # Second order in sqrt(dt) and finite jumps are left: 1.2 % at a sampling error of 0.25 %.
-    assert run.rates[0] == pytest.approx(renewal.rate(theory, mu=mu, sigma=sigma), rel=0.02)
+    # Second order in sqrt(dt) and finite jumps are left: 1.2 % over four seeds, at a sampling error of 0.5 %.
+    assert run.rates[0] == pytest.approx(renewal.rate(theory, mu=mu, sigma=sigma), rel=0.025)
     assert run.rates[0] < 0.97 * renewal.rate(LIF, mu=mu, sigma=sigma)
     assert run.cv[0] == pytest.approx(renewal.cv(theory, mu=mu, sigma=sigma), abs=0.015)
 
@@ -96,9 +96,9 @@ def test_exponential_synapses_meet_the_published_shifted_boundaries(mean, publis
     neuron = eq.LIF(tau_m=20 * ms, tau_ref=0.0, v_threshold=20 * mV, v_reset=15 * mV)
     mu, sigma = renewal.input_from(mean=mean * mV, sd=4 * mV / math.sqrt(2), tau_m=20 * ms)
     synapse = eq.ExponentialSynapse(0.5 * ms)
-    circuit = driven(neuron, mu=float(mu), sigma=float(sigma), jump=0.1 * mV, size=200, synapse=synapse)
+    circuit = driven(neuron, mu=float(mu), sigma=float(sigma), jump=0.1 * mV, size=150, synapse=synapse)
     assert eq.theory.mean_field(circuit).rates[0] == pytest.approx(published, rel=1e-9)
-    run = simulate(circuit, duration=5 * second, seed=3)
+    run = simulate(circuit, duration=4 * second, seed=3)
     assert abs(run.rates[0] - published) < 3 * standard_error(run)
 
 
@@ -276,8 +276,8 @@ def test_population_scope_follows_the_averaged_dynamics():
     weights = path["weight"].values
     assert run.status is Status.OK
     late = path["time"].values > 1.0
-    # The rule meets its set point on the grid, which takes weights 0.5 % away; the rest is noise of the windows.
-    assert weights[0][late] == pytest.approx(theory["j_e"].values[late], rel=0.02)
+    # Over four seeds within 0.7 % (J_E) and 2.0 % (J_I): steps of 0.2 ms and jumps of 3 % of the threshold.
+    assert weights[0][late] == pytest.approx(theory["j_e"].values[late], rel=0.015)
     assert weights[1][late] == pytest.approx(theory["j_i"].values[late], rel=0.025)
     assert weights[0] == pytest.approx(theory["j_e"].values, rel=0.06)
     assert path["rate"].values[0, 0] > 40 * Hz
