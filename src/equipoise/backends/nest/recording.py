@@ -11,65 +11,81 @@ from equipoise.results import SpikeTrains
 
 
 class Stretch(NamedTuple):
-    """Spikes up to the step `stop`: step and index of the neuron of each."""
+    """Spikes up to the step `stop`: how many, and step and neuron of those that are kept."""
 
     stop: int
+    count: int
     steps: Indices
     units: Indices
 
 
 class Recorder:
-    """Spikes of the first `n` neurons of a population: all of the recent ones, and of the first `keep` those before."""
+    """Spikes of a population of `n` neurons: all of the recent ones, and of the first `keep` neurons those before.
 
-    def __init__(self, nest: Any, neurons: Any, *, n: int, keep: int, delay: float):
-        self.n, self.keep = n, keep
+    Spikes are recorded when fired, but NEST takes `delay` [s] for one of the network's: it should be none shorter.
+    """
+
+    def __init__(self, nest: Any, neurons: Any, *, keep: int, delay: float):
+        self.n, self.keep = len(neurons), keep
         self._nest, self._first = nest, int(neurons[0].global_id)
         self._device = nest.Create("spike_recorder", params={"time_in_steps": True})
-        nest.Connect(neurons[:n], self._device, "all_to_all", {"synapse_model": SHARED, "delay": in_ms(delay)})
+        nest.Connect(neurons, self._device, "all_to_all", {"synapse_model": SHARED, "delay": in_ms(delay)})
         self._kept: list[Stretch] = []
         self._recent: list[Stretch] = []
 
     def read(self, stop: int) -> None:
         """Take over from NEST what was fired up to the step `stop`."""
         steps, nodes = spikes_of(self._nest, self._device)
-        self._recent.append(Stretch(stop, steps, nodes - self._first))
-
-    def recent(self, start: int, stop: int, dt: float) -> SpikeTrains:
-        """What all `n` neurons fired in the steps (start, stop], none of which is forgotten yet."""
-        return _trains(self._recent, self.n, (start, stop), dt)
-
-    def kept(self, start: int, stop: int, dt: float) -> SpikeTrains:
-        """What the first `keep` neurons fired in the steps (start, stop], with time 0 at `start`."""
-        return _trains([*self._kept, *self._recent], self.keep, (start, stop), dt, zero=start)
+        self._recent.append(Stretch(stop, steps.size, steps, nodes - self._first))
 
     def forget(self, before: int) -> None:
         """Of the stretches up to step `before` only the spikes of the first `keep` neurons are still wanted."""
         while self._recent and self._recent[0].stop <= before:
-            stop, steps, units = self._recent.pop(0)
-            mine = units < self.keep
-            self._kept.append(Stretch(stop, steps[mine], units[mine]))
+            stretch = self._recent.pop(0)
+            mine = stretch.units < self.keep
+            self._kept.append(stretch._replace(steps=stretch.steps[mine], units=stretch.units[mine]))
+
+    def recent(self, start: int, stop: int, dt: float) -> SpikeTrains:
+        """What all neurons fired in the steps (start, stop], none of which is forgotten yet."""
+        steps, units = _joined(self._recent, start, stop, self.n)
+        return SpikeTrains(steps.astype(np.float64) * dt, units, self.n, start * dt, stop * dt)
+
+    def count(self, start: int) -> int:
+        """Number of all spikes after the step `start`, with which a stretch ended."""
+        return sum(s.count for s in (*self._kept, *self._recent) if s.stop > start)
+
+    def kept(self, start: int, stop: int) -> tuple[Indices, Indices]:
+        """Step and neuron of what the first `keep` neurons fired in the steps (start, stop], in order."""
+        return _joined([*self._kept, *self._recent], start, stop, self.keep)
 
 
-def record(
-    nest: Any, nodes: Mapping[str, Any], *, keep: int | None, whole: set[str], delay: float
-) -> dict[str, Recorder]:
-    """A recorder of each population, of the `whole` ones with all neurons.
-
-    Spikes are recorded when fired, but NEST takes `delay` [s] for one of the network's: it should be none shorter.
-    """
-    out = {}
-    for name, neurons in nodes.items():
-        kept = len(neurons) if keep is None else min(keep, len(neurons))
-        out[name] = Recorder(nest, neurons, n=len(neurons) if name in whole else kept, keep=kept, delay=delay)
-    return out
+def record(nest: Any, nodes: Mapping[str, Any], *, keep: int | None, delay: float) -> dict[str, Recorder]:
+    """A recorder of each population that keeps the spikes of its first `keep` neurons, or of all."""
+    return {
+        name: Recorder(nest, neurons, keep=len(neurons) if keep is None else min(keep, len(neurons)), delay=delay)
+        for name, neurons in nodes.items()
+    }
 
 
-def _trains(parts: list[Stretch], n: int, window: tuple[int, int], dt: float, zero: int = 0) -> SpikeTrains:
-    steps = np.concatenate([np.empty(0, np.int64), *(p.steps for p in parts)])
-    units = np.concatenate([np.empty(0, np.int64), *(p.units for p in parts)])
-    mine = (steps > window[0]) & (steps <= window[1]) & (units < n)
-    steps, units = steps[mine], units[mine]
+def together(recorders: Mapping[str, Recorder], start: int, stop: int, dt: float) -> SpikeTrains:
+    """What is kept of all populations in the steps (start, stop], timed from `start`, population after population."""
+    steps, units, first = [], [], 0
+    for r in recorders.values():
+        step, unit = r.kept(start, stop)
+        steps.append(step)
+        units.append(unit + first)
+        first += r.keep
+    step, unit = _ordered(np.concatenate(steps), np.concatenate(units))
+    return SpikeTrains((step - start).astype(np.float64) * dt, unit, first, 0.0, (stop - start) * dt)
+
+
+def _joined(parts: list[Stretch], start: int, stop: int, n: int) -> tuple[Indices, Indices]:
+    steps = np.concatenate([np.empty(0, np.int64), *(p.steps for p in parts if p.stop > start)])
+    units = np.concatenate([np.empty(0, np.int64), *(p.units for p in parts if p.stop > start)])
+    mine = (steps > start) & (steps <= stop) & (units < n)
+    return _ordered(steps[mine], units[mine])
+
+
+def _ordered(steps: Indices, units: Indices) -> tuple[Indices, Indices]:
     order = np.lexsort((units, steps))
-    start, stop = ((step - zero) * dt for step in window)
-    times = ((steps[order] - zero) * dt).astype(np.float64)
-    return SpikeTrains(times, units[order], n, start, stop)
+    return steps[order], units[order]

@@ -1,6 +1,7 @@
 """The verb: a circuit run on NEST."""
 
 import hashlib
+import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -10,13 +11,17 @@ import numpy as np
 from equipoise.backends.nest import homeostasis, kernel, regulation
 from equipoise.backends.nest.homeostasis import Outcome
 from equipoise.backends.nest.network import Network, build, check_memory, checked_cells
-from equipoise.backends.nest.run import Run
+from equipoise.backends.nest.recording import together
+from equipoise.backends.nest.run import Provenance, Run
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array, Quantity, check
 from equipoise.results import Status
 from equipoise.units import ms, second
 
 Seed = int | np.random.SeedSequence
+
+STRETCH = 10 * second
+"""Spikes of neurons that are not recorded are held no longer than this."""
 
 _DURATION = Quantity("biological time to run", unit="second", low=kernel.TIC)
 _WARMUP = Quantity("biological time before the run", unit="second", low=0.0)
@@ -55,7 +60,7 @@ def simulate(
     network.advance(0, start)
     outcome = homeostasis.regulate(network, rules, start, stop) if rules else None
     if outcome is None:
-        network.advance(start, stop)
+        _straight(network, start, stop)
     return _run(network, settings, start, stop if outcome is None else outcome.stop, outcome)
 
 
@@ -70,6 +75,7 @@ class _Settings:
     threads: int
     record: int | None
     words: Any = field(init=False)
+    begun: float = field(init=False, default_factory=time.perf_counter)
 
     def __post_init__(self):
         self.dt, self.threads = kernel.checked_dt(self.dt), kernel.whole("threads", self.threads, _THREADS)
@@ -90,11 +96,6 @@ class _Settings:
         """Potentials at the start, in-degrees from sources."""
         return np.random.default_rng(self.words[1:])
 
-    def text(self) -> dict[str, str]:
-        """Everything but the circuit that decides a run."""
-        names = ("duration", "dt", "warmup", "threads")
-        return {name: repr(getattr(self, name)) for name in names} | {"seed": _seed_text(self.seed)}
-
 
 def _words(seed: Seed) -> Any:
     if isinstance(seed, np.random.SeedSequence):
@@ -110,13 +111,25 @@ def _seed_text(seed: Seed) -> str:
     return f"{seed.entropy} {seed.spawn_key}" if isinstance(seed, np.random.SeedSequence) else str(seed)
 
 
+def _straight(network: Network, start: int, stop: int) -> None:
+    """Run the steps (start, stop], with spikes taken over from NEST now and then."""
+    most = max(1, round(STRETCH / network.dt))
+    for first in range(start, stop, most):
+        last = min(first + most, stop)
+        network.advance(first, last)
+        network.forget(last)
+
+
 def _run(network: Network, settings: _Settings, start: int, stop: int, outcome: Outcome | None) -> Run:
-    spikes = {name: r.kept(start, stop, settings.dt) for name, r in network.recorders.items()}
+    recorders, duration = network.recorders, (stop - start) * settings.dt
     weights, own = _weights(network.circuit, outcome)
     return Run(
-        circuit=network.circuit, spikes=spikes, duration=(stop - start) * settings.dt, weights=weights, own_weights=own,
-        history=None if outcome is None else outcome.history, status=outcome.status if outcome else Status.OK,
-        message=outcome.message if outcome else "", provenance=_provenance(network, settings),
+        circuit=network.circuit, duration=duration, spikes=together(recorders, start, stop, settings.dt),
+        recorded=tuple(r.keep for r in recorders.values()),
+        rates=np.array([r.count(start) / (r.n * duration) for r in recorders.values()]),
+        weights=weights, own_weights=own, history=None if outcome is None else outcome.history,
+        provenance=_provenance(network, settings), wall=time.perf_counter() - settings.begun,
+        status=outcome.status if outcome else Status.OK, message=outcome.message if outcome else "",
     )  # fmt: skip
 
 
@@ -131,17 +144,16 @@ def _weights(circuit: Circuit, outcome: Outcome | None) -> tuple[Array, dict[tup
     return means, own
 
 
-def _provenance(network: Network, settings: _Settings) -> dict[str, str]:
-    about = {
-        "circuit": _text(network.circuit), "equipoise_version": version("equipoise"),
-        "nest_version": network.nest.__version__, "processes": str(network.nest.num_processes), **settings.text(),
-    }  # fmt: skip
-    text = "\n".join(f"{key} {value}" for key, value in about.items())
-    return {"digest": hashlib.sha256(text.encode()).hexdigest(), **about}
+def _provenance(network: Network, settings: _Settings) -> Provenance:
+    return Provenance(
+        seed=_seed_text(settings.seed), dt=settings.dt, version=version("equipoise"),
+        circuit_digest=hashlib.sha256(_text(network.circuit).encode()).hexdigest(),
+        nest_version=network.nest.__version__, threads=settings.threads, processes=network.nest.num_processes,
+    )  # fmt: skip
 
 
 def _text(circuit: Circuit) -> str:
-    """The circuit as TOML, or as Python text where it holds rules or neurons of the user's own."""
+    """The circuit as TOML, or as Python text where it holds rules of the user's own."""
     try:
         return circuit.to_toml()
     except TypeError:
