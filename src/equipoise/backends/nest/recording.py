@@ -14,7 +14,7 @@ class Stretch(NamedTuple):
     """Spikes up to the step `stop`: how many, and step and neuron of those that are kept."""
 
     stop: int
-    count: int
+    total: int
     steps: Indices
     units: Indices
 
@@ -52,7 +52,7 @@ class Recorder:
 
     def count(self, start: int) -> int:
         """Number of all spikes after the step `start`, with which a stretch ended."""
-        return sum(s.count for s in (*self._kept, *self._recent) if s.stop > start)
+        return sum(s.total for s in (*self._kept, *self._recent) if s.stop > start)
 
     def kept(self, start: int, stop: int) -> tuple[Indices, Indices]:
         """Step and neuron of what the first `keep` neurons fired in the steps (start, stop], in order."""
