@@ -28,7 +28,7 @@ SHARED, OWN = "static_synapse_hom_w_hpc", "static_synapse_hpc"
 BYTES = {SHARED: 19.0, OWN: 130.0}
 """Memory of a synapse (measured); with a weight of its own also the Python object that sets it."""
 NEURON_BYTES, TRAIN_BYTES = 13e3, 500.0
-"""Memory of a recorded neuron, two thirds of it NEST's connection to the recorder, and of a source's train onto it."""
+"""Memory of a neuron, two thirds of it NEST's connection to the recorder, and of a source's train onto it."""
 CHUNK = 100_000
 """Synapses described at a time: each is a Python dictionary for a moment."""
 
