@@ -1,4 +1,4 @@
-"""The command line: `equipoise analyze | reproduce | demo | info`.
+"""The command line: `equipoise run | analyze | reproduce | demo | info`.
 
 Heavy modules load inside the commands, so that help is instant.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from equipoise.inference import AnalysisSettings
+    from equipoise.model.circuit import Circuit
     from equipoise.papers import Reproduced
     from equipoise.results import Epoch, Recording
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-TIME = {"s": 1.0, "ms": units.ms, "us": units.us, "min": units.minute, "h": units.hour}
+TIME = {"s": 1.0, "ms": units.ms, "us": units.us, "min": units.minute, "h": units.hour, "day": units.day}
 POTENTIAL = {"V": 1.0, "mV": units.mV, "uV": units.uV}
 RATE = {"Hz": 1.0, "kHz": units.kHz}
 CALCIUM = {"uM": 1.0, "nM": units.nM}
@@ -59,7 +60,7 @@ def _quantity(known: dict[str, float], default: str) -> Callable[[str | float], 
     return parse
 
 
-_ms, _s = _quantity(TIME, "ms"), _quantity(TIME, "s")
+_ms, _s, _h = _quantity(TIME, "ms"), _quantity(TIME, "s"), _quantity(TIME, "h")
 _mV, _Hz, _uM = _quantity(POTENTIAL, "mV"), _quantity(RATE, "Hz"), _quantity(CALCIUM, "uM")
 
 
@@ -81,6 +82,35 @@ def _option(panel: str, text: str, name: str, parser: Callable | None = None, un
 @app.callback()
 def _root() -> None:
     """Excitatory-inhibitory balance and its homeostasis."""
+
+
+@app.command()
+def run(
+    circuit: Annotated[
+        str, typer.Argument(help="A .toml file, or the name of a shipped circuit such as microcircuit.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Directory for the report and the data.")] = Path("output"),
+    duration: Annotated[
+        float | None,
+        typer.Option(parser=_h, metavar="<h>", help="Time under the rules; default until the weights rest."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sample of neurons.")] = 1,
+    page: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report too.")] = True,
+    open_report: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    """Solve a circuit in theory: its states, its balanced limit, and what its homeostatic rules do to it.
+
+    Exit code 1 if a part was not found; the report then says which and what to change.
+    """
+    with errors(debug):
+        name, described = _circuit(circuit)
+        written, complete = run_to(name, described, out, duration=duration, seed=seed, page=page)
+        if open_report and page:
+            typer.launch(str(written))
+        if not complete:
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -187,15 +217,19 @@ def demo(
     out: Annotated[Path, typer.Option(help="Directory for everything.")] = Path("output"),
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
 ) -> None:
-    """Analyse the shipped recording, reproduce the paper, and say where the report is."""
+    """Analyse the shipped recording, reproduce the paper, let homeostasis find balance; say where the reports are."""
     with errors(debug):
         from equipoise import recordings
         from equipoise.inference import AnalysisSettings
 
-        page = analyze_to(recordings.example(), AnalysisSettings(), out)
+        recorded = analyze_to(recordings.example(), AnalysisSettings(), out)
         as_expected = reproduce_to("calcium-homeostasis", out / "calcium-homeostasis", [], compute=True)
-        print(f"\nThe report on the recording is {page.resolve()}")
-        if not as_expected:
+        print()
+        name, circuit = _circuit("balanced_homeostasis")
+        solved, complete = run_to(name, circuit, out)
+        print(f"\nThe report on the recording is {recorded.resolve()}")
+        print(f"The report on the network is   {solved.resolve()}")
+        if not (as_expected and complete):
             raise typer.Exit(1)
 
 
@@ -249,6 +283,50 @@ def _claims_table(title: str, done: "list[Reproduced]") -> "Table":
             colour = "red" if not claim.as_expected else "green" if claim.holds else "yellow"
             table.add_row(f"{claim.text} ({claim.source})", claim.found, f"[{colour}]{claim.verdict}[/{colour}]")
     return table
+
+
+def run_to(
+    name: str, circuit: "Circuit", out: Path, *, duration: float | None = None, seed: int = 1, page: bool = True
+) -> tuple[Path, bool]:
+    """Study a circuit with a progress bar, print the tables, write data and page.
+
+    Returns the page's path (without one, the data's) and whether every part was found.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from equipoise import report, theory
+    from equipoise.results import save_dataset
+
+    _must_be_writable(out)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"Solving {name}", total=1.0)
+        study = theory.study(
+            circuit, duration=duration, seed=seed, progress=lambda fraction: bar.update(task, completed=fraction)
+        )
+        bar.update(task, description="Drawing figures", total=None)
+        data = save_dataset(study, out / f"{name}.nc")
+        written = report.write_circuit_html(study, out / f"{name}.html") if page else data
+    console = Console()
+    console.print(report.render_circuit(study))
+    lines = ([f"Report: {written}"] if page else []) + [f"Data:   {data}"]
+    console.print("\n" + "\n".join(lines), soft_wrap=True, highlight=False)
+    return written, not theory.failed(study)
+
+
+def _circuit(name: str) -> "tuple[str, Circuit]":
+    """A circuit and its name, from a file or from those that are shipped."""
+    from equipoise.model.circuit import Circuit, examples_folder
+
+    path = Path(name)
+    shipped = {example.stem: example for example in examples_folder().glob("*.toml")}
+    if path.is_dir():
+        raise ValueError(f"CIRCUIT must be a .toml file or the name of a shipped circuit, got the directory {name!r}.")
+    if not path.exists():
+        if name not in shipped:
+            raise ValueError(f"no file {name!r}, and no shipped circuit of that name.{suggest(name, shipped)}")
+        path = shipped[name]
+    return path.stem, Circuit.from_toml(path)
 
 
 def analyze_to(recording: "Recording", settings: "AnalysisSettings", out: Path) -> Path:

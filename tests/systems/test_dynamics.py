@@ -239,3 +239,31 @@ def test_newton_does_not_step_across_its_bound():
     found = dynamics.fixed_point(lambda x: x + 1e-20, lambda x: np.eye(1), np.array([1e-21]), lower=0.0)
     assert found.status is Status.NOT_CONVERGED
     assert (found.x > 0.0).all()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_evolution_with_a_given_jacobian_meets_the_exact_solution(sparse):
+    from scipy.sparse import csc_array
+
+    # A stiff linear system: a slow mode, a fast one, exact by its eigenvectors (1, 1) and (1, -1).
+    slow, fast = -0.5, -1e4
+    A = 0.5 * np.array([[slow + fast, slow - fast], [slow - fast, slow + fast]])
+    times = np.array([0.0, 1.0, 3.0])
+    path = dynamics.evolve(
+        lambda x: A @ x, np.array([2.0, 0.0]), times, names=("a", "b"), tolerance=1e-8,
+        jacobian=lambda _: csc_array(A) if sparse else A,
+    )  # fmt: skip
+    exact = np.exp(slow * times) + np.exp(fast * times) * np.array([[1.0], [-1.0]])
+    np.testing.assert_allclose(path.x, exact, rtol=1e-6)
+
+
+def test_value_and_jacobian_computed_together_are_computed_once():
+    calls = []
+
+    def both(x):
+        calls.append(x.copy())
+        return x**2 - 2.0, np.diag(2.0 * x)
+
+    found = dynamics.fixed_point(*dynamics.together(both), np.array([1.0]))
+    assert found.x == pytest.approx([np.sqrt(2.0)], rel=1e-12)
+    assert len(calls) == len({c.tobytes() for c in calls})

@@ -5,7 +5,7 @@ import pytest
 
 import equipoise as eq
 from equipoise import Status
-from equipoise.units import Hz, ms
+from equipoise.units import ms
 
 SENSOR = eq.Calcium(tau=300 * ms, buffering=0.1)
 
@@ -91,11 +91,7 @@ def test_bad_input_is_named(standard, make, error, message):
 
 
 def test_rules_that_networks_do_not_treat_are_refused(standard):
-    neuron_scope = eq.AttachedRule("E", eq.CalciumHomeostasis(SENSOR, eq.SetPoint(rate=5 * Hz, cv=0.8)), scope="neuron")
     nodes = [*standard.populations, *standard.sources]
-    circuit = eq.Circuit(populations=nodes, projections=standard.projections, rules=[neuron_scope])
-    with pytest.raises(TypeError, match="scope 'neuron' of population 'E'"):
-        eq.theory.network_equilibrium(circuit)
     rates = eq.Circuit(
         populations=nodes, projections=standard.projections, rules=[eq.AttachedRule("E", eq.RateHomeostasis())]
     )

@@ -66,8 +66,9 @@ def test_every_example_round_trips(name):
     assert circuit.description
 
 
-def test_there_are_three_examples():
+def test_there_are_four_examples():
     assert {path.stem for path in examples_folder().glob("*.toml")} == {
+        "balanced_homeostasis",
         "balanced_network",
         "brunel_2000",
         "microcircuit",

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from equipoise import cli, plotting, recordings, report, results
 from equipoise.inference import AnalysisSettings, analyze
 from equipoise.report import figures, tables
+from equipoise.report.parts import as_png
 from equipoise.results import Epoch, Recording, SpikeTrains
 
 QUICK = AnalysisSettings(surrogates=20)
@@ -173,7 +174,7 @@ def test_figures_draw_any_number_of_epochs_without_changing_global_style(epochs)
             figures.rate_figure(dataset),
             figures.operating_figure(dataset, QUICK),
         ]
-        assert all(figures.as_png(f) for f in drawn)
+        assert all(as_png(f) for f in drawn)
     assert dict(mpl.rcParams) == before
     assert len(drawn[0].axes) == 2 * len(epochs)
 

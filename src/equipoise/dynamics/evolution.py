@@ -2,12 +2,13 @@
 
 A bounded variable that reaches its bound is pinned there until its derivative points inwards again: the integration is
 cut at both events, so that no step straddles the kink. The solver switches between stiff and non-stiff methods (SciPy's
-LSODA), so that minutes and weeks cost alike.
+LSODA), so that minutes and weeks cost alike; with a sparse Jacobian, as for hundreds of variables, it is SciPy's BDF.
 """
 
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,12 +44,12 @@ def evolve(
     names: tuple[str, ...],
     lower: Array | float = -np.inf,
     stop: Callable[[Array], float] | None = None,
-    jacobian: Callable[[Array], Array] | None = None,
+    jacobian: Callable[[Array], Any] | None = None,
     tolerance: float = 1e-9,
 ) -> Trajectory:
     """Integrate dx/dt = f(x) from `start` and return the states at `times` (t,), which begin at the start.
 
-    `jacobian(x)` (n, n) saves the solver from differencing an expensive f.
+    `jacobian(x)` is df/dx (n, n), dense or sparse, and saves the solver from differencing an expensive f.
     Ends early with Status.RUNAWAY when stop(x) falls to zero (runaway), returning what was reached.
     """
     x = np.array(start, dtype=np.float64)
@@ -59,7 +60,7 @@ def evolve(
     states[:, times == t] = x[:, None]
     for _ in range(MAX_SEGMENTS):
         atol = tolerance * np.maximum(np.abs(x), 1e-6 * (np.max(np.abs(x)) or 1.0))
-        segment = _Segment(f, floor, stop, jacobian, pinned, atol, tolerance)
+        segment = _Segment(f, floor, stop, pinned, atol, tolerance, jacobian)
         t, x, pinned, status, message = segment.run(t, x, times, states)
         if status is not None:
             done = ~np.isnan(states[0])
@@ -80,10 +81,10 @@ class _Segment:
     f: Function
     floor: Array
     stop: Callable[[Array], float] | None
-    jacobian: Callable[[Array], Array] | None
     pinned: np.ndarray
     atol: Array
     rtol: float
+    jacobian: Callable[[Array], Any] | None
 
     def full(self, free: Array) -> Array:
         """The whole state, pinned variables at their bounds."""
@@ -91,16 +92,12 @@ class _Segment:
         x[~self.pinned] = np.maximum(free, self.floor[~self.pinned])
         return x
 
-    def free_jacobian(self) -> Callable[[float, Array], Array] | None:
-        """The Jacobian of the free variables, where one is known."""
-        jacobian, free = self.jacobian, ~self.pinned
-        return None if jacobian is None else lambda _t, z: jacobian(self.full(z))[np.ix_(free, free)]
-
     def events(self) -> list[Callable[[float, Array], float]]:
         """A free variable reaches its bound; a pinned one is pushed off it; one runs away."""
         bounded = np.flatnonzero(np.isfinite(self.floor[~self.pinned]))
         hits = [self._hit(int(k)) for k in bounded]
-        frees = [self._release(int(k)) for k in np.flatnonzero(self.pinned)]
+        speeds = _kept(lambda z: self.f(self.full(z)))
+        frees = [self._release(int(k), speeds) for k in np.flatnonzero(self.pinned)]
         stop = self.stop
         away = [lambda _t, z: stop(self.full(z))] if stop is not None else []
         for event in (*hits, *frees, *away):
@@ -111,9 +108,17 @@ class _Segment:
         low = self.floor[~self.pinned][k]
         return lambda _t, z: z[k] - low
 
-    def _release(self, k: int) -> Callable[[float, Array], float]:
+    def _release(self, k: int, speeds: Function) -> Callable[[float, Array], float]:
         # The tiny offset keeps a bound where the derivative is exactly zero from counting as a push off it.
-        return lambda _t, z: 1e-300 - self.f(self.full(z))[k]
+        return lambda _t, z: 1e-300 - speeds(z)[k]
+
+    def method(self, x: Array) -> dict[str, Any]:
+        """The solver: LSODA, or BDF where the Jacobian is sparse, which LSODA does not take."""
+        jacobian, free = self.jacobian, ~self.pinned
+        if jacobian is None:
+            return {"method": "LSODA"}
+        dense = isinstance(jacobian(x), np.ndarray)
+        return {"method": "LSODA" if dense else "BDF", "jac": lambda _t, z: jacobian(self.full(z))[np.ix_(free, free)]}
 
     def run(
         self, t: float, x: Array, times: Array, states: Array
@@ -130,8 +135,8 @@ class _Segment:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "lsoda:", UserWarning)  # its failure comes back as a status
                 result = solve_ivp(
-                    lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], method="LSODA", t_eval=ahead,
-                    events=self.events(), rtol=self.rtol, atol=self.atol[free], jac=self.free_jacobian(),
+                    lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], t_eval=ahead,
+                    events=self.events(), rtol=self.rtol, atol=self.atol[free], **self.method(x),
                 )  # fmt: skip
         except ValueError as failure:  # SciPy could not bracket an event: f jumps or is not finite there
             return t, x, self.pinned, Status.NOT_CONVERGED, f"the solver lost its way: {failure}."
@@ -161,3 +166,16 @@ class _Segment:
         else:
             return x, pinned, Status.RUNAWAY, "a variable runs away without end."
         return x, pinned, None, ""
+
+
+def _kept(f: Function) -> Function:
+    """f with its last value kept, for many events that look at one state."""
+    last: list = [None, np.empty(0)]
+
+    def call(z: Array) -> Array:
+        key = z.tobytes()
+        if last[0] != key:
+            last[:] = key, f(z)
+        return last[1]
+
+    return call

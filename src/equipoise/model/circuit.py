@@ -210,7 +210,7 @@ class Circuit:
 
     @classmethod
     def example(cls, name: str) -> "Circuit":
-        """A shipped circuit: "balanced_network", "brunel_2000" or "microcircuit"."""
+        """A shipped circuit: "balanced_network", "balanced_homeostasis", "brunel_2000" or "microcircuit"."""
         return example(name)
 
     def __repr__(self) -> str:

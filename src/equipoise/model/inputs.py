@@ -1,7 +1,9 @@
 """What drives one cell: excitatory and inhibitory trains, a tonic current, and the cell that receives them (Eq. 1)."""
 
-import math
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array, check_fields, quantity
@@ -86,24 +88,30 @@ class Weights:
 def weights_for(cell: DrivenNeuron, *, mu: float, sigma: float) -> Weights | None:
     """Weights that give the cell the input (mu, sigma), or None where no real pair exists (Eqs. 30-31, generalised).
 
-    With a, b the rates in the mean and c, d those in the variance: a J_E - b J_I = m and c J_E^2 + d J_I^2 = sigma^2,
-    m = mu - I_opt. Of the two roots the one with J_E + J_I > 0 is returned; a weight may be negative, which the caller
-    reports.
+    A weight may be negative, which the caller reports.
     """
     a, b = cell.excitation.total_rate, cell.inhibition.total_rate
-    c, d = cell.excitation.noise_rate, cell.inhibition.noise_rate
-    m = mu - cell.drive
+    j_e, j_i = balancing_weights((a, b), (cell.excitation.noise_rate, cell.inhibition.noise_rate),
+                                 mu - cell.drive, sigma * sigma)  # fmt: skip
+    return None if np.isnan(j_e) else Weights(float(j_e), float(j_i))
+
+
+def balancing_weights(mean_rates, noise_rates, m: ArrayLike, s: ArrayLike) -> tuple[Array, Array]:
+    """(J_E, J_I) with a J_E - b J_I = m and c J_E^2 + d J_I^2 = s, for (a, b) and (c, d) given; all broadcast.
+
+    Of the two roots the one with J_E + J_I > 0; a weight may be negative. NaN where no real pair exists.
+    """
+    a, b, c, d, m, s = (np.asarray(x, dtype=np.float64) for x in (*mean_rates, *noise_rates, m, s))
     scale = c * b * b + d * a * a
-    disc = scale * sigma * sigma - c * d * m * m
-    if disc < 0.0:
-        return None
-    root = math.sqrt(disc)
-    return Weights(
-        _root(d * a * m, b * root, scale, b * b * sigma**2 - d * m * m),
-        _root(-c * b * m, a * root, scale, a * a * sigma**2 - c * m * m),
+    disc = scale * s - c * d * m * m
+    root = np.sqrt(np.where(disc < 0.0, np.nan, disc))
+    return (
+        _root(d * a * m, b * root, scale, b * b * s - d * m * m),
+        _root(-c * b * m, a * root, scale, a * a * s - c * m * m),
     )
 
 
-def _root(linear: float, root: float, scale: float, product: float) -> float:
+def _root(linear: Array, root: Array, scale: Array, product: Array) -> Array:
     """(linear + root)/scale; where the two nearly cancel, from the product of both roots instead."""
-    return (linear + root) / scale if linear >= 0.0 else product / (root - linear)
+    plain = linear >= 0.0
+    return np.where(plain, (linear + root) / scale, product / np.where(plain, 1.0, root - linear))

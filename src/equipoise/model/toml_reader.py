@@ -69,7 +69,10 @@ def _text_of(source: str | Path) -> tuple[str, str]:
             f"Circuit.from_toml: no file {str(path)!r}. Text of a circuit has more than one line; "
             "the shipped circuits are read by Circuit.example(name)."
         )
-    return path.read_text(encoding="utf-8"), str(path)
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not TOML: it must be text in UTF-8.") from None
 
 
 class _Reader:

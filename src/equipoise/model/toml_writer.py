@@ -16,6 +16,11 @@ from equipoise.units import mV
 _LARGEST_SPAN_IN_VOLTS = 200 * mV
 
 
+def in_volts(circuit: Circuit) -> bool:
+    """Whether potentials and weights of a circuit are in volts; else they are in units of the threshold."""
+    return max(p.neuron.v_threshold - p.neuron.v_reset for p in circuit.populations) < _LARGEST_SPAN_IN_VOLTS
+
+
 def write_circuit(circuit: Circuit) -> str:
     """TOML text with named neurons, synapses, sensors and rules, every field written out."""
     return _Writer(circuit).text()
@@ -24,8 +29,7 @@ def write_circuit(circuit: Circuit) -> str:
 class _Writer:
     def __init__(self, circuit: Circuit):
         self.circuit = circuit
-        spans = [p.neuron.v_threshold - p.neuron.v_reset for p in circuit.populations]
-        self.volts = max(spans) < _LARGEST_SPAN_IN_VOLTS
+        self.volts = in_volts(circuit)
         self.named: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
 
     def text(self) -> str:

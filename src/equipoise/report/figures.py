@@ -1,22 +1,20 @@
 """The figures of a report, from the results of an analysis and the spikes."""
 
-import base64
-import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from equipoise import plotting
 from equipoise.inference import AnalysisSettings, operating_map
 from equipoise.quantities import Array
+from equipoise.report.parts import subplots
 from equipoise.results import Epoch, Recording
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-WIDTH = 9.2  # inches, the text width of the page
 EXCERPT = 20.0  # s of each epoch in the raster
 BIN = 0.25  # s
 RARE = 0.05  # Hz
@@ -64,7 +62,7 @@ def raster_figure(recording: Recording, dataset: "xr.Dataset") -> "Figure":
     """Spikes and population rate of a stretch of each epoch."""
     excerpts = [excerpt(recording, e) for e in recording.epochs]
     height = min(1.8 + 0.16 * recording.spikes.n_units, 8.0)
-    figure, axes = _subplots(2, len(excerpts), height, height_ratios=[3, 1], sharex="col", sharey="row")
+    figure, axes = subplots(2, len(excerpts), height, height_ratios=[3, 1], sharex="col", sharey="row")
     for i, part in enumerate(excerpts):
         plotting.draw_raster(axes[0, i], part.trains, unit_labels(dataset), window=part.window)
         plotting.draw_population_rate(axes[1, i], part.edges, part.rate, color=plotting.epoch_look(i)["color"])
@@ -75,7 +73,7 @@ def raster_figure(recording: Recording, dataset: "xr.Dataset") -> "Figure":
 
 def rate_figure(dataset: "xr.Dataset") -> "Figure":
     """Rates by epoch, and global against local irregularity."""
-    figure, axes = _subplots(1, 2, 3.7, width_ratios=[1, 1.25])
+    figure, axes = subplots(1, 2, 3.7, width_ratios=[1, 1.25])
     plotting.draw_rates(axes[0, 0], dataset["rate"], dataset["rate_low"], dataset["rate_high"], groups(dataset))
     plotting.draw_irregularity(axes[0, 1], dataset["cv_local"], dataset["cv"])
     axes[0, 0].set_title("Firing rate of each unit")
@@ -86,7 +84,7 @@ def rate_figure(dataset: "xr.Dataset") -> "Figure":
 def calcium_figure(dataset: "xr.Dataset", moment: str) -> "Figure":
     """Calcium that simpler descriptions of the spikes predict, in per cent of the actual one."""
     n = dataset.sizes["epoch"]
-    figure, axes = _subplots(1, n, min(1.6 + 0.24 * dataset.sizes["unit"], 11.0), sharex=True, sharey=True)
+    figure, axes = subplots(1, n, min(1.6 + 0.24 * dataset.sizes["unit"], 11.0), sharex=True, sharey=True)
     actual = dataset[f"calcium_{moment}"].sel(source="actual")
     scale = 100.0 / actual.where(actual > 0)
     ratio, low, high = (dataset[f"calcium_{moment}{end}"] * scale for end in ("", "_low", "_high"))
@@ -106,7 +104,7 @@ def operating_figure(dataset: "xr.Dataset", settings: AnalysisSettings) -> "Figu
     step = neuron.v_threshold - neuron.v_reset
     across = np.linspace(neuron.v_reset - 6.0 * step, neuron.v_threshold + 0.8 * step, 280)
     background = operating_map(neuron, mean=across, sd=np.geomspace(0.015 * step, 4.0 * step, 120))
-    figure, axes = _subplots(1, 1, 4.6)
+    figure, axes = subplots(1, 1, 4.6)
     background["cv"] = background["cv"].where(background["rate"] > RARE)  # below, C_v is 1 whatever the input
     mean, sd, status = (dataset[name] for name in ("membrane_mean", "membrane_sd", "input_status"))
     plotting.draw_operating_points(axes[0, 0], mean, sd, status, background)
@@ -115,7 +113,7 @@ def operating_figure(dataset: "xr.Dataset", settings: AnalysisSettings) -> "Figu
 
 def weight_figure(dataset: "xr.Dataset") -> "Figure":
     """Predicted weights against the number of inputs, one panel per epoch."""
-    figure, axes = _subplots(1, dataset.sizes["epoch"], 3.6, sharey=True)
+    figure, axes = subplots(1, dataset.sizes["epoch"], 3.6, sharey=True)
     height = float(dataset["j_e"].isel(k=0).median())
     for i, name in enumerate(dataset["epoch"].values):
         part = dataset.isel(epoch=i)
@@ -126,21 +124,6 @@ def weight_figure(dataset: "xr.Dataset") -> "Figure":
     _outer_labels(axes)
     axes[0, -1].legend(loc="upper right")
     return figure
-
-
-def as_png(figure: "Figure") -> str:
-    """The figure as a base64 text of PNG."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _subplots(rows: int, columns: int, height: float, **options: Any) -> tuple["Figure", np.ndarray]:
-    """A figure without pyplot, which keeps no global state and needs no display."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH, height))
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
 def _outer_labels(axes: np.ndarray) -> None:

@@ -1,7 +1,6 @@
-"""The report as one HTML file: style and figures inside, nothing fetched, readable on phone and paper."""
+"""The report on recorded units as one HTML file."""
 
 import json
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +10,12 @@ import numpy as np
 from equipoise import plotting
 from equipoise.inference import AnalysisSettings
 from equipoise.report import figures, tables
-from equipoise.report.words import CAPTIONS, CAVEATS, METHODS, STYLE
+from equipoise.report.parts import bullets, figure, page, section, table
+from equipoise.report.words import CAPTIONS, CAVEATS, METHODS
 from equipoise.results import Recording, write_whole
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.figure import Figure
 
 
 def write_html(dataset: "xr.Dataset", recording: Recording, settings: AnalysisSettings, path: str | Path) -> Path:
@@ -30,39 +29,18 @@ def html(dataset: "xr.Dataset", recording: Recording, settings: AnalysisSettings
     title = f"{recording.source or 'Recording'}: excitatory-inhibitory homeostasis of recorded units"
     sections = [
         _head(dataset, recording, title),
-        _section("At a glance", _glance(dataset)),
-        _section("Figures", _figures(dataset, recording, settings)),
-        _section("What is flagged, and why", _flags(dataset)),
-        *(_section(f"Tables: {name}", _tables(dataset, i)) for i, name in enumerate(_epochs(dataset))),
-        _section("What these numbers do not mean", _list(CAVEATS)),
-        _section("Methods", _methods(dataset)),
+        section("At a glance", _glance(dataset)),
+        section("Figures", _figures(dataset, recording, settings)),
+        section("What is flagged, and why", _flags(dataset)),
+        *(section(f"Tables: {name}", _tables(dataset, i)) for i, name in enumerate(_epochs(dataset))),
+        section("What these numbers do not mean", bullets(CAVEATS)),
+        section("Methods", _methods(dataset)),
     ]
-    return _PAGE.format(title=escape(title), style=STYLE, body="\n".join(sections))
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return page(title, sections)
 
 
 def _epochs(dataset: "xr.Dataset") -> list[str]:
     return [escape(str(name)) for name in dataset["epoch"].values]
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{title}</h2>\n{body}\n</section>"
 
 
 def _head(dataset: "xr.Dataset", recording: Recording, title: str) -> str:
@@ -77,7 +55,7 @@ def _head(dataset: "xr.Dataset", recording: Recording, title: str) -> str:
 
 
 def _glance(dataset: "xr.Dataset") -> str:
-    return _list([_glance_at(dataset.isel(epoch=i), name) for i, name in enumerate(_epochs(dataset))])
+    return bullets([_glance_at(dataset.isel(epoch=i), name) for i, name in enumerate(_epochs(dataset))])
 
 
 def _glance_at(part: "xr.Dataset", name: str) -> str:
@@ -110,14 +88,7 @@ def _figures(dataset: "xr.Dataset", recording: Recording, settings: AnalysisSett
             "operating": figures.operating_figure(dataset, settings),
             "weights": figures.weight_figure(dataset),
         }
-        return "\n".join(_figure(i, made[name], name) for i, name in enumerate(made, start=1))
-
-
-def _figure(index: int, figure: "Figure", name: str) -> str:
-    title, caption = CAPTIONS[name]
-    image = f'<img alt="{escape(title)}" src="data:image/png;base64,{figures.as_png(figure)}">'
-    words = f"<figcaption><b>Figure {index}. {title}.</b> {caption}</figcaption>"
-    return f"<figure><div class='wide'>{image}</div>{words}</figure>"
+        return "\n".join(figure(i, made[name], *CAPTIONS[name]) for i, name in enumerate(made, start=1))
 
 
 def _flags(dataset: "xr.Dataset") -> str:
@@ -125,7 +96,7 @@ def _flags(dataset: "xr.Dataset") -> str:
     if not found:
         return "<p>Nothing is flagged.</p>"
     rows = [[epoch, unit, kind, reason] for epoch, unit, kind, reason in found]
-    return _table(["epoch", "unit", "flag", "reason"], rows, words=True)
+    return table(["epoch", "unit", "flag", "reason"], rows, words=True)
 
 
 def _tables(dataset: "xr.Dataset", epoch: int) -> str:
@@ -139,7 +110,7 @@ def _tables(dataset: "xr.Dataset", epoch: int) -> str:
     labels = figures.unit_labels(dataset)
     return "\n".join(
         f"<h3>{title}</h3>"
-        + _table(
+        + table(
             ["unit", *(_heading(c) for c in columns)],
             [[label, *cells] for label, cells in zip(labels, tables.rows(dataset, epoch, columns), strict=True)],
         )
@@ -151,35 +122,10 @@ def _heading(column: tables.Column) -> str:
     return column.title + (f" ({column.unit})" if column.unit else "")
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False) -> str:
-    top = "".join(f"<th scope='col'>{_symbols(escape(h))}</th>" for h in head)
-    body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    kind = "words" if words else "numbers"
-    table = f"<table class='{kind}'><thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
-    return f"<div class='wide'>{table}</div>"
-
-
-def _symbols(text: str) -> str:
-    """C_v and its like as they are printed."""
-    for plain, printed in {
-        "C_v,local": "C<sub>v,local</sub>",
-        "C_v": "C<sub>v</sub>",
-        "J_E": "J<sub>E</sub>",
-        "J_I": "J<sub>I</sub>",
-        "tau_ref": "τ<sub>ref</sub>",
-    }.items():
-        text = text.replace(plain, printed)
-    return text
-
-
-def _list(items: Sequence[str]) -> str:
-    return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
-
-
 def _methods(dataset: "xr.Dataset") -> str:
     rows = json.loads(dataset.attrs["settings"])
     facts = [["neuron", type_name(dataset.attrs["neuron"]), "model neuron"], *rows]
-    return _list(METHODS) + "<h3>Parameters</h3>" + _table(["parameter", "value", "meaning"], facts, words=True)
+    return bullets(METHODS) + "<h3>Parameters</h3>" + table(["parameter", "value", "meaning"], facts, words=True)
 
 
 def type_name(text: str) -> str:

@@ -40,7 +40,8 @@ def number(value: float, digits: int = 3) -> str:
         return NONE
     if value == 0:
         return "0"
-    decimals = max(0, digits - 1 - int(np.floor(np.log10(abs(value)))))
+    exponent = int(f"{value:.{digits - 1}e}".split("e")[1])  # after rounding: 9.999 is 10.0
+    decimals = max(0, digits - 1 - exponent)
     return f"{value:,.{decimals}f}".replace("-", "−")
 
 

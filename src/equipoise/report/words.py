@@ -95,6 +95,9 @@ h2 { font-size: 1.2rem; margin: 2.6rem 0 .7rem; padding-bottom: .3rem; border-bo
 h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
 .facts { color: var(--quiet); margin: 0; }
 code { font: .92em ui-monospace, Menlo, Consolas, monospace; }
+pre { overflow-x: auto; padding: .7rem .9rem; background: var(--shade);
+  font: .8rem/1.45 ui-monospace, Menlo, Consolas, monospace; }
+summary { cursor: pointer; }
 ul { padding-left: 1.2rem; } li { margin: .35rem 0; }
 figure { margin: 1.6rem 0 2.2rem; }
 figure img { width: 100%; height: auto; display: block; }

@@ -20,6 +20,8 @@ from equipoise.theory.network_branch import branch as branch
 from equipoise.theory.network_evolution import network_evolve as network_evolve
 from equipoise.theory.network_homeostasis import NetworkEquilibrium as NetworkEquilibrium
 from equipoise.theory.network_state import NetworkState as NetworkState
+from equipoise.theory.neuron_scope import NeuronScopeEquilibrium as NeuronScopeEquilibrium
+from equipoise.theory.neuron_scope import RegulatedCells as RegulatedCells
 from equipoise.theory.optical import drive_branch as drive_branch
 from equipoise.theory.recovery import Recovery as Recovery
 from equipoise.theory.recovery import recovery as recovery
@@ -27,3 +29,5 @@ from equipoise.theory.simulation import resume as resume
 from equipoise.theory.simulation import simulate as simulate
 from equipoise.theory.stability import Stability as Stability
 from equipoise.theory.stability import stability as stability
+from equipoise.theory.study import failed as failed
+from equipoise.theory.study import study as study

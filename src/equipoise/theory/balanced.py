@@ -9,6 +9,7 @@ differ by order K^-1/2. Only a drive that grows as sqrt(K) would enter the balan
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from equipoise import dynamics, renewal
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory import balance, quenched
+from equipoise.theory import balance, network_state, quenched
 from equipoise.theory.network_state import firing
 from equipoise.theory.wiring import Wiring
 
@@ -75,6 +76,15 @@ def expansion(wiring: Wiring, found: BalancedLimit) -> Array:
     rates = found.rates + np.linalg.solve(inside, found.mu - wiring.drive)
     rates = np.where(rates > 0.0, rates, found.rates)
     return np.concatenate([rates, found.second_moments * (rates / found.rates) ** 2])
+
+
+def starts(wiring: Wiring) -> Iterator[Array]:
+    """Network states (2 n,) to begin with: the balanced one, where relaxation from silence settles, 10 Hz."""
+    rates = balance.rates(wiring)
+    if rates is not None and (rates > 0.0).all():
+        yield network_state.with_spread(wiring, rates)
+    yield network_state.relaxed(wiring, np.full(wiring.n, 0.1)).x
+    yield network_state.with_spread(wiring, np.full(wiring.n, 10.0))
 
 
 def _sparse(wiring: Wiring) -> Wiring:

@@ -18,6 +18,7 @@ from equipoise.model.homeostasis import (
     targets_of,
 )
 from equipoise.model.inputs import DrivenNeuron, Weights, weights_for
+from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import sensing
@@ -127,14 +128,18 @@ def target_input(loop: ClosedLoop, rule: CalciumHomeostasis) -> tuple[float, flo
     if isinstance(rule.target, SetPoint):
         mu, sigma = renewal.input_for(neuron, rate=rule.target.rate, cv=rule.target.cv)
         return float(mu), float(sigma)
-    return _input_for_moments(loop)
-
-
-def _input_for_moments(loop: ClosedLoop) -> tuple[float, float]:
-    """Newton on (mu, sigma^2) from the inputs of cells that fire like gamma trains with about these moments."""
     assert isinstance(loop.rule, CalciumHomeostasis)
-    sensor, neuron = loop.rule.sensor, loop.cell.neuron
-    targets = np.array(targets_of(loop.rule.target))
+    return input_for_moments(neuron, rule.sensor, *targets_of(loop.rule.target))
+
+
+def input_for_moments(
+    neuron: IntegrateAndFire, sensor: Calcium, mean: float, second_moment: float
+) -> tuple[float, float]:
+    """Input (mu, sigma) at which the calcium of a neuron has these moments [µM, µM^2]; NumericalFailure where none is.
+
+    Newton on (mu, sigma^2) from the inputs of cells that fire like gamma trains with about these moments.
+    """
+    targets = np.array([mean, second_moment])
     senses = (CalciumMean(sensor), CalciumSecondMoment(sensor))
     starts, miss = _gamma_trains(sensor, *targets)
     for rate, cv in starts:

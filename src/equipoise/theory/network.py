@@ -1,6 +1,6 @@
 """The verbs on a circuit: its state, all its states, its balanced limit, and where homeostasis takes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from equipoise import renewal
 from equipoise.model.circuit import Circuit
-from equipoise.model.homeostasis import CalciumHomeostasis, CalciumSetPoint, SetPoint
+from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint, SetPoint
 from equipoise.quantities import Array, finite
-from equipoise.theory import balance, balanced, distributions, network_homeostasis
+from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope
 from equipoise.theory import network_state as states
 from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
@@ -57,7 +57,7 @@ def mean_field(circuit: Circuit, *, start: ArrayLike | None = None, throw: bool 
     wiring = wiring_of(circuit)
     if start is not None:
         return states.solve(wiring, [_rates("mean_field", circuit, start)], throw=throw)
-    return states.solve(wiring, _starts(wiring), throw=throw)
+    return states.solve(wiring, balanced.starts(wiring), throw=throw)
 
 
 def fixed_points(circuit: Circuit, *, starts: Sequence[ArrayLike] = ()) -> list[NetworkState]:
@@ -96,55 +96,58 @@ def network_equilibrium(
     """Where the rules attached to a circuit take its weights, with the spectrum of the slow dynamics.
 
     The circuit's own weights decide what is conserved, and start the search; so does `near`, the result for a similar
-    circuit. Raises NumericalFailure where no fixed point is found.
+    circuit, at population scope. With rules at neuron scope the result is a NeuronScopeEquilibrium, in closed form cell
+    by cell. Raises NumericalFailure where no fixed point is found.
     """
-    loop = loop_of(circuit)
-    return network_homeostasis.fixed_point(loop, start=next(_starts(loop.wiring)), near=near, throw=throw)
+    loop, own = loop_of(circuit), scopes_of(circuit)
+    before = states.solve(loop.wiring, balanced.starts(loop.wiring), throw=False)
+    start = before.x if before.status.usable else None
+    if any(own):
+        return neuron_scope.fixed_point(loop, own, start=start, throw=throw)
+    start = next(balanced.starts(loop.wiring)) if start is None else start
+    return network_homeostasis.fixed_point(loop, start=start, near=near, throw=throw)
 
 
 def regulated(circuit: Circuit, found: NetworkEquilibrium) -> Circuit:
-    """The circuit with the weights of its homeostatic fixed point, which `network_equilibrium` gave."""
+    """The circuit with the weights of its homeostatic fixed point, which `network_equilibrium` gave.
+
+    At neuron scope these are the means over cells, in a circuit whose weights do not vary between them.
+    """
     return circuit.with_weights(loop_of(circuit).with_weights(found.weights).J)
 
 
+def scopes_of(circuit: Circuit) -> tuple[bool, ...]:
+    """Which populations have a rule at neuron scope."""
+    rules = [circuit.rule_of(population.name) for population in circuit.populations]
+    return tuple(rule is not None and rule.scope == "neuron" for rule in rules)
+
+
 def loop_of(circuit: Circuit) -> NetworkLoop:
-    """The circuit's closed loop; TypeError for rules and scopes that this level does not treat."""
+    """The circuit's closed loop; TypeError for rules that this level does not treat."""
     if not circuit.rules:
         raise ValueError("network homeostasis: the circuit has no rules; attach some with Circuit(..., rules=[...]).")
-    rules: list[CalciumHomeostasis | None] = []
-    for population in circuit.populations:
-        attached = circuit.rule_of(population.name)
-        if attached is None:
-            rules.append(None)
-            continue
-        if attached.scope != "population":
-            raise TypeError(
-                f"network homeostasis: scope {attached.scope!r} of population {population.name!r} is not treated "
-                "yet; use scope='population'."
-            )
-        rules.append(_calcium_rule(attached.rule, population))
-    return NetworkLoop(wiring_of(circuit), tuple(rules), tuple(s.name for s in circuit.sources))
+    attached = [(circuit.rule_of(population.name), population) for population in circuit.populations]
+    rules = [None if one is None else _calcium_rule(one.rule, population) for one, population in attached]
+    loop = NetworkLoop(wiring_of(circuit), tuple(rules), tuple(s.name for s in circuit.sources))
+    if loop.adapting and any(scopes_of(circuit)):
+        name = loop.wiring.names[loop.adapting[0]]
+        raise TypeError(
+            f"network homeostasis: population {name!r} has adaptive set points, and the circuit has rules at neuron "
+            "scope; the two are not treated together. Use CalciumHomeostasis, or scope='population' throughout."
+        )
+    return loop
 
 
 def _calcium_rule(rule, population) -> CalciumHomeostasis:
-    if type(rule) is not CalciumHomeostasis:
+    if type(rule) not in (CalciumHomeostasis, AdaptiveCalciumHomeostasis):
         raise TypeError(
             f"network homeostasis: population {population.name!r} has a {type(rule).__name__}; only CalciumHomeostasis "
-            "is treated for networks."
+            "and AdaptiveCalciumHomeostasis are treated for networks."
         )
     if isinstance(rule.target, SetPoint):
         mean, second = moments_at(population.neuron, rule.sensor, rule.target)
         return replace(rule, target=CalciumSetPoint(mean=mean, second_moment=second))
     return rule
-
-
-def _starts(wiring: Wiring) -> Iterator[Array]:
-    """Network states (2 n,) to begin with: the balanced one, where relaxation from silence settles, 10 Hz."""
-    rates = balance.rates(wiring)
-    if rates is not None and (rates > 0.0).all():
-        yield states.with_spread(wiring, rates)
-    yield states.relaxed(wiring, np.full(wiring.n, 0.1)).x
-    yield states.with_spread(wiring, np.full(wiring.n, 10.0))
 
 
 def _rates(function: str, circuit: Circuit, start: ArrayLike) -> Array:

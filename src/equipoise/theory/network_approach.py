@@ -14,7 +14,7 @@ from equipoise import dynamics
 from equipoise.model.homeostasis import CalciumSetPoint, targets_of
 from equipoise.quantities import Array
 from equipoise.results import Status
-from equipoise.theory.network_loop import NetworkLoop, joint, sense
+from equipoise.theory.network_loop import NetworkLoop, calcium_means, joint
 
 Held = tuple[dynamics.Invariant, ...]
 SMALLEST_STEP = 2e-3
@@ -40,17 +40,22 @@ class Approach:
         return self.share == 1.0
 
 
+def levels(held: Held, slow: Array) -> Array:
+    """Values of what is held at a slow state."""
+    return np.array([q(slow) for q in held])
+
+
 def solve(
-    loop: NetworkLoop, held: Held, levels: Array, guess: Array, *, signed: bool = False, max_steps: int = 100
+    loop: NetworkLoop, held: Held, at: Array, guess: Array, *, signed: bool = False, max_steps: int = 100
 ) -> dynamics.FixedPoint:
-    """Newton on rates and weights together at given levels of what is held; `signed` lets weights turn negative."""
+    """Newton on rates and slow state together, what is held at the levels `at`; `signed` lets weights turn negative."""
     n2 = 2 * loop.wiring.n
     lower = np.where(np.arange(guess.size) < n2, 0.0, -np.inf if signed else 0.0)
     return dynamics.fixed_point(
         *dynamics.together(lambda y: joint(loop, y)),
         guess,
         constraints=(
-            lambda y: np.array([q(y[n2:]) for q in held]) - levels,
+            lambda y: levels(held, y[n2:]) - at,
             lambda y: np.array([np.concatenate([np.zeros(n2), q.gradient(y[n2:])]) for q in held]),
         ),
         lower=lower,
@@ -60,28 +65,35 @@ def solve(
 
 
 def approach(loop: NetworkLoop, held: Held, start: Array) -> Approach:
-    """From the network state `start` (2 n,) of the weights as they are towards the set points of the rules."""
-    levels = np.array([q(loop.weights) for q in held])
-    now = sense(loop, loop.wiring, start).values
-    y, share, step = np.concatenate([start, loop.weights]), 0.0, 0.25
+    """From the network state `start` (2 n,) of the weights as they are towards the set points of the rules.
+
+    Adaptive set points are where what is held says: its levels move from those of the set points met now.
+    """
+    now = calcium_means(loop, loop.wiring, start)
+    begin = loop.with_targets(now)
+    first, last = levels(held, begin), levels(held, loop.slow)
+    y, share, step = np.concatenate([start, begin]), 0.0, 0.25
     while share < 1.0 and step > SMALLEST_STEP:
         following = min(1.0, share + step)
-        found = solve(_towards(loop, now, following), held, levels, y, max_steps=SHORT)
+        at = (1.0 - following) * first + following * last
+        found = solve(_towards(loop, now, following), held, at, y, max_steps=SHORT)
         if found.status is Status.OK:
             y, share, step = found.x, following, 2.0 * step
         else:
             step /= 8.0
     if share == 1.0:
         return Approach(y, share)
-    return Approach(y, share, _negative(_towards(loop, now, min(1.0, share + 10 * SMALLEST_STEP)), held, levels, y))
+    beyond = min(1.0, share + 10 * SMALLEST_STEP)
+    at = (1.0 - beyond) * first + beyond * last
+    return Approach(y, share, _negative(_towards(loop, now, beyond), held, at, y))
 
 
-def _negative(loop: NetworkLoop, held: Held, levels: Array, y: Array) -> Array | None:
+def _negative(loop: NetworkLoop, held: Held, at: Array, y: Array) -> Array | None:
     """The weights a little further on, where one of them is negative."""
     if any("log" in term for q in held for term in q.terms):
         return None  # ratios of weights are held, so that none of these can change its sign
-    found = solve(loop, held, levels, y, signed=True, max_steps=SHORT)
-    weights = found.x[2 * loop.wiring.n :]
+    found = solve(loop, held, at, y, signed=True, max_steps=SHORT)
+    weights = found.x[2 * loop.wiring.n :][: len(loop.places)]
     return weights if found.status is Status.OK and (weights < 0.0).any() else None
 
 

@@ -20,9 +20,9 @@ from equipoise import dynamics
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array, finite
 from equipoise.results import Status
-from equipoise.theory import network_homeostasis
+from equipoise.theory import balanced, network_homeostasis
 from equipoise.theory import network_state as states
-from equipoise.theory.network import _rates, _starts, loop_of, wiring_of
+from equipoise.theory.network import _rates, loop_of, scopes_of, wiring_of
 from equipoise.theory.network_loop import NetworkLoop, joint, slow_jacobian
 from equipoise.theory.network_path import relative
 
@@ -109,7 +109,7 @@ class _Free:
     def first(self, rates: Array | None) -> Array:
         """y of the first state."""
         here = self.wiring(self.axis.start)
-        return np.log(states.solve(here, _starts(here) if rates is None else [rates]).x)
+        return np.log(states.solve(here, balanced.starts(here) if rates is None else [rates]).x)
 
     def state(self, y: Array, u: float) -> tuple[Array, Array]:  # noqa: ARG002
         """(r, q) and the weights (none here)."""
@@ -143,7 +143,7 @@ class _Held:
 
     def __init__(self, axis: _Axis):
         self.axis = axis
-        self.loop = lru_cache(maxsize=8)(lambda p: loop_of(axis.vary(p)))
+        self.loop = lru_cache(maxsize=8)(lambda p: _fixed_targets(axis.vary(p)))
         here = self.loop(axis.start)
         self.names, self.populations, self.n2 = here.names, here.wiring.names, 2 * here.wiring.n
         self.groups = _groups(here)
@@ -156,7 +156,7 @@ class _Held:
         if rates is not None:
             raise ValueError("branch: rates choose a state of a free network; the circuit has rules, leave rates out.")
         here = self.loop(self.axis.start)
-        point = network_homeostasis.fixed_point(here, start=next(_starts(here.wiring)))
+        point = network_homeostasis.fixed_point(here, start=next(balanced.starts(here.wiring)))
         moved = np.linalg.lstsq(self._shape(here), point.weights - here.weights, rcond=None)[0]
         return np.concatenate([np.log(point.state.x), np.asarray(moved, dtype=np.float64)])
 
@@ -200,6 +200,15 @@ class _Held:
         w, sizes = here.weights, self.groups.sum(axis=0)
         equal = self.groups * (self.groups.T @ w / sizes)
         return np.where(relative(here)[:, None], self.groups * w[:, None], equal)
+
+
+def _fixed_targets(circuit: Circuit) -> NetworkLoop:
+    """The closed loop of a circuit whose rules can be followed: population scope and set points that stay."""
+    loop = loop_of(circuit)
+    if any(scopes_of(circuit)) or loop.adapting:
+        what = "adaptive set points" if loop.adapting else "neuron scope"
+        raise TypeError(f"branch: rules must act at population scope with fixed set points, got {what}.")
+    return loop
 
 
 def _groups(loop: NetworkLoop) -> Array:

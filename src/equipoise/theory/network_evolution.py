@@ -18,9 +18,9 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.manipulations import During, edges, manipulated
 from equipoise.quantities import Array, finite
 from equipoise.results import Status
-from equipoise.theory import network_path
+from equipoise.theory import balanced, cell_evolution, network_path
 from equipoise.theory import network_state as states
-from equipoise.theory.network import _starts, loop_of
+from equipoise.theory.network import loop_of, scopes_of
 from equipoise.theory.network_loop import NetworkLoop
 
 if TYPE_CHECKING:
@@ -35,7 +35,12 @@ NODES = 91
 
 
 def network_evolve(
-    circuit: Circuit, *, duration: float, schedule: Sequence[During] = (), times: ArrayLike | None = None
+    circuit: Circuit,
+    *,
+    duration: float,
+    schedule: Sequence[During] = (),
+    times: ArrayLike | None = None,
+    cells: int = 256,
 ) -> "xr.Dataset":
     """The weights of a circuit over `duration` [s] under its rules, the rates at their fixed point all along.
 
@@ -44,22 +49,27 @@ def network_evolve(
     Dataset over `time` with the weights, their speeds, rates, second moments and calcium, and over `epoch` what acted,
     the recovery times of the slow dynamics at its end, and how it ended. Numerical failure ends the path early and is
     told in attrs; NumericalFailure is raised where the circuit has no state to begin with.
+
+    With rules at neuron scope every population is a sample of `cells` cells (a power of two), and the Dataset says how
+    rate, C_v and gains are spread over them; schedules are for population scope.
     """
     span = float(finite("network_evolve", "duration", duration, low=0.0, open_low=True))
     plan = _checked(circuit, schedule)
     bounds = edges(plan, span)
     asked = None if times is None else np.unique(finite("network_evolve", "times", times, low=0.0))
-    first = replace(loop_of(circuit), nodes=NODES)
-    x = states.solve(first.wiring, _starts(first.wiring)).x
-    moment = _Moment(first.weights, x)
+    first, own = replace(loop_of(circuit), nodes=NODES), scopes_of(circuit)
+    x = states.solve(first.wiring, balanced.starts(first.wiring)).x
+    if any(own):
+        return _by_cells(first, own, plan, x, np.linspace(0.0, span, 100) if asked is None else asked, cells)
+    moment = _Moment(first.slow, x)
     done, facts = [], []
     for begin, end in pairwise(bounds):
         loop = replace(loop_of(manipulated(circuit, plan, begin)), nodes=NODES)
-        acting = loop.weights / first.weights
+        acting = np.append(loop.weights / first.weights, np.ones(len(loop.names) - len(loop.places)))
         path = _epoch(loop, moment, acting, _grid(begin, end, asked))
         moment = _Moment(path.end[0] / acting, path.end[1])
         done.append(_with_slow_mode(network_path.dataset(path), path))
-        facts.append(_facts(path, first.weights * acting) | {"label": _label(plan, begin), "start": begin, "stop": end})
+        facts.append(_facts(path, first.slow * acting) | {"label": _label(plan, begin), "start": begin, "stop": end})
         if not path.complete:
             break
     return _joined(done, facts, _baseline(first, x))
@@ -67,9 +77,9 @@ def network_evolve(
 
 @dataclass(frozen=True)
 class _Moment:
-    """The state of the slow dynamics: weights (k,) of free synapses, and the rates (2 n,) that go with them."""
+    """The slow state (k,) with all synapses free, and the network state (2 n,) that goes with it."""
 
-    weights: Array
+    slow: Array
     x: Array
 
 
@@ -87,6 +97,17 @@ def _checked(circuit: Circuit, schedule: Sequence[During]) -> tuple[During, ...]
     return tuple(schedule)
 
 
+def _by_cells(
+    loop: NetworkLoop, own: tuple[bool, ...], plan: tuple[During, ...], x: Array, times: Array, cells: int
+) -> "xr.Dataset":
+    if plan:
+        raise TypeError(
+            "network_evolve: a schedule needs rules at population scope throughout; this circuit has rules at neuron "
+            "scope. Evolve the manipulated circuit, eq.manipulated(...), by itself instead."
+        )
+    return cell_evolution.evolve(replace(loop, nodes=181), own, start=x, times=times, cells=cells)
+
+
 def _grid(begin: float, end: float, asked: Array | None) -> Array:
     if asked is not None:
         return np.concatenate([[begin], asked[(asked > begin) & (asked < end)], [end]])
@@ -101,16 +122,16 @@ def _label(plan: tuple[During, ...], time: float) -> str:
 
 def _epoch(loop: NetworkLoop, moment: _Moment, acting: Array, grid: Array) -> network_path.Path:
     """One stretch without changes of the circuit, its weights acting in part where synapses are blocked."""
-    weights = moment.weights * acting
-    x = network_path.settle(loop.with_weights(weights), moment.x)
-    return network_path.evolve(loop, start=moment.x if x is None else x, weights=weights, times=grid)
+    slow = moment.slow * acting
+    x = network_path.settle(loop.with_weights(slow), moment.x)
+    return network_path.evolve(loop, start=moment.x if x is None else x, slow=slow, times=grid)
 
 
 def _end_jacobian(path: network_path.Path) -> tuple[Array, np.ndarray]:
-    """The slow Jacobian at the end for the weights that are not at zero, and which those are."""
-    weights, x = path.end
-    free = weights > 0.0
-    return network_path.jacobian(path.loop, x, weights)[np.ix_(free, free)], free
+    """The slow Jacobian at the end for the variables that are not at zero, and which those are."""
+    slow, x = path.end
+    free = slow > 0.0
+    return network_path.jacobian(path.loop, x, slow)[np.ix_(free, free)], free
 
 
 def _with_slow_mode(data: "xr.Dataset", path: network_path.Path) -> "xr.Dataset":
@@ -122,19 +143,20 @@ def _with_slow_mode(data: "xr.Dataset", path: network_path.Path) -> "xr.Dataset"
     if not moving.any():
         return data.assign(slow_speed=("time", np.zeros(data.sizes["time"]), {"units": "1/s"}))
     slowest = np.flatnonzero(moving)[np.argmax(values.real[moving])]
-    unit = np.where(network_path.relative(path.loop)[:, None], data["weight"].values, path.end[0].max())
-    speed = np.abs(left[:, slowest] @ (data["weight_speed"].values / unit)[free])
+    logs, all_linear = network_path.relative(path.loop)[:, None], path.end[0].max()
+    unit = np.where(logs, path.slow, 1.0 if logs.any() else all_linear)
+    speed = np.abs(left[:, slowest] @ (path.speeds() / unit)[free])
     return data.assign(slow_speed=("time", speed, {"units": "1/s"}))
 
 
 def _facts(path: network_path.Path, reference: Array) -> dict[str, Any]:
     """How an epoch ended: slow recovery times, jumps, whether the fast dynamics is stable, status and message."""
-    (weights, x), loop, names = path.end, path.loop, np.array(path.loop.names)
+    (slow, x), loop, names = path.end, path.loop, np.array(path.loop.names)
     jacobian, free = _end_jacobian(path)
-    times = np.full(weights.size, np.nan)
+    times = np.full(slow.size, np.nan)
     times[: free.sum()] = dynamics.spectrum(jacobian, tuple(names[free])).recovery_times
-    fast = np.linalg.eigvals(states.Equations(loop.with_weights(weights), loop.nodes).jacobian(x))
-    stable, small = bool((fast.real < 0.0).all()), weights <= GONE * reference
+    fast = np.linalg.eigvals(states.Equations(loop.with_weights(slow), loop.nodes).jacobian(x))
+    stable, small = bool((fast.real < 0.0).all()), slow <= GONE * reference
     status, message, jumps = path.status, path.message, len(path.pieces) - 1
     if status is Status.OK and not stable:
         status = Status.UNSTABLE
@@ -147,7 +169,7 @@ def _facts(path: network_path.Path, reference: Array) -> dict[str, Any]:
 
 def _baseline(loop: NetworkLoop, x: Array) -> "xr.Dataset":
     """The undisturbed circuit at the beginning."""
-    still = network_path.Piece(np.zeros(1), loop.weights[:, None], x[:, None])
+    still = network_path.Piece(np.zeros(1), loop.slow[:, None], x[:, None])
     data = network_path.dataset(network_path.Path(loop, (still,), Status.OK, "", complete=True)).isel(time=0, drop=True)
     return data[["rate", "second_moment", "calcium_mean", "calcium_second_moment"]]
 

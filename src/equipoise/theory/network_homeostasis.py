@@ -20,20 +20,24 @@ from equipoise.theory.wiring import Wiring
 class NetworkEquilibrium:
     """A homeostatic fixed point: its network state, the plastic weights, and how it answers.
 
-    `weights` [V] are the sizes and `degrees` the mean in-degrees of the plastic projections `names` (k,). `spectrum` is
-    that of the slow weights with the rates at their fixed point; `conserved` lists what the start fixed.
+    `weights` [V] are the sizes and `degrees` the mean in-degrees of the plastic projections `names` (k,). `set_points`
+    are those that are met, by population; adaptive ones (Eq. 35) where they came to rest. `spectrum` is that of the
+    slow variables with the rates at their fixed point; `conserved` lists what the start fixed.
     """
 
     state: network_state.NetworkState
     weights: Array
     degrees: Array
     names: tuple[str, ...]
+    set_points: dict[str, CalciumSetPoint]
     spectrum: dynamics.Spectrum
     conserved: tuple[dynamics.Invariant, ...]
     status: Status
     message: str
 
     def __repr__(self) -> str:
+        if not self.status.usable:
+            return f"NetworkEquilibrium: {self.status.name} {self.message}"
         weights = "  ".join(f"{n} {w:.6g}" for n, w in zip(self.names, self.weights, strict=True))
         rows = [f"NetworkEquilibrium: {self.status.name} {self.message}".rstrip(), f"  {weights}"]
         rows += [repr(self.state).replace("\n", "\n  "), repr(self.spectrum).replace("\n", "\n  ")]
@@ -54,9 +58,9 @@ def set_points(wiring: Wiring, limit: BalancedLimit, sensor: Calcium, *, nodes: 
 def conserved(loop: NetworkLoop) -> tuple[dynamics.Invariant, ...]:
     """What the rules conserve whatever the network does: invariants under arbitrary sensed values (fixed seed)."""
     rng = np.random.default_rng(33)
-    samples = loop.weights * rng.uniform(0.7, 1.3, (6 * len(loop.names), len(loop.names)))
-    feedback = {tuple(w): rng.uniform(0.5, 3.0, (loop.wiring.n, 2)) for w in samples}
-    return dynamics.invariants(lambda w: loop.rhs(w, feedback[tuple(w)]), samples, loop.names)
+    samples = loop.slow * rng.uniform(0.7, 1.3, (6 * len(loop.names), len(loop.names)))
+    feedback = {tuple(z): rng.uniform(0.5, 3.0, (loop.wiring.n, 2)) for z in samples}
+    return dynamics.invariants(lambda z: loop.rhs(z, feedback[tuple(z)]), samples, loop.names)
 
 
 def fixed_point(
@@ -69,9 +73,8 @@ def fixed_point(
     starts it better. NumericalFailure where it does not converge.
     """
     held = conserved(loop)
-    levels = np.array([q(loop.weights) for q in held])
     here, guess = _guess(loop, start, near)
-    found = network_approach.solve(loop, held, levels, guess)
+    found = network_approach.solve(loop, held, network_approach.levels(held, loop.slow), guess)
     y, way = found.x, None
     if found.status is not Status.OK:
         way = network_approach.approach(loop, held, here)
@@ -83,17 +86,18 @@ def fixed_point(
     status, message = _why_not(loop, held, here, way)
     if throw:
         raise NumericalFailure(status, f"network homeostasis: {message}")
-    return _nowhere(loop, held, status, message)
+    return nowhere(loop, held, status, message)
 
 
 def _guess(loop: NetworkLoop, start: Array, near: "NetworkEquilibrium | None") -> tuple[Array, Array]:
-    """The network state as it is, and (x, J) to begin with: those of a neighbour (weights ~ K^-1/2) or as is."""
+    """The network state as it is, and (x, slow) to begin with: those of a neighbour (weights ~ K^-1/2) or as is."""
     if near is not None:
-        degrees = np.array([loop.wiring.K[place] for place in loop.places])
-        return start, np.concatenate([near.state.x, near.weights * np.sqrt(near.degrees / degrees)])
+        scaled = near.weights * np.sqrt(near.degrees / _degrees(loop))
+        targets = [near.set_points[loop.wiring.names[a]] for a in loop.adapting]
+        return start, np.concatenate([near.state.x, scaled, *((t.second_moment, t.mean) for t in targets)])
     before = network_state.from_start(loop.wiring, start)
     here = before.x if before.status.usable else start
-    return here, np.concatenate([here, loop.weights])
+    return here, np.concatenate([here, loop.slow])
 
 
 def _why_not(
@@ -106,10 +110,10 @@ def _why_not(
             f"no fixed point: {same}, so the balance equations are homogeneous in the excitatory rate and that of the "
             "source together and do not determine the rates (singular). Give the populations different values."
         )
-    way = way or network_approach.Approach(np.concatenate([here, loop.weights]), 0.0)
+    way = way or network_approach.Approach(np.concatenate([here, loop.slow]), 0.0)
     words = [f"the set points can be followed for {100 * way.share:.2g} % of the way from what is sensed now."]
     if way.negative is not None:
-        signs = zip(loop.names, way.negative, strict=True)
+        signs = zip(loop.weight_names, way.negative, strict=True)
         needed = ", ".join(f"{name} < 0" for name, w in signs if w < 0.0)
         share = f"{100 * way.share:.2g} % of the way from what is sensed now"
         words = [f"the set points ask for a negative weight: {needed} beyond {share}."]
@@ -129,8 +133,8 @@ def _least_inputs(loop: NetworkLoop, held: tuple[dynamics.Invariant, ...], here:
     for high in network_approach.FACTORS:
         more = network_approach.scaled(loop, high)
         before = network_state.from_start(more.wiring, here)
-        guess = np.concatenate([before.x if before.status.usable else here, more.weights])
-        levels = np.array([q(more.weights) for q in held])
+        guess = np.concatenate([before.x if before.status.usable else here, more.slow])
+        levels = network_approach.levels(held, more.slow)
         found = network_approach.solve(more, held, levels, guess, max_steps=2 * network_approach.SHORT)
         if found.status is Status.OK:
             return _bisect_inputs(loop, held, found.x, high)
@@ -142,8 +146,9 @@ def _bisect_inputs(loop: NetworkLoop, held: tuple[dynamics.Invariant, ...], y: A
     n2, step = 2 * loop.wiring.n, 0.25
     while step > 0.005:
         less = network_approach.scaled(loop, high * (1.0 - step))
-        guess = np.concatenate([y[:n2], y[n2:] / np.sqrt(1.0 - step)])
-        levels = np.array([q(less.weights) for q in held])
+        guess = y.copy()
+        guess[n2 : n2 + len(loop.places)] /= np.sqrt(1.0 - step)
+        levels = network_approach.levels(held, less.slow)
         found = network_approach.solve(less, held, levels, guess, max_steps=network_approach.SHORT)
         if found.status is Status.OK:
             y, high = found.x, high * (1.0 - step)
@@ -152,17 +157,24 @@ def _bisect_inputs(loop: NetworkLoop, held: tuple[dynamics.Invariant, ...], y: A
     return high
 
 
+def _degrees(loop: NetworkLoop) -> Array:
+    """Mean in-degrees of the plastic projections (k,)."""
+    return np.array([loop.wiring.K[place] for place in loop.places])
+
+
 def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...]) -> NetworkEquilibrium:
     n2 = 2 * loop.wiring.n
-    x, weights = y[:n2], y[n2:]
-    state = network_state.from_start(loop.with_weights(weights), x)
-    spectrum = dynamics.spectrum(slow_jacobian(loop, x, weights), loop.names)
+    x, slow = y[:n2], y[n2:]
+    state = network_state.from_start(loop.with_weights(slow), x)
+    spectrum = dynamics.spectrum(slow_jacobian(loop, x, slow), loop.names)
     stable = spectrum.stable and state.stable
-    message = " ".join(_remarks(loop, weights, state, stable))
+    message = " ".join(_remarks(loop, slow, state, stable))
     status = Status.UNSTABLE if not stable else Status.MARGINAL if spectrum.zero.any() else Status.OK
     status = status if state.status.usable else state.status
-    degrees = np.array([loop.wiring.K[place] for place in loop.places])
-    return NetworkEquilibrium(state, weights, degrees, loop.names, spectrum, held, status, message)
+    return NetworkEquilibrium(
+        state, slow[: len(loop.places)], _degrees(loop), loop.weight_names, goals(loop, slow), spectrum, held, status,
+        message,
+    )  # fmt: skip
 
 
 def _remarks(loop: NetworkLoop, weights: Array, state: network_state.NetworkState, stable: bool) -> Iterator[str]:
@@ -180,9 +192,20 @@ def _remarks(loop: NetworkLoop, weights: Array, state: network_state.NetworkStat
         )
 
 
-def _nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEquilibrium:
-    k = len(loop.names)
-    nothing = np.full(2 * loop.wiring.n, np.nan)
+def goals(loop: NetworkLoop, slow: Array) -> dict[str, CalciumSetPoint]:
+    """The set point of every regulated population in a slow state."""
+    named = zip(loop.wiring.names, loop.rules, loop.targets(slow), strict=True)
+    return {
+        name: CalciumSetPoint(mean=float(mean), second_moment=float(second))
+        for name, rule, (mean, second) in named
+        if rule is not None
+    }
+
+
+def nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEquilibrium:
+    """The labelled absence of a fixed point."""
+    k, nothing = len(loop.names), np.full(2 * loop.wiring.n, np.nan)
     state = network_state.NetworkState((), nothing, np.nan, nothing.astype(complex), loop.nodes, status, message)
     empty = dynamics.Spectrum(np.full(k, complex(np.nan)), np.full((k, k), complex(np.nan)), loop.names, 0.0)
-    return NetworkEquilibrium(state, np.full(k, np.nan), np.full(k, np.nan), loop.names, empty, held, status, message)
+    weights = np.full(len(loop.places), np.nan)
+    return NetworkEquilibrium(state, weights, weights, loop.weight_names, {}, empty, held, status, message)

@@ -3,17 +3,22 @@
 Slow state: the sizes |J[A, B]| of all plastic projections. A population A with a rule senses the averages of what its
 rule senses over its neurons (population scope, the paper's); its excitatory and external weights follow the excitatory
 rule, its inhibitory ones the inhibitory rule. Six weights of an E-I network meet four constraints, so two combinations
-are conserved: at absolute scale the differences J_AE - J_AX, at relative scale the ratios. The fixed point is found
-with the rates in one Newton system, (x, J): network state, set points met, conserved quantities kept.
+are conserved: at absolute scale the differences J_AE - J_AX, at relative scale the ratios. Adaptive set points (Eq. 35)
+are slow variables too, two more for a population, and each brings one more conserved quantity. The fixed point is found
+with the rates in one Newton system, (x, slow): network state, set points met, conserved quantities kept.
 """
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from equipoise import renewal
-from equipoise.model.homeostasis import CalciumHomeostasis, targets_of
+from equipoise import dynamics, renewal
+from equipoise.model.calcium import Calcium
+from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, targets_of
+from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.theory import quenched
 from equipoise.theory.network_state import Equations, shift
@@ -37,42 +42,69 @@ class NetworkLoop:
         return tuple((int(a), int(b)) for a, b in np.argwhere(plastic))
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the slow variables, J_post,pre."""
+    def weight_names(self) -> tuple[str, ...]:
+        """Names of the plastic weights, J_post,pre."""
         pre = (*self.wiring.names, *self.sources)
         return tuple(f"J_{self.wiring.names[a]}{pre[b]}" for a, b in self.places)
 
     @property
+    def adapting(self) -> tuple[int, ...]:
+        """Populations whose set points move (Eq. 35)."""
+        return tuple(a for a, rule in enumerate(self.rules) if isinstance(rule, AdaptiveCalciumHomeostasis))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the slow variables: the weights, then both targets of every adapting population."""
+        kinds = ("target_second_moment", "target_mean")
+        return (*self.weight_names, *(f"{kind}_{self.wiring.names[a]}" for a in self.adapting for kind in kinds))
+
+    @property
     def weights(self) -> Array:
-        """The slow state of the wiring as it is (k,)."""
+        """Sizes of the plastic weights of the wiring as it is (k,)."""
         return np.array([abs(self.wiring.J[place]) for place in self.places])
 
-    def with_weights(self, weights: Array) -> Wiring:
-        """The wiring with other sizes of its plastic weights; a negative size changes the sign."""
+    @property
+    def slow(self) -> Array:
+        """The slow state as it is: weights, and targets at the set points of the rules."""
+        targets = [targets_of(self.rules[a].target)[::-1] for a in self.adapting]  # type: ignore[union-attr]
+        return np.concatenate([self.weights, np.array(targets).ravel()])
+
+    def with_targets(self, targets: Array) -> Array:
+        """The slow state of the wiring's weights, with adaptive targets at (mean, second moment), (n, 2)."""
+        return np.concatenate([self.weights, targets[list(self.adapting), ::-1].ravel()])
+
+    def with_weights(self, slow: Array) -> Wiring:
+        """The wiring with other sizes of its plastic weights, first in `slow`; a negative one changes the sign."""
         J = self.wiring.J.copy()
-        for place, size in zip(self.places, weights, strict=True):
+        for place, size in zip(self.places, slow, strict=False):
             J[place] = size * math.copysign(1.0, J[place])
         return replace(self.wiring, J=J)
 
-    def rhs(self, weights: Array, sensed: Array) -> Array:
-        """dJ/dt (k,) from what each population senses (n, 2): mean and second moment of calcium."""
-        return np.array([self._speed(a, b, w, sensed[a]) for (a, b), w in zip(self.places, weights, strict=True)])
+    def targets(self, slow: Array) -> Array:
+        """(mean, second moment) that every population aims at, (n, 2); 1 without a rule."""
+        goals = [(1.0, 1.0) if rule is None else targets_of(rule.target) for rule in self.rules]
+        out = np.array(goals, dtype=slow.dtype)
+        out[list(self.adapting)] = slow[len(self.places) :].reshape(-1, 2)[:, ::-1]
+        return out
 
-    def speed_slopes(self, weights: Array, sensed: Array) -> tuple[Array, Array]:
-        """d(dJ/dt)/dJ on the diagonal (k,) and d(dJ/dt)/d(sensed) of the own population (k, 2)."""
-        by_weight, by_sensed = [], []
-        for (a, b), w in zip(self.places, weights, strict=True):
-            by_weight.append(np.imag(self._speed(a, b, w + 1e-30j, sensed[a])) / 1e-30)
-            steps = sensed[a] + 1e-30j * np.eye(2)
-            by_sensed.append([np.imag(self._speed(a, b, w, step)) / 1e-30 for step in steps])
-        return np.array(by_weight), np.array(by_sensed)
+    def rhs(self, slow: Array, sensed: Array) -> Array:
+        """d(slow)/dt (k,) from what each population senses (n, 2): mean and second moment of calcium."""
+        targets = self.targets(slow)
+        weights = [
+            self._speeds(a, w, targets, sensed)[self._kind(a, b)] for (a, b), w in zip(self.places, slow, strict=False)
+        ]
+        moving = [speed for a in self.adapting for speed in self._speeds(a, 1.0, targets, sensed)[2:]]
+        return np.array([*weights, *moving])
 
-    def _speed(self, a: int, b: int, weight, sensed):
-        """The excitatory or inhibitory rule of population a on one weight."""
+    def _kind(self, a: int, b: int) -> int:
+        return 1 if self.wiring.J[a, b] < 0.0 else 0
+
+    def _speeds(self, a: int, weight, targets: Array, sensed: Array) -> Array:
+        """The rule of population a, with both weights of one size, and its set points moving where it is adaptive."""
         rule = self.rules[a]
         assert rule is not None
-        inhibitory = self.wiring.J[a, b] < 0.0
-        return rule.rhs(np.array([weight, weight]), sensed)[1 if inhibitory else 0]
+        moving = [targets[a, 1], targets[a, 0]] if a in self.adapting else []
+        return rule.rhs(np.array([weight, weight, *moving]), sensed[a])
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,38 +120,63 @@ class Sensed:
 
 
 def sense(loop: NetworkLoop, wiring: Wiring, x: Array) -> Sensed:
-    """What every population with a rule senses at the network state x = (r, q)."""
-    n = wiring.n
-    m = wiring.moments(x[:n], x[n:])
-    values, slopes = np.zeros((n, 2)), np.zeros((n, 2, 5))
+    """What every population with a rule senses at the network state x = (r, q), with derivatives."""
+    slopes = np.zeros((wiring.n, 2, 5))
+    m = wiring.moments(x[: wiring.n], x[wiring.n :])
+    for a, rule, points in _samples(loop, m):
+        by = calcium_slopes(rule.sensor, wiring.neurons[a], wiring.tau_s[a], points.mu, points.s)
+        for k, (by_mu, by_s) in enumerate(zip(*by, strict=True)):
+            slopes[a, k] = quenched.gradient(points, by_mu, by_s, m.beta[a], m.gamma[a], m.eta[a])
+    return Sensed(calcium_means(loop, wiring, x), slopes)
+
+
+def calcium_means(loop: NetworkLoop, wiring: Wiring, x: Array) -> Array:
+    """The values alone, (n, 2): mean and second moment of calcium, averaged over each population with a rule."""
+    values = np.zeros((wiring.n, 2))
+    for a, rule, points in _samples(loop, wiring.moments(x[: wiring.n], x[wiring.n :])):
+        values[a] = calcium(rule.sensor, wiring.neurons[a], wiring.tau_s[a], points.mu, points.s) @ points.weights
+    return values
+
+
+def _samples(loop: NetworkLoop, m: quenched.Moments) -> Iterator[tuple[int, CalciumHomeostasis, quenched.Sample]]:
+    """Every population with a rule, and the nodes of its disorder."""
     for a, rule in enumerate(loop.rules):
-        if rule is None:
-            continue
-        statistics = m.mu[a], m.s[a], m.beta[a], m.gamma[a], m.eta[a]
-        points = quenched.sample(*statistics, nodes=loop.nodes)
-        sigma, c = np.sqrt(points.s), shift(wiring.neurons[a], wiring.tau_s[a])
-        law = renewal.NeuronISI(wiring.neurons[a], mu=points.mu - c * sigma, sigma=sigma)
-        moments = renewal.calcium_moments(rule.sensor, law)
-        gradients = renewal.calcium_gradient(rule.sensor, wiring.neurons[a], points.mu - c * sigma, sigma)
-        for k in range(2):
-            values[a, k] = points.mean(moments[k])
-            by_mu, by_sigma = gradients[k]
-            slopes[a, k] = quenched.gradient(points, by_mu, (by_sigma - c * by_mu) / (2.0 * sigma), *statistics[2:])
-    return Sensed(values, slopes)
+        if rule is not None:
+            yield a, rule, quenched.sample(m.mu[a], m.s[a], m.beta[a], m.gamma[a], m.eta[a], nodes=loop.nodes)
+
+
+def calcium(sensor: Calcium, neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> Array:
+    """Mean and second moment of calcium [µM, µM^2] at arrays of inputs (m,), shape (2, m)."""
+    sigma = np.sqrt(s)
+    law = renewal.NeuronISI(neuron, mu=mu - shift(neuron, tau_s) * sigma, sigma=sigma)
+    return np.array(renewal.calcium_moments(sensor, law))
+
+
+def calcium_slopes(sensor: Calcium, neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> tuple[Array, Array]:
+    """Derivatives of both calcium moments by mu and by s, each (2, m)."""
+    sigma, c = np.sqrt(s), shift(neuron, tau_s)
+    gradients = renewal.calcium_gradient(sensor, neuron, mu - c * sigma, sigma)
+    by_mu, by_sigma = np.array(gradients).swapaxes(0, 1)
+    return by_mu, (by_sigma - c * by_mu) / (2.0 * sigma)
 
 
 def joint(loop: NetworkLoop, y: Array) -> tuple[Array, Array]:
-    """Rates and weights together, y = (x, J): (E(x) - x, relative errors of all set points) and their Jacobian by y."""
+    """Rates and slow state together, y = (x, slow): (E(x) - x, relative errors of all set points), and derivatives."""
     n2 = 2 * loop.wiring.n
     x, wiring = y[:n2], loop.with_weights(y[n2:])
     values, fast, direct, inputs, by_weight = _network_response(loop, wiring, x)
     sensed = sense(loop, wiring, x)
     errors, low_x, low_j = [], [], []
-    for a, rule in enumerate(loop.rules):
-        for k, target in enumerate(targets_of(rule.target) if rule is not None else ()):
-            errors.append(sensed.values[a, k] / target - 1.0)
-            low_x.append(sensed.by_statistics[a, k] @ inputs[a] / target)
-            low_j.append(sensed.by_statistics[a, k] @ by_weight[a] / target)
+    for a, k in itertools.product(range(loop.wiring.n), range(2)):
+        if loop.rules[a] is None:
+            continue
+        target = loop.targets(y[n2:])[a, k]
+        errors.append(sensed.values[a, k] / target - 1.0)
+        low_x.append(sensed.by_statistics[a, k] @ inputs[a] / target)
+        low_j.append(sensed.by_statistics[a, k] @ by_weight[a] / target)
+        if a in loop.adapting:
+            place = len(loop.places) + 2 * loop.adapting.index(a) + (1 - k)
+            low_j[-1][place] -= sensed.values[a, k] / target**2
     jacobian = np.block([[fast, direct], [np.array(low_x), np.array(low_j)]])
     return np.concatenate([values - x, errors]), jacobian
 
@@ -133,24 +190,25 @@ def _network_response(loop: NetworkLoop, wiring: Wiring, x: Array) -> tuple[Arra
     return values, fast, direct, inputs, by_weight
 
 
-def slow_jacobian(loop: NetworkLoop, x: Array, weights: Array) -> Array:
-    """d(dJ/dt)/dJ (k, k) with the rates at their fixed point: direct effect plus the network's answer."""
-    wiring = loop.with_weights(weights)
+def slow_jacobian(loop: NetworkLoop, x: Array, slow: Array) -> Array:
+    """d(dslow/dt)/dslow (k, k) with the rates at their fixed point: direct effect plus the network's answer."""
+    wiring = loop.with_weights(slow)
     _, fast, direct, inputs, by_weight = _network_response(loop, wiring, x)
     answer = -np.linalg.solve(fast, direct)  # dx/dJ
     sensed = sense(loop, wiring, x)
     total = np.einsum("aks,asj->akj", sensed.by_statistics, by_weight)
     total += np.einsum("aks,asx,xj->akj", sensed.by_statistics, inputs, answer)
-    by_own, by_sensed = loop.speed_slopes(weights, sensed.values)
-    rows = [by_sensed[k] @ total[a] for k, (a, _) in enumerate(loop.places)]
-    return np.array(rows) + np.diag(by_own)
+    shape = sensed.values.shape
+    by_own = dynamics.complex_step(lambda z: loop.rhs(z, sensed.values), slow)
+    by_sensed = dynamics.complex_step(lambda c: loop.rhs(slow, c.reshape(shape)), sensed.values.ravel())
+    return by_own + by_sensed @ total.reshape(sensed.values.size, -1)
 
 
 def _by_weight(loop: NetworkLoop, wiring: Wiring, x: Array) -> Array:
-    """d(mu, s, beta, gamma, eta)_A/d|J_k| for the plastic weights k, shape (n, 5, k)."""
+    """d(mu, s, beta, gamma, eta)_A/d(slow) (n, 5, k): by the sizes of the weights; targets have no direct effect."""
     n = wiring.n
     full = wiring.weight_derivatives(x[:n], x[n:])
-    out = np.zeros((n, 5, len(loop.places)))
+    out = np.zeros((n, 5, len(loop.names)))
     for k, (a, b) in enumerate(loop.places):
         out[a, :, k] = full[a, :, b] * math.copysign(1.0, loop.wiring.J[a, b])
     return out

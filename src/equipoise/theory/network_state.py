@@ -137,11 +137,7 @@ class Equations:
 
     def jacobian(self, x: Array) -> Array:
         """d(E(x) - x)/dx, shape (2 n, 2 n)."""
-        return self._slopes(x, self.statistics_gradient(x))
-
-    def statistics_gradient(self, x: Array) -> Array:
-        """d(E f, E f^2)_A/d(mu, s, beta, gamma, eta)_A, shape (2, n, 5)."""
-        return self.evaluate(x)[1]
+        return self._slopes(x, self.evaluate(x)[1])
 
     def evaluate(self, x: Array) -> tuple[Array, Array]:
         """Averages (2 n,) and their gradients by the input statistics (2, n, 5), in one pass."""

@@ -51,6 +51,11 @@ class Wiring:
         return not (self.V > 0.0).any()
 
     @cached_property
+    def fano(self) -> Array:
+        """Fano factors of all that projects (m,); recurrent input is taken as Poisson."""
+        return np.concatenate([np.ones(self.n), self.source_fano])
+
+    @cached_property
     def kinds(self) -> tuple[tuple[tuple[IntegrateAndFire, float], NDArray[np.intp]], ...]:
         """Each pair (neuron, tau_s) that occurs, and the populations (indices) that have it."""
         pairs = list(zip(self.neurons, self.tau_s.tolist(), strict=True))
@@ -65,7 +70,7 @@ class Wiring:
     @cached_property
     def _fixed(self) -> tuple[Array, Array, Array, Array]:
         """K J, K J^2 F, K (1 - p), and the slopes that do not depend on the rates, (n, 5, 2 n)."""
-        n, fano = self.n, np.concatenate([np.ones(self.n), self.source_fano])
+        n, fano = self.n, self.fano
         KJ, KJ2, kept = self.K * self.J, self.K * self._powers[0] * fano, self.K * (1.0 - self.p)
         slopes = np.zeros((n, 5, 2 * n))
         slopes[:, 0, :n], slopes[:, 1, :n] = KJ[:, :n], KJ2[:, :n]
@@ -75,9 +80,9 @@ class Wiring:
 
     def moments(self, r: Array, q: Array) -> Moments:
         """Input statistics for population rates r and second moments q, each (n,)."""
-        rates, seconds = self._presynaptic(r, q)
+        rates, seconds = self.presynaptic(r, q)
         KJ, KJ2, _, _ = self._fixed
-        disorder = self._disorder(rates, seconds)
+        disorder = self.disorder(rates, seconds)
         beta, gamma, eta = ((power * disorder).sum(1) for power in self._powers)
         return Moments(KJ @ rates + self.drive, KJ2 @ rates, beta, gamma, eta)
 
@@ -91,9 +96,9 @@ class Wiring:
 
     def weight_derivatives(self, r: Array, q: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/dJ[A, B], shape (n, 5, m); a population's input depends on its own row only."""
-        rates, seconds = self._presynaptic(r, q)
-        fano = np.concatenate([np.ones(self.n), self.source_fano])
-        disorder = self._disorder(rates, seconds)
+        rates, seconds = self.presynaptic(r, q)
+        fano = self.fano
+        disorder = self.disorder(rates, seconds)
         J = self.J
         rows = [
             self.K * rates,
@@ -104,9 +109,15 @@ class Wiring:
         ]
         return np.stack(rows, axis=1)
 
-    def _disorder(self, rates: Array, seconds: Array) -> Array:
+    def disorder(self, rates: Array, seconds: Array) -> Array:
         """D (n, m); an iterate with q < r^2, which no distribution has, counts as q = r^2."""
         return self._fixed[2] * np.maximum(seconds - rates**2, 0.0) + self.V * rates**2
 
-    def _presynaptic(self, r: Array, q: Array) -> tuple[Array, Array]:
+    def disorder_slopes(self, r: Array) -> tuple[Array, Array]:
+        """dD/dr_B and dD/dq_B for the populations B, each (n, n)."""
+        by_q = self.K[:, : self.n] * (1.0 - self.p[:, : self.n])
+        return 2.0 * r * (self.V[:, : self.n] - by_q), by_q
+
+    def presynaptic(self, r: Array, q: Array) -> tuple[Array, Array]:
+        """Rates and second moments of all that projects, populations then sources, each (m,)."""
         return np.concatenate([r, self.source_rates]), np.concatenate([q, self.source_rates**2])

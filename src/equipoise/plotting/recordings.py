@@ -1,15 +1,21 @@
-"""Drawing: `draw_x(ax, data)` puts computed data on an axis and computes nothing itself.
+"""Figures of recorded units."""
 
-One style and fixed colours: excitation red and solid, inhibition blue and dashed. The colours are told apart with every
-common form of colour blindness, and every distinction is also one of line, marker or place.
-"""
-
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equipoise.plotting.style import (
+    EPOCHS,
+    EXCITATION,
+    INHIBITION,
+    INHIBITION_LINE,
+    INK,
+    QUIET,
+    epoch_look,
+    plain,
+    plain_log,
+)
 from equipoise.quantities import Array
 from equipoise.units import mV
 
@@ -17,20 +23,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-EXCITATION = "#C4302B"
-INHIBITION = "#0072B2"
-INHIBITION_LINE = (0, (4, 1.6))
-LOOK: dict[str, dict[str, Any]] = {
-    "e": {"color": EXCITATION, "linestyle": "-"},
-    "i": {"color": INHIBITION, "linestyle": INHIBITION_LINE},
-}
-"""How lines of excitation and inhibition look in every figure."""
-INK = "#22262B"
-QUIET = "#8A9199"
-GRID = "#E4E7EA"
 MANY = 60  # units above which details are left out
-EPOCHS = ("#3D5A98", "#D98C0D", "#2A8C6E", "#A14E8F", "#6B6F76")
-EPOCH_MARKERS = ("o", "D", "s", "^", "v")
 
 # The predictions of calcium beside the actual value: colour, marker, words.
 PREDICTIONS = {
@@ -38,51 +31,6 @@ PREDICTIONS = {
     "inhomogeneous": ("#CC5FA0", "D", "Poisson, smoothed rate"),
     "poisson": ("#8A9199", "s", "Poisson, mean rate"),
 }
-
-_STYLE: dict[Any, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 9,
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "figure.constrained_layout.use": True,
-    "figure.dpi": 100,
-    "font.size": 9,
-    "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-    "savefig.dpi": 170,
-    "text.color": INK,
-    "xtick.color": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.color": INK,
-    "ytick.labelsize": 8.5,
-}
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """The style of all figures, for the length of a `with` block."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(_STYLE):
-        yield
-
-
-def epoch_look(index: int) -> dict[str, Any]:
-    """Colour and marker of the epoch with this index."""
-    return {"color": EPOCHS[index % len(EPOCHS)], "marker": EPOCH_MARKERS[index % len(EPOCH_MARKERS)]}
-
-
-def plain(text: object) -> str:
-    """A name from a file as matplotlib shows it letter by letter; its dollar signs are not formulas."""
-    return str(text).replace("$", r"\$")
 
 
 def draw_raster(ax: "Axes", trains: Sequence[Array], names: Sequence[str], *, window: tuple[float, float]) -> None:
@@ -135,7 +83,7 @@ def draw_irregularity(ax: "Axes", local: "xr.DataArray", overall: "xr.DataArray"
     ax.annotate("equal", (1.5, 1.5), (4, -4), textcoords="offset points", color=QUIET, fontsize=8.5, va="top")
     ax.set(xscale="log", yscale="log", xlim=(low, 1.15 * max(2.0, _largest(local))), ylim=(low, high))
     for axis in (ax.xaxis, ax.yaxis):
-        _plain_log(axis)
+        plain_log(axis)
     ax.set_xlabel("local irregularity $C_{v,\\mathrm{local}}$")
     ax.set_ylabel("global $C_v$")
     ax.legend(loc="upper right")
@@ -184,7 +132,7 @@ def draw_operating_points(
         ax.plot([], [], look["marker"], color=look["color"], ms=5.5, label=plain(name))
     ax.plot([], [], "o", mfc="white", mec=QUIET, ms=5.5, label="implausible")
     ax.set(xlim=(x_low, x_high), ylim=(y_low, y_high), yscale="log")
-    _plain_log(ax.yaxis)
+    plain_log(ax.yaxis)
     ax.set_xlabel("mean potential without threshold (mV from rest)")
     ax.set_ylabel("its standard deviation (mV)")
     ax.legend(loc="lower left")
@@ -250,18 +198,9 @@ def _log_scale(ax: "Axes", values: Array) -> None:
     """A logarithmic y axis where there is something to show on it, else a word."""
     if np.any(np.isfinite(values) & (values > 0)):
         ax.set_yscale("log")
-        _plain_log(ax.yaxis)
+        plain_log(ax.yaxis)
     else:
         ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center", color=QUIET)
-
-
-def _plain_log(axis) -> None:
-    """Plain numbers at 1, 2, 5 of each decade."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    axis.set_minor_formatter(NullFormatter())
 
 
 def _group_color(groups: Sequence[str], unit: int) -> str:
