@@ -1,0 +1,3 @@
+"""The same circuit on other simulators."""
+
+from equipoise.backends import nest as nest

@@ -1,0 +1,104 @@
+"""Neurons and weights in NEST's terms: models, mV, pF and pA.
+
+Potentials are measured from the leak and scaled so that reset and threshold are 20 mV apart: every model here is linear
+in that scale, and NEST takes potentials below -1 V for a numerical accident. The capacitance is arbitrary, since
+currents are given by what they do to the potential.
+
+    delta synapses         weight = J                       iaf_psc_delta, aeif_psc_delta
+    exponential synapses   weight = C_m J / tau_s           iaf_psc_exp, aeif_psc_exp: the charge of a jump J
+    tonic drive            I_e = C_m drive
+"""
+
+from dataclasses import dataclass
+
+from equipoise.backends.nest.kernel import in_ms, steps_of
+from equipoise.model.circuit import Circuit
+from equipoise.model.neurons import EIF, LIF, PIF
+from equipoise.model.populations import Population
+from equipoise.model.projections import Projection
+from equipoise.units import ms
+
+C_M = 250.0
+"""Membrane capacitance [pF]."""
+RANGE = 20.0
+"""From reset to threshold [mV]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A population's neuron for NEST: `model`, its `parameters`, and `scale`, the mV of one unit of potential.
+
+    `start` are the potentials [mV] between which neurons begin; `delta` says whether synapses are jumps.
+    """
+
+    model: str
+    parameters: dict[str, float]
+    scale: float
+    start: tuple[float, float]
+    delta: bool
+
+    def weight_unit(self, p: Projection) -> float:
+        """NEST's weight for J = 1: mV for a jump, pA for a current."""
+        return self.scale if self.delta else C_M * self.scale / in_ms(p.synapse.time_constant)
+
+
+def cell(circuit: Circuit, population: Population, dt: float) -> Cell:
+    """A population's neuron; TypeError or ValueError for what no model of NEST represents."""
+    neuron, times = _known(population), _synaptic_times(circuit, population.name)
+    steps_of(f"{population.name}: tau_ref", neuron.tau_ref, dt)
+    scale = RANGE / (neuron.v_threshold - neuron.v_reset)
+    shared = {
+        "C_m": C_M, "E_L": 0.0, "t_ref": in_ms(neuron.tau_ref), "V_reset": scale * (neuron.v_reset - neuron.v_leak),
+        "I_e": C_M * scale * population.drive * ms,
+    }  # fmt: skip
+    own = _lif(neuron, scale) if isinstance(neuron, LIF) else _eif(neuron, scale)
+    highest = neuron.v_threshold if isinstance(neuron, LIF) else max(neuron.v_onset, neuron.v_reset)
+    return Cell(
+        model=f"{'iaf' if isinstance(neuron, LIF) else 'aeif'}_psc_{'exp' if times else 'delta'}",
+        parameters=shared | own | times,
+        scale=scale,
+        start=(shared["V_reset"], scale * (highest - neuron.v_leak)),
+        delta=not times,
+    )
+
+
+def _known(population: Population) -> LIF | EIF:
+    neuron = population.neuron
+    if type(neuron) is LIF or type(neuron) is EIF:
+        return neuron
+    why = " with a reflecting lower bound" if isinstance(neuron, PIF) else ""
+    raise TypeError(
+        f"backends.nest: {population.name!r} has {type(neuron).__name__} neurons; NEST has no such model{why}. "
+        "Use eq.LIF or eq.EIF."
+    )
+
+
+def _lif(neuron: LIF, scale: float) -> dict[str, float]:
+    return {"tau_m": in_ms(neuron.tau_m), "V_th": scale * (neuron.v_threshold - neuron.v_leak)}
+
+
+def _eif(neuron: EIF, scale: float) -> dict[str, float]:
+    """The adaptive model without its adaptation."""
+    return {
+        "g_L": C_M / in_ms(neuron.tau_m), "Delta_T": scale * neuron.slope, "a": 0.0, "b": 0.0,
+        "V_th": scale * (neuron.v_onset - neuron.v_leak), "V_peak": scale * (neuron.v_threshold - neuron.v_leak),
+    }  # fmt: skip
+
+
+def _synaptic_times(circuit: Circuit, name: str) -> dict[str, float]:
+    """Time constants of excitatory and inhibitory synapses by NEST's names; none where synapses are jumps."""
+    out: dict[str, float] = {}
+    mine = [p for p in circuit.projections if p.target == name]
+    if len({p.synapse.time_constant > 0.0 for p in mine}) > 1:
+        raise TypeError(f"backends.nest: {name!r} has delta and exponential synapses; NEST's models have one kind.")
+    for sign, key in ((1.0, "tau_syn_ex"), (-1.0, "tau_syn_in")):
+        times = sorted({p.synapse.time_constant for p in mine if p.sign == sign} - {0.0})
+        if len(times) > 1:
+            listed = ", ".join(f"{t / ms:g}" for t in times)
+            raise TypeError(
+                f"backends.nest: {name!r} has {'excitatory' if sign > 0 else 'inhibitory'} synapses of {listed} ms; "
+                "NEST's model has one time constant for each sign."
+            )
+        if times:
+            out[key] = in_ms(times[0])
+    return out
