@@ -163,9 +163,20 @@ class Equations:
 
     def system(self, z: Array) -> tuple[Array, Array]:
         """E(x) - x and its Jacobian, for the unknowns alone."""
+        if self.wiring.alike:
+            return self._alike(z)
         x = self.state(z)
         averages, gradient = self.evaluate(x)
         return (averages - x)[: z.size], self._slopes(x, gradient)[: z.size, : z.size]
+
+    def _alike(self, r: Array) -> tuple[Array, Array]:
+        """The same where all cells of a population fire at one rate: f(mu, s) - r."""
+        n, (mu, s) = self.wiring.n, self.wiring.means(np.maximum(r, LEAST))
+        f, by_mu, by_s = np.empty(n), np.empty(n), np.empty(n)
+        for (neuron, tau_s), rows in self.wiring.kinds:
+            f[rows], by_mu[rows], by_s[rows] = firing(neuron, tau_s, mu[rows], s[rows])
+        KJ, KJ2 = self.wiring.strengths
+        return f - r, by_mu[:, None] * KJ[:, :n] + by_s[:, None] * KJ2[:, :n] - np.eye(n)
 
     def _slopes(self, x: Array, gradient: Array) -> Array:
         inputs = self.wiring.derivatives(x[: self.wiring.n])

@@ -78,13 +78,21 @@ class Wiring:
             slopes[:, k, n:] = (power * kept)[:, :n]
         return KJ, KJ2, kept, slopes
 
+    @property
+    def strengths(self) -> tuple[Array, Array]:
+        """K J and K J^2 F: what the presynaptic rates add to mu and to s, each (n, m)."""
+        return self._fixed[0], self._fixed[1]
+
+    def means(self, r: Array) -> tuple[Array, Array]:
+        """mu and s of the populations for their rates r (n,)."""
+        (KJ, KJ2), rates = self.strengths, np.concatenate([r, self.source_rates])
+        return KJ @ rates + self.drive, KJ2 @ rates
+
     def moments(self, r: Array, q: Array) -> Moments:
         """Input statistics for population rates r and second moments q, each (n,)."""
         rates, seconds = self.presynaptic(r, q)
-        KJ, KJ2, _, _ = self._fixed
         disorder = self.disorder(rates, seconds)
-        beta, gamma, eta = ((power * disorder).sum(1) for power in self._powers)
-        return Moments(KJ @ rates + self.drive, KJ2 @ rates, beta, gamma, eta)
+        return Moments(*self.means(r), *((power * disorder).sum(1) for power in self._powers))
 
     def derivatives(self, r: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/d(r_B, q_B), shape (n, 5, 2 n)."""
