@@ -1,0 +1,76 @@
+// What the spiking step works on: views of arrays that the caller owns, gathered into one description.
+//
+// Neurons are numbered population after population, each padded to whole columns of 512; padding never fires. A row of
+// the raster holds the spikes of one step, one bit a neuron. Arrivals are counted per channel, one channel for each
+// weight a neuron distinguishes, and weighed once per step: synapses carry no weights.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "threefry.hpp"
+
+namespace spiking {
+
+inline constexpr std::size_t words_per_column = column_size / 64;
+
+// The neurons of one population. Potentials are measured from the leak potential.
+struct Cells {
+  float decay;              // of the potential over one step; 1 without leak
+  float floor;              // reflecting lower bound; far below everything where there is none
+  float reset;
+  std::int32_t refractory;  // steps of silence after a spike
+  std::size_t first, last;  // columns
+};
+
+enum class Noise : std::int64_t { poisson, gaussian };
+
+// External input of one population: counts from alias tables times amplitude, or normal variates times amplitude.
+struct External {
+  std::size_t population;
+  Noise noise;
+  std::uint32_t stream;
+  int bits;                    // an alias table has 2^bits entries
+  const float* amplitude;      // for each neuron of the population
+  const std::uint16_t* level;  // which alias table each neuron uses
+  const std::uint32_t* tables;
+};
+
+enum class Form : std::int64_t { list, bitmap };
+
+// The synapses from one population onto one block of columns of another, ordered by the presynaptic neuron.
+struct Table {
+  Form form;
+  std::size_t source_first, source_columns;  // where the presynaptic population stands
+  std::size_t target_first, target_columns;  // the block, columns
+  std::size_t channel, delay, thread;
+  const std::uint16_t* targets;  // list: neurons counted from the block's first,
+  const std::uint32_t* offsets;  //       those of presynaptic neuron s at offsets[s] .. offsets[s + 1]
+  const std::uint64_t* bits;     // bitmap: rows of target_columns * 8 words
+};
+
+struct Network {
+  std::vector<Cells> cells;
+  std::vector<External> externals;
+  std::vector<Table> tables;  // ordered by thread, then source and delay
+  Key key;
+  std::size_t columns, channels;
+  const float* drive;      // v_inf (1 - decay), for each neuron
+  const float* threshold;  // infinite for padding
+  const float* weights;    // (channel, neuron)
+
+  std::size_t neurons() const { return columns * column_size; }
+};
+
+struct State {
+  float* v;
+  std::int32_t* silent;      // steps of refractoriness left
+  std::uint16_t* counts;     // (channel, neuron), zero between steps
+  std::uint64_t* raster;     // (row, column, 8 words); row `history` is the first new step
+  std::uint64_t first_step;  // its number
+  std::size_t history, steps;
+
+  std::uint64_t* row(std::size_t k, std::size_t columns) const { return raster + k * columns * words_per_column; }
+};
+
+}  // namespace spiking

@@ -1,0 +1,255 @@
+// The spiking step over a stretch of time, on several threads.
+//
+// Each thread owns blocks of postsynaptic neurons: it delivers to them and updates them, and nobody else does, so that
+// counts need no locks. Spikes reach others after the shortest delay at the earliest; the threads meet once per such
+// window. Nothing that is computed depends on which thread does it.
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "arrays.hpp"
+#include "spiking_deliver.hpp"
+#include "spiking_update.hpp"
+
+namespace {
+
+using spiking::Network;
+using spiking::State;
+
+template <class T>
+using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+struct Extent {
+  std::size_t population, first, last, thread;  // columns of one population, and who owns them
+};
+
+// Threads meet here; the last to come lets all go on.
+class Barrier {
+ public:
+  explicit Barrier(std::size_t n_threads) : n(n_threads) {}
+
+  void meet() {
+    if (n == 1) return;
+    const std::size_t turn = turns.load(std::memory_order_relaxed);
+    if (waiting.fetch_add(1, std::memory_order_acq_rel) + 1 == n) {
+      waiting.store(0, std::memory_order_relaxed);
+      turns.store(turn + 1, std::memory_order_release);
+      return;
+    }
+    constexpr int patience = 4000;
+    for (int tries = 0; turns.load(std::memory_order_acquire) == turn; ++tries)
+      if (tries > patience) std::this_thread::yield();
+  }
+
+ private:
+  std::size_t n;
+  alignas(64) std::atomic<std::size_t> waiting{0};
+  alignas(64) std::atomic<std::size_t> turns{0};
+};
+
+struct Job {
+  const Network& network;
+  const State& state;
+  const std::vector<Extent>& extents;
+  std::size_t window;
+  Barrier& barrier;
+};
+
+EQ_INLINE void work(const Job& job, std::size_t thread) {
+  const Network& network = job.network;
+  const State& state = job.state;
+  spiking::Arrivals arrivals(network, thread);
+  spiking::Scratch scratch;
+  for (std::size_t begin = 0; begin < state.steps; begin += job.window) {
+    const std::size_t end = std::min(begin + job.window, state.steps);
+    arrivals.list(network, state, begin);
+    for (std::size_t k = begin; k < end; ++k) {
+      arrivals.deliver(network, state);
+      if (k + 1 < end) {  // known already, as every delay is at least a window
+        arrivals.list(network, state, k + 1);
+        arrivals.prefetch();
+      }
+      for (const Extent& extent : job.extents) {
+        if (extent.thread != thread) continue;
+        const spiking::Cells& cells = network.cells[extent.population];
+        for (std::size_t column = extent.first; column < extent.last; ++column)
+          spiking::update_column(network, cells, extent.population, state, column, k, scratch);
+      }
+    }
+    job.barrier.meet();
+  }
+}
+
+// The same work compiled for several instruction sets, by hand instead of EQ_CLONES so that tests can choose: 0 is the
+// best that the machine has, 1 the baseline, 2 AVX2, 3 AVX-512.
+using Worker = void (*)(const Job&, std::size_t);
+
+void work_baseline(const Job& job, std::size_t thread) { work(job, thread); }
+
+#if defined(EQ_HAS_CLONES)
+__attribute__((target("avx2"))) void work_avx2(const Job& job, std::size_t thread) { work(job, thread); }
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) void work_avx512(
+    const Job& job, std::size_t thread) {
+  work(job, thread);
+}
+
+int best_instruction_set() {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    return 3;
+  return __builtin_cpu_supports("avx2") ? 2 : 1;
+}
+
+Worker worker_for(int wanted) {
+  const Worker workers[3] = {work_baseline, work_avx2, work_avx512};
+  const int best = best_instruction_set();
+  return workers[(wanted == 0 ? best : std::min(wanted, best)) - 1];
+}
+#else
+int best_instruction_set() { return 1; }
+Worker worker_for(int) { return work_baseline; }
+#endif
+
+// ---- arrays as they come from Python ------------------------------------------------------------
+
+std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns) {
+  const std::size_t n = first_columns.size() - 1;
+  same_size(cells.size(), 4 * n);
+  std::vector<spiking::Cells> out;
+  for (std::size_t p = 0; p < n; ++p) {
+    const double* x = cells.data() + 4 * p;
+    out.push_back({static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2]),
+                   static_cast<std::int32_t>(x[3]), static_cast<std::size_t>(first_columns.data()[p]),
+                   static_cast<std::size_t>(first_columns.data()[p + 1])});
+  }
+  return out;
+}
+
+std::vector<spiking::External> externals_of(const IndexIn& rows, const Vector<const float>& amplitude,
+                                            const Vector<const std::uint16_t>& level,
+                                            const Vector<const std::uint32_t>& alias) {
+  constexpr std::size_t fields = 6;
+  std::vector<spiking::External> out;
+  for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
+    const std::int64_t* x = rows.data() + i;
+    out.push_back({static_cast<std::size_t>(x[0]), static_cast<spiking::Noise>(x[1]), static_cast<std::uint32_t>(x[2]),
+                   static_cast<int>(x[3]), amplitude.data() + x[4], level.data() + x[4], alias.data() + x[5]});
+  }
+  return out;
+}
+
+std::vector<spiking::Table> tables_of(const IndexIn& rows, const Vector<const std::uint16_t>& targets,
+                                      const Vector<const std::uint32_t>& offsets,
+                                      const Vector<const std::uint64_t>& bits) {
+  constexpr std::size_t fields = 10;
+  std::vector<spiking::Table> out;
+  for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
+    const std::int64_t* x = rows.data() + i;
+    const auto size = [x](std::size_t k) { return static_cast<std::size_t>(x[k]); };
+    const bool bitmap = static_cast<spiking::Form>(x[0]) == spiking::Form::bitmap;
+    out.push_back({static_cast<spiking::Form>(x[0]), size(1), size(2), size(3), size(4), size(5), size(6), size(7),
+                   bitmap ? nullptr : targets.data() + x[8], bitmap ? nullptr : offsets.data() + x[9],
+                   bitmap ? bits.data() + x[8] : nullptr});
+  }
+  return out;
+}
+
+std::vector<Extent> extents_of(const IndexIn& rows) {
+  std::vector<Extent> out;
+  for (std::size_t i = 0; i + 4 <= rows.size(); i += 4) {
+    const std::int64_t* x = rows.data() + i;
+    out.push_back({static_cast<std::size_t>(x[0]), static_cast<std::size_t>(x[1]), static_cast<std::size_t>(x[2]),
+                   static_cast<std::size_t>(x[3])});
+  }
+  return out;
+}
+
+void spiking_run(In cells, IndexIn first_columns, IndexIn extents, IndexIn tables, IndexIn externals,
+                 Vector<const float> drive, Vector<const float> threshold, Vector<const float> weights,
+                 Vector<const float> amplitude, Vector<const std::uint16_t> level, Vector<const std::uint32_t> alias,
+                 Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
+                 Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key, Vector<float> v,
+                 Vector<std::int32_t> silent, Vector<std::uint16_t> counts, Vector<std::uint64_t> raster,
+                 std::int64_t first_step, std::int64_t history, std::int64_t steps, std::int64_t window,
+                 std::int64_t n_threads, int instruction_set) {
+  same_size(key.size(), 2);
+  const auto columns = static_cast<std::size_t>(first_columns.data()[first_columns.size() - 1]);
+  const std::size_t n = columns * spiking::column_size, channels = weights.size() / n;
+  for (const std::size_t size : {drive.size(), threshold.size(), v.size(), silent.size()}) same_size(size, n);
+  same_size(weights.size(), channels * n);
+  same_size(counts.size(), channels * n);
+  same_size(raster.size(), static_cast<std::size_t>(history + steps) * columns * spiking::words_per_column);
+  const Network network{cells_of(cells, first_columns),
+                        externals_of(externals, amplitude, level, alias),
+                        tables_of(tables, targets, offsets, bits),
+                        spiking::Key(key.data()[0], key.data()[1]),
+                        columns,
+                        channels,
+                        drive.data(),
+                        threshold.data(),
+                        weights.data()};
+  const State state{v.data(),
+                    silent.data(),
+                    counts.data(),
+                    raster.data(),
+                    static_cast<std::uint64_t>(first_step),
+                    static_cast<std::size_t>(history),
+                    static_cast<std::size_t>(steps)};
+  const std::vector<Extent> owned = extents_of(extents);
+  Barrier barrier(static_cast<std::size_t>(n_threads));
+  const Job job{network, state, owned, static_cast<std::size_t>(window), barrier};
+  const Worker worker = worker_for(instruction_set);
+  std::vector<std::thread> others;
+  for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, std::cref(job), t);
+  worker(job, 0);
+  for (std::thread& other : others) other.join();
+}
+
+// ---- what a raster holds, and random words by themselves ----------------------------------------
+
+std::int64_t spiking_count(Vector<const std::uint64_t> raster) {
+  std::int64_t n = 0;
+  for (std::size_t i = 0; i < raster.size(); ++i) n += __builtin_popcountll(raster.data()[i]);
+  return n;
+}
+
+void spiking_list(Vector<const std::uint64_t> raster, std::int64_t columns, Vector<std::int32_t> steps,
+                  Vector<std::int32_t> neurons) {
+  const std::size_t words = static_cast<std::size_t>(columns) * spiking::words_per_column;
+  std::vector<std::uint32_t> fired;
+  std::size_t written = 0;
+  for (std::size_t k = 0; (k + 1) * words <= raster.size(); ++k) {
+    spiking::list_spikes(raster.data() + k * words, 0, static_cast<std::size_t>(columns), fired);
+    if (written + fired.size() > steps.size()) same_size(written + fired.size(), steps.size());
+    for (const std::uint32_t neuron : fired) {
+      steps.data()[written] = static_cast<std::int32_t>(k);
+      neurons.data()[written++] = static_cast<std::int32_t>(neuron);
+    }
+  }
+}
+
+void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::int64_t step, std::int64_t first_column,
+                   Vector<std::uint32_t> out) {
+  same_size(key.size(), 2);
+  const spiking::Key words(key.data()[0], key.data()[1]);
+  for (std::size_t c = 0; (c + 1) * spiking::column_size <= out.size(); ++c)
+    spiking::column_words(words, static_cast<std::uint32_t>(stream), static_cast<std::uint64_t>(step),
+                          static_cast<std::size_t>(first_column) + c, out.data() + c * spiking::column_size);
+}
+
+}  // namespace
+
+void bind_spiking_run(nb::module_& m) {
+  const auto free = nb::call_guard<nb::gil_scoped_release>();
+  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("extents"),
+        nb::arg("tables"), nb::arg("externals"), nb::arg("drive"), nb::arg("threshold"), nb::arg("weights"),
+        nb::arg("amplitude"), nb::arg("level"), nb::arg("alias"), nb::arg("targets"), nb::arg("offsets"),
+        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("counts"), nb::arg("raster"),
+        nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
+        nb::arg("instruction_set"));
+  m.def("spiking_count", &spiking_count, nb::arg("raster"));
+  m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("neurons"));
+  m.def("spiking_words", &spiking_words, nb::arg("key"), nb::arg("stream"), nb::arg("step"), nb::arg("first_column"),
+        nb::arg("out"));
+  m.def("spiking_instruction_set", &best_instruction_set);
+}

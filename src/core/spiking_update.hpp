@@ -1,0 +1,102 @@
+// Update: one step of the 512 neurons of a column.
+//
+//   u = v decay + drive + external input + sum over channels of weight x count        (in this order)
+//   a silent neuron keeps its v; another takes max(u, floor), and at threshold it fires, resets and falls silent
+#pragma once
+#include <algorithm>
+#include <cstring>
+
+#include "normal32.hpp"
+#include "spiking_network.hpp"
+
+namespace spiking {
+
+// A column's values on their way through the step.
+struct Scratch {
+  alignas(64) float u[column_size];
+  alignas(64) std::uint32_t words[column_size];
+  alignas(64) std::uint8_t fired[column_size];
+};
+
+// Counts by Walker's alias method: the low bits of a word choose an entry, the others decide between it and its alias.
+EQ_INLINE void add_poisson(const External& external, std::size_t at, Scratch& scratch) {
+  const float* amplitude = external.amplitude + at;
+  const std::uint16_t* level = external.level + at;
+  const int bits = external.bits;
+  const std::uint32_t mask = (1U << bits) - 1U;
+  for (std::size_t i = 0; i < column_size; ++i) {
+    const std::uint32_t word = scratch.words[i], entry = word & mask;
+    const std::uint32_t cell = external.tables[(static_cast<std::uint32_t>(level[i]) << bits) | entry];
+    const std::uint32_t count = (word >> bits) < (cell >> bits) ? entry : (cell & mask);
+    scratch.u[i] += amplitude[i] * static_cast<float>(static_cast<std::int32_t>(count));
+  }
+}
+
+EQ_INLINE void add_gaussian(const External& external, std::size_t at, Scratch& scratch) {
+  const float* amplitude = external.amplitude + at;
+  for (std::size_t half = 0; half < column_size; half += 2 * quarter)
+    for (std::size_t l = half; l < half + quarter; ++l) {
+      const Pair32 z = normal_pair(scratch.words[l], scratch.words[l + quarter]);
+      scratch.u[l] += amplitude[l] * z.first;
+      scratch.u[l + quarter] += amplitude[l + quarter] * z.second;
+    }
+}
+
+EQ_INLINE void add_channels(const Network& network, const State& state, std::size_t at, Scratch& scratch) {
+  for (std::size_t c = 0; c < network.channels; ++c) {
+    const float* weight = network.weights + c * network.neurons() + at;
+    std::uint16_t* count = state.counts + c * network.neurons() + at;
+    for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] += weight[i] * static_cast<float>(count[i]);
+    std::memset(count, 0, column_size * sizeof *count);
+  }
+}
+
+// Returns whether anyone fired.
+EQ_INLINE bool fire(const Cells& cells, const float* threshold, float* v, std::int32_t* silent, Scratch& scratch) {
+  std::uint32_t any = 0;
+  for (std::size_t i = 0; i < column_size; ++i) {
+    const float free = scratch.u[i] > cells.floor ? scratch.u[i] : cells.floor;
+    const bool awake = silent[i] == 0;
+    const float next = awake ? free : v[i];
+    const bool fires = awake & (next >= threshold[i]);
+    v[i] = fires ? cells.reset : next;
+    silent[i] = fires ? cells.refractory : silent[i] - (awake ? 0 : 1);
+    scratch.fired[i] = fires ? 1 : 0;
+    any |= fires ? 1U : 0U;
+  }
+  return any != 0;
+}
+
+// Eight flags, one a byte, to eight bits: the products put flag k of the word at bit 56 + k and nowhere twice.
+EQ_INLINE void write_row(const Scratch& scratch, bool any, std::uint64_t* row) {
+  for (std::size_t w = 0; w < words_per_column; ++w) {
+    std::uint64_t word = 0;
+    for (std::size_t byte = 0; any && byte < 8; ++byte) {
+      std::uint64_t flags = 0;
+      for (std::size_t k = 0; k < 8; ++k) flags |= static_cast<std::uint64_t>(scratch.fired[64 * w + 8 * byte + k]) << (8 * k);
+      word |= ((flags * 0x0102040810204080ULL) >> 56) << (8 * byte);
+    }
+    row[w] = word;
+  }
+}
+
+EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
+                             std::size_t column, std::size_t k, Scratch& scratch) {
+  const std::size_t at = column * column_size, local = (column - cells.first) * column_size;
+  const std::uint64_t step = state.first_step + k;
+  float* v = state.v + at;
+  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + network.drive[at + i];
+  for (const External& external : network.externals) {
+    if (external.population != population) continue;
+    column_words(network.key, external.stream, step, column, scratch.words);
+    if (external.noise == Noise::poisson)
+      add_poisson(external, local, scratch);
+    else
+      add_gaussian(external, local, scratch);
+  }
+  add_channels(network, state, at, scratch);
+  const bool any = fire(cells, network.threshold + at, v, state.silent + at, scratch);
+  write_row(scratch, any, state.row(state.history + k, network.columns) + column * words_per_column);
+}
+
+}  // namespace spiking

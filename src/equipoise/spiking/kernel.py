@@ -1,0 +1,96 @@
+"""The step in compiled form: state in, state and raster of spikes out."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise import _core
+from equipoise.spiking.layout import WORDS
+from equipoise.spiking.network import Network
+from equipoise.spiking.randomness import START, Words, uniform
+from equipoise.spiking.tables import aligned
+
+BEST, BASELINE, AVX2, AVX512 = range(4)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class State:
+    """Where a network stands after `step` steps: all that its future depends on.
+
+    `v` (places,) from the leak potential, `silent` (places,) steps of refractoriness left, `recent` (longest delay,
+    columns * 8) the raster of the last steps, a bit for each place.
+    """
+
+    step: int
+    v: NDArray[np.float32]
+    silent: NDArray[np.int32]
+    recent: Words
+
+
+def begin(network: Network) -> State:
+    """Potentials evenly spread between reset and threshold by the seed, nobody refractory, no spikes on their way."""
+    layout = network.layout
+    v = np.zeros(layout.places, np.float32)
+    for k, (_, _, reset, _) in enumerate(network.cells):
+        place = layout.neurons(k)
+        u = uniform(network.key, START + k, layout.sizes[k])
+        v[place] = reset + u * (network.threshold[place].astype(np.float64) - reset)
+    recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
+    return State(step=0, v=v, silent=np.zeros(layout.places, np.int32), recent=recent)
+
+
+def advance(network: Network, before: State, steps: int, *, instruction_set: int = BEST) -> tuple[State, Words]:
+    """The state `steps` later, and the raster of these steps (steps, columns * 8).
+
+    `instruction_set` is for tests: results are the same for all of them.
+    """
+    layout, (shortest, longest) = network.layout, network.delays
+    after = replace(before, step=before.step + steps, v=_copy(before.v), silent=_copy(before.silent))
+    counts = aligned(network.weights.size, np.uint16)
+    raster = aligned((longest + steps) * layout.columns * WORDS, np.uint64).reshape(longest + steps, -1)
+    raster[:longest] = before.recent
+    e, t = network.externals, network.tables
+    _core.spiking_run(
+        network.cells.ravel(), layout.first_columns, _extents(network), _rows([p.row(layout) for p in t.parts]),
+        _external_rows(network), network.drive, network.threshold, network.weights.ravel(),
+        _joined([x.amplitude for x in e], np.float32), _joined([x.level for x in e], np.uint16),
+        _joined([x.tables for x in e], np.uint32), t.targets, t.offsets, t.bits, network.key,
+        after.v, after.silent, counts, raster.ravel(),
+        before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
+    )  # fmt: skip
+    return replace(after, recent=raster[steps:].copy()), raster[longest:]
+
+
+def spikes_in(raster: Words) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Step (counted from the raster's first) and place of every spike, in this order."""
+    n = _core.spiking_count(raster.ravel())
+    steps, places = np.empty(n, np.int32), np.empty(n, np.int32)
+    _core.spiking_list(raster.ravel(), raster.shape[1] // WORDS, steps, places)
+    return steps, places
+
+
+def _copy(x: NDArray) -> NDArray:
+    out = aligned(x.size, x.dtype.type)
+    out[:] = x
+    return out
+
+
+def _extents(network: Network) -> NDArray[np.int64]:
+    return _rows([[b.population, b.first, b.last, b.thread] for b in network.layout.blocks])
+
+
+def _external_rows(network: Network) -> NDArray[np.int64]:
+    rows, place, table = [], 0, 0
+    for x in network.externals:
+        rows.append([x.population, x.noise, x.stream, x.bits, place, table])
+        place, table = place + x.level.size, table + x.tables.size
+    return _rows(rows)
+
+
+def _rows(rows: list[list[int]]) -> NDArray[np.int64]:
+    return np.array(rows, dtype=np.int64).ravel()
+
+
+def _joined(parts: list[NDArray], dtype: type) -> NDArray:
+    return np.concatenate([np.empty(0, dtype), *parts])
