@@ -25,15 +25,16 @@ struct Cells {
 
 enum class Noise : std::int64_t { poisson, gaussian };
 
-// External input of one population: counts from alias tables times amplitude, or normal variates times amplitude.
+// External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number of
+// thresholds that a random word reaches; the thresholds are 2^32 P(count <= j) for j = 0, 1, ..., less 2^31.
 struct External {
   std::size_t population;
   Noise noise;
   std::uint32_t stream;
-  int bits;                    // an alias table has 2^bits entries
-  const float* amplitude;      // for each neuron of the population
-  const std::uint16_t* level;  // which alias table each neuron uses
-  const std::uint32_t* tables;
+  std::size_t thresholds;          // how many, a multiple of four
+  const float* amplitude;          // for each neuron of the population
+  const std::int32_t* least;       // the lowest of all neurons, for each j
+  const std::int32_t* of_neurons;  // (j, neuron) where neurons differ, else null
 };
 
 enum class Form : std::int64_t { list, bitmap };

@@ -126,14 +126,14 @@ std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_colum
 }
 
 std::vector<spiking::External> externals_of(const IndexIn& rows, const Vector<const float>& amplitude,
-                                            const Vector<const std::uint16_t>& level,
-                                            const Vector<const std::uint32_t>& alias) {
-  constexpr std::size_t fields = 6;
+                                            const Vector<const std::int32_t>& thresholds) {
+  constexpr std::size_t fields = 7;
   std::vector<spiking::External> out;
   for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
     const std::int64_t* x = rows.data() + i;
     out.push_back({static_cast<std::size_t>(x[0]), static_cast<spiking::Noise>(x[1]), static_cast<std::uint32_t>(x[2]),
-                   static_cast<int>(x[3]), amplitude.data() + x[4], level.data() + x[4], alias.data() + x[5]});
+                   static_cast<std::size_t>(x[3]), amplitude.data() + x[4], thresholds.data() + x[5],
+                   x[6] < 0 ? nullptr : thresholds.data() + x[6]});
   }
   return out;
 }
@@ -166,8 +166,7 @@ std::vector<Extent> extents_of(const IndexIn& rows) {
 
 void spiking_run(In cells, IndexIn first_columns, IndexIn extents, IndexIn tables, IndexIn externals,
                  Vector<const float> drive, Vector<const float> threshold, Vector<const float> weights,
-                 Vector<const float> amplitude, Vector<const std::uint16_t> level, Vector<const std::uint32_t> alias,
-                 Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
+                 Vector<const float> amplitude, Vector<const std::int32_t> thresholds, Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
                  Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key, Vector<float> v,
                  Vector<std::int32_t> silent, Vector<std::uint16_t> counts, Vector<std::uint64_t> raster,
                  std::int64_t first_step, std::int64_t history, std::int64_t steps, std::int64_t window,
@@ -180,7 +179,7 @@ void spiking_run(In cells, IndexIn first_columns, IndexIn extents, IndexIn table
   same_size(counts.size(), channels * n);
   same_size(raster.size(), static_cast<std::size_t>(history + steps) * columns * spiking::words_per_column);
   const Network network{cells_of(cells, first_columns),
-                        externals_of(externals, amplitude, level, alias),
+                        externals_of(externals, amplitude, thresholds),
                         tables_of(tables, targets, offsets, bits),
                         spiking::Key(key.data()[0], key.data()[1]),
                         columns,
@@ -214,7 +213,7 @@ std::int64_t spiking_count(Vector<const std::uint64_t> raster) {
 }
 
 void spiking_list(Vector<const std::uint64_t> raster, std::int64_t columns, Vector<std::int32_t> steps,
-                  Vector<std::int32_t> neurons) {
+                  Vector<std::int32_t> places) {
   const std::size_t words = static_cast<std::size_t>(columns) * spiking::words_per_column;
   std::vector<std::uint32_t> fired;
   std::size_t written = 0;
@@ -223,7 +222,7 @@ void spiking_list(Vector<const std::uint64_t> raster, std::int64_t columns, Vect
     if (written + fired.size() > steps.size()) same_size(written + fired.size(), steps.size());
     for (const std::uint32_t neuron : fired) {
       steps.data()[written] = static_cast<std::int32_t>(k);
-      neurons.data()[written++] = static_cast<std::int32_t>(neuron);
+      places.data()[written++] = static_cast<std::int32_t>(neuron);
     }
   }
 }
@@ -243,12 +242,12 @@ void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
   m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("extents"),
         nb::arg("tables"), nb::arg("externals"), nb::arg("drive"), nb::arg("threshold"), nb::arg("weights"),
-        nb::arg("amplitude"), nb::arg("level"), nb::arg("alias"), nb::arg("targets"), nb::arg("offsets"),
+        nb::arg("amplitude"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"),
         nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("counts"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
         nb::arg("instruction_set"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));
-  m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("neurons"));
+  m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("places"));
   m.def("spiking_words", &spiking_words, nb::arg("key"), nb::arg("stream"), nb::arg("step"), nb::arg("first_column"),
         nb::arg("out"));
   m.def("spiking_instruction_set", &best_instruction_set);

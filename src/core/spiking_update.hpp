@@ -5,6 +5,7 @@
 #pragma once
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "normal32.hpp"
 #include "spiking_network.hpp"
@@ -18,17 +19,27 @@ struct Scratch {
   alignas(64) std::uint8_t fired[column_size];
 };
 
-// Counts by Walker's alias method: the low bits of a word choose an entry, the others decide between it and its alias.
-EQ_INLINE void add_poisson(const External& external, std::size_t at, Scratch& scratch) {
-  const float* amplitude = external.amplitude + at;
-  const std::uint16_t* level = external.level + at;
-  const int bits = external.bits;
-  const std::uint32_t mask = (1U << bits) - 1U;
-  for (std::size_t i = 0; i < column_size; ++i) {
-    const std::uint32_t word = scratch.words[i], entry = word & mask;
-    const std::uint32_t cell = external.tables[(static_cast<std::uint32_t>(level[i]) << bits) | entry];
-    const std::uint32_t count = (word >> bits) < (cell >> bits) ? entry : (cell & mask);
-    scratch.u[i] += amplitude[i] * static_cast<float>(static_cast<std::int32_t>(count));
+// Poisson counts by inversion: thresholds are counted that a word reaches, four at a time, until one is above all words
+// of the chunk. `differ`: each neuron has thresholds of its own.
+template <bool differ>
+EQ_INLINE void add_poisson(const External& external, std::size_t at, std::size_t n, Scratch& scratch) {
+  constexpr std::size_t chunk = 128;
+  alignas(64) std::int32_t word[chunk], count[chunk];
+  for (std::size_t first = 0; first < column_size; first += chunk) {
+    std::int32_t highest = std::numeric_limits<std::int32_t>::min();
+    for (std::size_t i = 0; i < chunk; ++i) {
+      word[i] = static_cast<std::int32_t>(scratch.words[first + i] ^ 0x80000000U);
+      highest = std::max(highest, word[i]);
+      count[i] = 0;
+    }
+    for (std::size_t j = 0; j < external.thresholds && external.least[j] <= highest; j += 4) {
+      const std::int32_t* same = external.least + j;
+      const std::int32_t* own = external.of_neurons + (differ ? j * n + at + first : 0);
+      for (std::size_t i = 0; i < chunk; ++i)
+        for (std::size_t k = 0; k < 4; ++k) count[i] += word[i] >= (differ ? own[k * n + i] : same[k]) ? 1 : 0;
+    }
+    for (std::size_t i = 0; i < chunk; ++i)
+      scratch.u[first + i] += external.amplitude[at + first + i] * static_cast<float>(count[i]);
   }
 }
 
@@ -89,10 +100,13 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   for (const External& external : network.externals) {
     if (external.population != population) continue;
     column_words(network.key, external.stream, step, column, scratch.words);
-    if (external.noise == Noise::poisson)
-      add_poisson(external, local, scratch);
-    else
+    const std::size_t n = (cells.last - cells.first) * column_size;
+    if (external.noise == Noise::gaussian)
       add_gaussian(external, local, scratch);
+    else if (external.of_neurons != nullptr)
+      add_poisson<true>(external, local, n, scratch);
+    else
+      add_poisson<false>(external, local, n, scratch);
   }
   add_channels(network, state, at, scratch);
   const bool any = fire(cells, network.threshold + at, v, state.silent + at, scratch);

@@ -1,7 +1,8 @@
 """Input from sources: K Poisson trains of rate r onto a neuron, as counts per step or as white noise.
 
-Counts: lambda = K r dt arrivals per step on average, at its end, drawn by Walker's alias method (Vose 1991); neurons
-whose K differs have tables of their own. Noise: what the leak makes of mu + sigma xi(t) within a step, exactly,
+Counts: K r dt arrivals per step on average, at its end. They are drawn by inversion: the count is the number of
+thresholds P(count <= j), j = 0, 1, ..., that a uniform number of 32 bits reaches; neurons whose K differs have
+thresholds of their own. Noise: what the leak makes of mu + sigma xi(t) within a step, exactly,
 
     mean mu tau (1 - e^{-dt/tau}),   variance sigma^2 (tau/2) (1 - e^{-2 dt/tau}),   mu = K J r, sigma^2 = K J^2 F r
 
@@ -15,81 +16,66 @@ from numpy.typing import NDArray
 
 from equipoise.quantities import Array
 
+Ints = NDArray[np.int32]
+
 POISSON, GAUSSIAN = 0, 1
-MIN_BITS, MAX_BITS = 4, 11
-SMALLEST_TAIL = 2.0**-40
-"""Probability of a count beyond the table that is given up."""
+MOST_THRESHOLDS = 256
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class External:
-    """One input of one population: for each of its places an amplitude [V] and, for counts, the number of its table."""
+    """One input of one population: for each of its n places an amplitude [V], and for counts the thresholds.
+
+    `least` (J,) the lowest thresholds of all neurons; `thresholds` (J, n) where neurons differ, else (0, n). They are
+    2^32 P(count <= j) - 2^31.
+    """
 
     population: int
     noise: int
     stream: int
-    bits: int
     amplitude: NDArray[np.float32]
-    level: NDArray[np.uint16]
-    tables: NDArray[np.uint32]
+    least: Ints
+    thresholds: Ints
 
 
 def poisson(population: int, stream: int, *, weight: float, mean: Array) -> External:
-    """Counts of the given mean per step for each place (n,), times a weight [V]."""
-    means, level = np.unique(mean, return_inverse=True)
-    bits = table_bits(float(means[-1]))
-    if means.size > np.iinfo(np.uint16).max:
-        raise ValueError(f"spiking: at most 65,535 different external in-degrees are supported, got {means.size:,}.")
-    tables = np.concatenate([alias_table(m, bits) for m in means])
+    """Counts of the given mean per step for each place (n,), times a weight [V]; places of mean 0 are left alone."""
+    means, which = np.unique(mean, return_inverse=True)
+    n = number_of_thresholds(float(means[-1]))
+    laws = np.array([thresholds(m, n) for m in means])
+    differ = np.unique(mean[mean > 0.0]).size > 1
     return External(
-        population=population, noise=POISSON, stream=stream, bits=bits, tables=tables,
-        amplitude=np.full(mean.size, weight, np.float32), level=level.astype(np.uint16),
+        population=population, noise=POISSON, stream=stream, least=laws[-1],
+        thresholds=np.ascontiguousarray(laws.T[:, which]) if differ else np.empty((0, mean.size), np.int32),
+        amplitude=np.where(mean > 0.0, weight, 0.0).astype(np.float32),
     )  # fmt: skip
 
 
 def gaussian(population: int, stream: int, *, sd: Array) -> External:
     """Normal variates of the given standard deviation [V] per step for each place (n,)."""
-    level, tables = np.zeros(sd.size, np.uint16), np.zeros(0, np.uint32)
+    least, none = np.empty(0, np.int32), np.empty((0, sd.size), np.int32)
     amplitude = sd.astype(np.float32)
     return External(
-        population=population, noise=GAUSSIAN, stream=stream, bits=0, amplitude=amplitude, level=level, tables=tables
+        population=population, noise=GAUSSIAN, stream=stream, amplitude=amplitude, least=least, thresholds=none
     )
 
 
-def table_bits(largest_mean: float) -> int:
-    """Size of the alias tables as a power of two: counts beyond have a probability below 2^-40."""
+def number_of_thresholds(largest_mean: float) -> int:
+    """How many counts have a probability that 32 bits can tell from 0, up to a multiple of four."""
     from scipy.special import pdtrc
 
-    for bits in range(MIN_BITS, MAX_BITS + 1):
-        if pdtrc((1 << bits) - 1, largest_mean) < SMALLEST_TAIL:
-            return bits
-    raise ValueError(
-        f"spiking: a source gives {largest_mean:.4g} spikes to a neuron in one step, more than the counts are made for. "
-        "Shorten dt, or take noise='gaussian'."
-    )
+    more = pdtrc(np.arange(MOST_THRESHOLDS), largest_mean) >= 2.0**-32
+    if more.all():
+        raise ValueError(
+            f"spiking: a source gives {largest_mean:.4g} spikes to a neuron in one step, more than are counted. "
+            "Shorten dt, or take noise='gaussian'."
+        )
+    return 4 * (int(np.count_nonzero(more)) // 4 + 1)
 
 
-def alias_table(mean: float, bits: int) -> NDArray[np.uint32]:
-    """The Poisson law on 0 .. 2^bits - 1 as words: probability to stay in the high bits, alias in the low ones."""
-    from scipy.special import gammaln
+def thresholds(mean: float, n: int) -> Ints:
+    """The Poisson law as thresholds (n,)."""
+    from scipy.special import pdtr
 
-    n = 1 << bits
-    k = np.arange(n)
-    law = np.exp(k * np.log(mean) - mean - gammaln(k + 1.0)) if mean > 0.0 else (k == 0).astype(float)
-    stay, alias = _walker(law / law.sum())
-    high = np.minimum((stay * 2.0 ** (32 - bits)).astype(np.uint64), 2 ** (32 - bits) - 1)
-    return ((high << np.uint64(bits)) | alias.astype(np.uint64)).astype(np.uint32)
-
-
-def _walker(law: Array) -> tuple[Array, NDArray[np.int64]]:
-    """Vose's construction: fill each entry below the mean from one above it."""
-    share, alias = law * law.size, np.arange(law.size)
-    small = [k for k in range(law.size) if share[k] < 1.0]
-    large = [k for k in range(law.size) if share[k] >= 1.0]
-    while small and large:
-        poor, rich = small.pop(), large[-1]
-        alias[poor] = rich
-        share[rich] -= 1.0 - share[poor]
-        if share[rich] < 1.0:
-            small.append(large.pop())
-    return np.minimum(share, 1.0), alias
+    cumulative = np.rint(pdtr(np.arange(n), mean) * 2.0**32)
+    return (np.minimum(cumulative, 2.0**32 - 1.0) - 2.0**31).astype(np.int32)

@@ -54,9 +54,9 @@ def advance(network: Network, before: State, steps: int, *, instruction_set: int
     _core.spiking_run(
         network.cells.ravel(), layout.first_columns, _extents(network), _rows([p.row(layout) for p in t.parts]),
         _external_rows(network), network.drive, network.threshold, network.weights.ravel(),
-        _joined([x.amplitude for x in e], np.float32), _joined([x.level for x in e], np.uint16),
-        _joined([x.tables for x in e], np.uint32), t.targets, t.offsets, t.bits, network.key,
-        after.v, after.silent, counts, raster.ravel(),
+        _joined([x.amplitude for x in e], np.float32),
+        _joined([y.ravel() for x in e for y in (x.least, x.thresholds)], np.int32),
+        t.targets, t.offsets, t.bits, network.key, after.v, after.silent, counts, raster.ravel(),
         before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
     )  # fmt: skip
     return replace(after, recent=raster[steps:].copy()), raster[longest:]
@@ -81,10 +81,11 @@ def _extents(network: Network) -> NDArray[np.int64]:
 
 
 def _external_rows(network: Network) -> NDArray[np.int64]:
-    rows, place, table = [], 0, 0
+    rows, place, at = [], 0, 0
     for x in network.externals:
-        rows.append([x.population, x.noise, x.stream, x.bits, place, table])
-        place, table = place + x.level.size, table + x.tables.size
+        own = at + x.least.size if x.thresholds.size else -1
+        rows.append([x.population, x.noise, x.stream, x.least.size, place, at, own])
+        place, at = place + x.amplitude.size, at + x.least.size + x.thresholds.size
     return _rows(rows)
 
 

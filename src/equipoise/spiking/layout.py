@@ -5,6 +5,7 @@ A column has its own random words at each step, so that results do not depend on
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,10 +67,10 @@ class Layout:
     def blocks(self) -> tuple[Block, ...]:
         """Each population cut into equal blocks, as many for each thread; who gets the larger ones alternates."""
         out = []
-        for p, (first, last) in enumerate(zip(self.first_columns[:-1], self.first_columns[1:], strict=True)):
+        for p, (first, last) in enumerate(pairwise(self.first_columns)):
             rounds = -(-int(last - first) // (LARGEST_BLOCK * self.threads))
             edges = np.linspace(first, last, rounds * self.threads + 1).astype(int).tolist()
-            for k, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+            for k, (a, b) in enumerate(pairwise(edges)):
                 if b > a:
                     out.append(Block(population=p, first=a, last=b, thread=(k + p) % self.threads))
         return tuple(out)

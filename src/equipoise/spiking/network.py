@@ -5,8 +5,10 @@ threshold and drive. Potentials are measured from the leak potential, in single 
 """
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -43,6 +45,7 @@ class Network:
     circuit: Circuit
     layout: Layout
     dt: float
+    seed: str
     key: Words
     cells: Array
     drive: Floats
@@ -59,7 +62,9 @@ class Network:
 
     def synapses(self, source: str, target: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pre- and postsynaptic neuron of every synapse of a projection, each within its population."""
-        found = [t for t in self.tables.parts if (t.route.projection.source, t.route.projection.target) == (source, target)]
+        found = [
+            t for t in self.tables.parts if (t.route.projection.source, t.route.projection.target) == (source, target)
+        ]
         if not found:
             self.circuit.projection(source, target)
             return np.empty(0, np.int64), np.empty(0, np.int64)
@@ -105,7 +110,8 @@ def build(
     inputs, mean = _externals(circuit, layout, key, step, noise)
     mean += _tonic(circuit, layout, drive or {})
     return Network(
-        circuit=circuit, layout=layout, dt=step, key=key, weights=_weights(circuit, layout, channels), externals=inputs,
+        circuit=circuit, layout=layout, dt=step, seed=" ".join(repr(seed).split()), key=key,
+        weights=_weights(circuit, layout, channels), externals=inputs,
         cells=np.array([_cell(p.neuron, f"{p.name}: tau_ref", step) for p in circuit.populations]),
         drive=_drive(circuit, layout, mean, step), threshold=_threshold(circuit, layout),
         tables=build_tables(routes, layout, wiring, key),
@@ -153,15 +159,13 @@ def _check_memory(needed: float) -> None:
 def available_memory() -> float:
     """Memory that can be had without swapping [bytes]; infinite where the system does not say."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
+        with Path("/proc/meminfo").open(encoding="ascii") as lines:
             return next(1024.0 * float(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         return math.inf
 
 
 def _threads(given: int | None) -> int:
-    import os
-
     if given is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     number = check("spiking.threads", given, Quantity("number of threads", low=1.0, high=1024.0))
@@ -242,9 +246,13 @@ def _routes(circuit: Circuit, dt: float) -> tuple[list[Route], list[list[float]]
             mine.append(p.weight)
         routes.append(
             Route(
-                projection=p, index=index, source=place[p.source], target=place[p.target],
-                channel=mine.index(p.weight), delay=delay,
-            )  # fmt: skip
+                projection=p,
+                index=index,
+                source=place[p.source],
+                target=place[p.target],
+                channel=mine.index(p.weight),
+                delay=delay,
+            )
         )
     return routes, channels
 

@@ -37,4 +37,4 @@ def words(key: Words, stream: int, n: int, *, step: int = 0, first_column: int =
 
 def uniform(key: Words, stream: int, n: int) -> Array:
     """Uniform numbers in (0, 1), both ends excluded (n,)."""
-    return (words(key, stream, n) + 0.5) * 2.0**-32
+    return (words(key, stream, n).astype(np.float64) + 0.5) * 2.0**-32

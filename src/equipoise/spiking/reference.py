@@ -37,7 +37,7 @@ def advance(network: Network, before: State, steps: int) -> tuple[State, Words]:
     return replace(before, step=before.step + steps, v=v, silent=silent, recent=recent), raster[longest:]
 
 
-def one_step(network: Network, v: NDArray[f32], silent: NDArray[np.int32], fired: list, step: int) -> NDArray[np.bool_]:
+def one_step(network: Network, v: NDArray, silent: NDArray[np.int32], fired: list, step: int) -> NDArray[np.bool_]:
     """Update v and silent in place; `fired` holds who fired at earlier steps, the last one at its end."""
     decay, floor, reset, refractory = _by_place(network)
     u = v * decay + network.drive
@@ -59,21 +59,20 @@ def arrivals(network: Network, fired: list) -> NDArray[np.uint16]:
     for table in network.tables.parts:
         source, place = table.synapses()
         sent = fired[-table.route.delay][network.layout.neurons(table.route.source)]
-        counts[table.route.channel] += np.bincount(place, weights=sent[source], minlength=network.layout.places).astype(int)
+        counts[table.route.channel] += np.bincount(place, weights=sent[source], minlength=network.layout.places).astype(
+            int
+        )
     return counts.astype(np.uint16)
 
 
-def external_input(network: Network, external: External, step: int) -> NDArray[f32]:
+def external_input(network: Network, external: External, step: int) -> NDArray:
     """What a source adds at each place of its population."""
     place = network.layout.padded(external.population)
     words = column_words(network.key, external.stream, step, np.arange(place.start, place.stop, COLUMN) // COLUMN)
     if external.noise != POISSON:
         return external.amplitude * normals(words).ravel()
-    word, bits = words.ravel(), np.uint32(external.bits)
-    mask = np.uint32((1 << external.bits) - 1)
-    entry = word & mask
-    cell = external.tables[(external.level.astype(np.uint32) << bits) | entry]
-    count = np.where((word >> bits) < (cell >> bits), entry, cell & mask)
+    thresholds = external.thresholds if external.thresholds.size else external.least[:, None]
+    count = ((words.ravel() ^ np.uint32(0x80000000)).view(np.int32) >= thresholds).sum(axis=0)
     return external.amplitude * count.astype(f32)
 
 
@@ -110,14 +109,14 @@ def rotated(x: Word, k: int) -> Word:
     return (x << np.uint32(k)) | (x >> np.uint32(32 - k))
 
 
-def normals(words: Word) -> NDArray[f32]:
+def normals(words: Word) -> NDArray:
     """Normal variates (n, 512) from as many words: neurons l and 128 + l of each half of a column share a pair."""
     quarters = words.reshape(-1, 2, 2, COLUMN // 4)
     pair = normal_pair(quarters[:, :, 0], quarters[:, :, 1])
     return np.stack(pair, axis=2).reshape(words.shape)
 
 
-def normal_pair(radius: Word, turn: Word) -> tuple[NDArray[f32], NDArray[f32]]:
+def normal_pair(radius: Word, turn: Word) -> tuple[NDArray, NDArray]:
     """Two normal variates from two words (Box & Muller 1958)."""
     u = ((radius >> np.uint32(8)).astype(f32) + f32(0.5)) * f32(2.0**-24)
     r = np.sqrt(f32(-2.0) * log32(u))
@@ -130,7 +129,7 @@ def normal_pair(radius: Word, turn: Word) -> tuple[NDArray[f32], NDArray[f32]]:
     return signed * np.where(swapped, -sine, cosine), signed * np.where(swapped, cosine, sine)
 
 
-def log32(x: NDArray[f32]) -> NDArray[f32]:
+def log32(x: NDArray) -> NDArray:
     """log x of normal x > 0."""
     bits = x.view(np.int32)
     e = (bits - np.int32(0x3F333333)) >> 23
@@ -139,7 +138,7 @@ def log32(x: NDArray[f32]) -> NDArray[f32]:
     return e.astype(f32) * f32(0.6931472) + (p * (z * z) + z)
 
 
-def polynomial(x: NDArray[f32], *coefficients: float) -> NDArray[f32]:
+def polynomial(x: NDArray, *coefficients: float) -> NDArray:
     """Horner's rule, highest power first."""
     value = np.full_like(x, coefficients[0])
     for c in coefficients[1:]:

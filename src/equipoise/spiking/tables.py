@@ -144,9 +144,7 @@ def _how(
     return matrix.in_degrees, lambda block: _given(route, layout, matrix, block)
 
 
-def _drawn(
-    route: Route, layout: Layout, wiring: Wiring, how: tuple[Words, NDArray[np.int64]], block: Block
-) -> _Draft:
+def _drawn(route: Route, layout: Layout, wiring: Wiring, how: tuple[Words, NDArray[np.int64]], block: Block) -> _Draft:
     key, degrees = how
     first, last = _posts(block, layout)
     here, sources = degrees[first:last], layout.sizes[route.source]
@@ -188,9 +186,15 @@ def _allocated(drafts: Sequence[_Draft]) -> Tables:
         view = slice(begin, end) if d.form == LIST else slice(0, 0)
         parts.append(
             Table(
-                route=d.route, block=d.block, form=d.form, start=begin, offsets_start=row, targets=targets[view],
-                offsets=offsets[row : row + d.offsets.size], bits=bits[begin:end] if d.form == BITMAP else bits[:0],
-            )  # fmt: skip
+                route=d.route,
+                block=d.block,
+                form=d.form,
+                start=begin,
+                offsets_start=row,
+                targets=targets[view],
+                offsets=offsets[row : row + d.offsets.size],
+                bits=bits[begin:end] if d.form == BITMAP else bits[:0],
+            )
         )
         at[d.form], row = end, row + d.offsets.size
     return Tables(parts=tuple(parts), targets=targets, offsets=offsets, bits=bits)
