@@ -90,22 +90,28 @@ EQ_INLINE void add_list(const Table& table, const std::vector<std::uint32_t>& fi
   }
 }
 
-// Ask for the rows that the next step will read.
-EQ_INLINE void prefetch_rows(const Table& table, const std::vector<std::uint32_t>& fired) {
-  constexpr std::size_t line = 64;
-  for (const std::uint32_t source : fired) {
-    const char *begin, *end;
-    if (table.form == Form::bitmap) {
-      const std::size_t words = table.target_columns * words_per_column;
-      begin = reinterpret_cast<const char*>(table.bits + source * words);
-      end = begin + words * sizeof(std::uint64_t);
-    } else {
-      begin = reinterpret_cast<const char*>(table.targets + table.offsets[source]);
-      end = reinterpret_cast<const char*>(table.targets + table.offsets[source + 1]);
+// Cache lines of the rows that the next step will read, to be asked for a few at a time while this one computes.
+struct Ahead {
+  std::vector<const char*> lines;
+  std::size_t asked = 0;
+
+  EQ_INLINE void add_rows(const Table& table, const std::vector<std::uint32_t>& fired) {
+    constexpr std::size_t line = 64;
+    const std::size_t words = table.target_columns * words_per_column;
+    for (const std::uint32_t source : fired) {
+      const bool bitmap = table.form == Form::bitmap;
+      const void* begin = bitmap ? static_cast<const void*>(table.bits + source * words)
+                                 : static_cast<const void*>(table.targets + table.offsets[source]);
+      const void* end = bitmap ? static_cast<const void*>(table.bits + (source + 1) * words)
+                               : static_cast<const void*>(table.targets + table.offsets[source + 1]);
+      for (auto at = static_cast<const char*>(begin); at < static_cast<const char*>(end); at += line) lines.push_back(at);
     }
-    for (; begin < end; begin += line) __builtin_prefetch(begin);
   }
-}
+
+  EQ_INLINE void ask(std::size_t n) {
+    for (const std::size_t end = std::min(asked + n, lines.size()); asked < end; ++asked) __builtin_prefetch(lines[asked]);
+  }
+};
 
 // The neurons of a population that fired, counted from its first, in ascending order.
 EQ_INLINE void list_spikes(const std::uint64_t* row, std::size_t first_column, std::size_t n_columns,
@@ -155,8 +161,10 @@ struct Arrivals {
     }
   }
 
-  EQ_INLINE void prefetch() const {
-    for (std::size_t i = 0; i < tables.size(); ++i) prefetch_rows(*tables[i], groups[group_of[i]].fired);
+  EQ_INLINE void look_ahead(Ahead& ahead) const {
+    ahead.lines.clear();
+    ahead.asked = 0;
+    for (std::size_t i = 0; i < tables.size(); ++i) ahead.add_rows(*tables[i], groups[group_of[i]].fired);
   }
 };
 

@@ -59,7 +59,10 @@ EQ_INLINE void work(const Job& job, std::size_t thread) {
   const Network& network = job.network;
   const State& state = job.state;
   spiking::Arrivals arrivals(network, thread);
+  spiking::Ahead ahead;
   spiking::Scratch scratch;
+  std::size_t columns = 1;
+  for (const Extent& extent : job.extents) columns += extent.thread == thread ? extent.last - extent.first : 0;
   for (std::size_t begin = 0; begin < state.steps; begin += job.window) {
     const std::size_t end = std::min(begin + job.window, state.steps);
     arrivals.list(network, state, begin);
@@ -67,13 +70,16 @@ EQ_INLINE void work(const Job& job, std::size_t thread) {
       arrivals.deliver(network, state);
       if (k + 1 < end) {  // known already, as every delay is at least a window
         arrivals.list(network, state, k + 1);
-        arrivals.prefetch();
+        arrivals.look_ahead(ahead);
       }
+      const std::size_t share = ahead.lines.size() / columns + 1;
       for (const Extent& extent : job.extents) {
         if (extent.thread != thread) continue;
         const spiking::Cells& cells = network.cells[extent.population];
-        for (std::size_t column = extent.first; column < extent.last; ++column)
+        for (std::size_t column = extent.first; column < extent.last; ++column) {
+          ahead.ask(share);
           spiking::update_column(network, cells, extent.population, state, column, k, scratch);
+        }
       }
     }
     job.barrier.meet();

@@ -53,38 +53,48 @@ EQ_INLINE void add_gaussian(const External& external, std::size_t at, Scratch& s
     }
 }
 
+// Two channels at a time, as most neurons have excitation and inhibition; the order of the sum is that of the channels.
 EQ_INLINE void add_channels(const Network& network, const State& state, std::size_t at, Scratch& scratch) {
-  for (std::size_t c = 0; c < network.channels; ++c) {
-    const float* weight = network.weights + c * network.neurons() + at;
-    std::uint16_t* count = state.counts + c * network.neurons() + at;
-    for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] += weight[i] * static_cast<float>(count[i]);
+  const std::size_t n = network.neurons();
+  const float* weight = network.weights + at;
+  std::uint16_t* count = state.counts + at;
+  std::size_t c = 0;
+  for (; c + 2 <= network.channels; c += 2, weight += 2 * n, count += 2 * n) {
+    for (std::size_t i = 0; i < column_size; ++i) {
+      const float first = scratch.u[i] + weight[i] * static_cast<float>(count[i]);
+      scratch.u[i] = first + weight[n + i] * static_cast<float>(count[n + i]);
+    }
     std::memset(count, 0, column_size * sizeof *count);
+    std::memset(count + n, 0, column_size * sizeof *count);
   }
+  if (c == network.channels) return;
+  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] += weight[i] * static_cast<float>(count[i]);
+  std::memset(count, 0, column_size * sizeof *count);
 }
 
-// Returns whether anyone fired.
+// Returns whether anyone fired. A silent neuron is compared with a potential below every threshold.
 EQ_INLINE bool fire(const Cells& cells, const float* threshold, float* v, std::int32_t* silent, Scratch& scratch) {
-  std::uint32_t any = 0;
+  constexpr float lowest = std::numeric_limits<float>::lowest();
+  std::int32_t any = 0;
   for (std::size_t i = 0; i < column_size; ++i) {
     const float free = scratch.u[i] > cells.floor ? scratch.u[i] : cells.floor;
-    const bool awake = silent[i] == 0;
-    const float next = awake ? free : v[i];
-    const bool fires = awake & (next >= threshold[i]);
-    v[i] = fires ? cells.reset : next;
-    silent[i] = fires ? cells.refractory : silent[i] - (awake ? 0 : 1);
-    scratch.fired[i] = fires ? 1 : 0;
-    any |= fires ? 1U : 0U;
+    const float next = silent[i] == 0 ? free : v[i];
+    const float seen = silent[i] == 0 ? free : lowest;
+    const std::int32_t fires = seen >= threshold[i] ? 1 : 0;
+    v[i] = seen >= threshold[i] ? cells.reset : next;
+    silent[i] = seen >= threshold[i] ? cells.refractory : std::max(silent[i] - 1, 0);
+    scratch.fired[i] = static_cast<std::uint8_t>(fires);
+    any |= fires;
   }
   return any != 0;
 }
 
-// Eight flags, one a byte, to eight bits: the products put flag k of the word at bit 56 + k and nowhere twice.
+// Eight flags, one a byte, become eight bits: the product moves flag k to bit 56 + k, and no two meet elsewhere.
 EQ_INLINE void write_row(const Scratch& scratch, bool any, std::uint64_t* row) {
   for (std::size_t w = 0; w < words_per_column; ++w) {
-    std::uint64_t word = 0;
+    std::uint64_t word = 0, flags;
     for (std::size_t byte = 0; any && byte < 8; ++byte) {
-      std::uint64_t flags = 0;
-      for (std::size_t k = 0; k < 8; ++k) flags |= static_cast<std::uint64_t>(scratch.fired[64 * w + 8 * byte + k]) << (8 * k);
+      std::memcpy(&flags, scratch.fired + 64 * w + 8 * byte, sizeof flags);
       word |= ((flags * 0x0102040810204080ULL) >> 56) << (8 * byte);
     }
     row[w] = word;
