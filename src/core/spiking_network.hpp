@@ -2,7 +2,8 @@
 //
 // Neurons are numbered population after population, each padded to whole columns of 512; padding never fires. A row of
 // the raster holds the spikes of one step, one bit a neuron. Arrivals are counted per channel, one channel for each
-// weight a neuron distinguishes, and weighed once per step: synapses carry no weights.
+// weight a neuron distinguishes, and weighed once per step: synapses carry no weights. What a channel or a source brings
+// goes to a sink: the potential itself, or a current that decays with the time constant of its synapses.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +15,13 @@ namespace spiking {
 
 inline constexpr std::size_t words_per_column = column_size / 64;
 
+// A synaptic current s [V/s] over one step: the potential gains transfer x s, s decays (Rotter & Diesmann 1999).
+struct Current {
+  float transfer, decay;
+};
+
+inline constexpr std::int64_t potential = -1;  // the sink that is no current
+
 // The neurons of one population. Potentials are measured from the leak potential.
 struct Cells {
   float decay;              // of the potential over one step; 1 without leak
@@ -21,6 +29,8 @@ struct Cells {
   float reset;
   std::int32_t refractory;  // steps of silence after a spike
   std::size_t first, last;  // columns
+  std::vector<Current> currents;
+  std::vector<std::int64_t> sinks;  // of each channel
 };
 
 enum class Noise : std::int64_t { poisson, gaussian };
@@ -31,6 +41,7 @@ struct External {
   std::size_t population;
   Noise noise;
   std::uint32_t stream;
+  std::int64_t sink;
   std::size_t thresholds;          // how many, a multiple of four
   const float* amplitude;          // for each neuron of the population
   const std::int32_t* least;       // the lowest of all neurons, for each j
@@ -66,6 +77,7 @@ struct Network {
 struct State {
   float* v;
   std::int32_t* silent;      // steps of refractoriness left
+  float* currents;           // (current, neuron)
   std::uint16_t* counts;     // (channel, neuron), zero between steps
   std::uint64_t* raster;     // (row, column, 8 words); row `history` is the first new step
   std::uint64_t first_step;  // its number

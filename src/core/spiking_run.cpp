@@ -118,28 +118,35 @@ Worker worker_for(int) { return work_baseline; }
 
 // ---- arrays as they come from Python ------------------------------------------------------------
 
-std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns) {
-  const std::size_t n = first_columns.size() - 1;
+// currents: rows of (population, transfer, decay); sinks: (population, channel).
+std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns, const In& currents,
+                                     const IndexIn& sinks) {
+  const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
   same_size(cells.size(), 4 * n);
   std::vector<spiking::Cells> out;
   for (std::size_t p = 0; p < n; ++p) {
     const double* x = cells.data() + 4 * p;
+    const std::int64_t* own = sinks.data() + p * channels;
     out.push_back({static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2]),
                    static_cast<std::int32_t>(x[3]), static_cast<std::size_t>(first_columns.data()[p]),
-                   static_cast<std::size_t>(first_columns.data()[p + 1])});
+                   static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels}});
+  }
+  for (std::size_t i = 0; i + 3 <= currents.size(); i += 3) {
+    const double* x = currents.data() + i;
+    out[static_cast<std::size_t>(x[0])].currents.push_back({static_cast<float>(x[1]), static_cast<float>(x[2])});
   }
   return out;
 }
 
 std::vector<spiking::External> externals_of(const IndexIn& rows, const Vector<const float>& amplitude,
                                             const Vector<const std::int32_t>& thresholds) {
-  constexpr std::size_t fields = 7;
+  constexpr std::size_t fields = 8;
   std::vector<spiking::External> out;
   for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
     const std::int64_t* x = rows.data() + i;
     out.push_back({static_cast<std::size_t>(x[0]), static_cast<spiking::Noise>(x[1]), static_cast<std::uint32_t>(x[2]),
-                   static_cast<std::size_t>(x[3]), amplitude.data() + x[4], thresholds.data() + x[5],
-                   x[6] < 0 ? nullptr : thresholds.data() + x[6]});
+                   x[3], static_cast<std::size_t>(x[4]), amplitude.data() + x[5], thresholds.data() + x[6],
+                   x[7] < 0 ? nullptr : thresholds.data() + x[7]});
   }
   return out;
 }
@@ -170,11 +177,11 @@ std::vector<Extent> extents_of(const IndexIn& rows) {
   return out;
 }
 
-void spiking_run(In cells, IndexIn first_columns, IndexIn extents, IndexIn tables, IndexIn externals,
-                 Vector<const float> drive, Vector<const float> threshold, Vector<const float> weights,
+void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn extents, IndexIn tables,
+                 IndexIn externals, Vector<const float> drive, Vector<const float> threshold, Vector<const float> weights,
                  Vector<const float> amplitude, Vector<const std::int32_t> thresholds, Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
                  Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key, Vector<float> v,
-                 Vector<std::int32_t> silent, Vector<std::uint16_t> counts, Vector<std::uint64_t> raster,
+                 Vector<std::int32_t> silent, Vector<float> s, Vector<std::uint16_t> counts, Vector<std::uint64_t> raster,
                  std::int64_t first_step, std::int64_t history, std::int64_t steps, std::int64_t window,
                  std::int64_t n_threads, int instruction_set) {
   same_size(key.size(), 2);
@@ -184,7 +191,7 @@ void spiking_run(In cells, IndexIn first_columns, IndexIn extents, IndexIn table
   same_size(weights.size(), channels * n);
   same_size(counts.size(), channels * n);
   same_size(raster.size(), static_cast<std::size_t>(history + steps) * columns * spiking::words_per_column);
-  const Network network{cells_of(cells, first_columns),
+  const Network network{cells_of(cells, first_columns, currents, sinks),
                         externals_of(externals, amplitude, thresholds),
                         tables_of(tables, targets, offsets, bits),
                         spiking::Key(key.data()[0], key.data()[1]),
@@ -195,6 +202,7 @@ void spiking_run(In cells, IndexIn first_columns, IndexIn extents, IndexIn table
                         weights.data()};
   const State state{v.data(),
                     silent.data(),
+                    s.data(),
                     counts.data(),
                     raster.data(),
                     static_cast<std::uint64_t>(first_step),
@@ -246,10 +254,10 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
 
 void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
-  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("extents"),
+  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"), nb::arg("sinks"), nb::arg("extents"),
         nb::arg("tables"), nb::arg("externals"), nb::arg("drive"), nb::arg("threshold"), nb::arg("weights"),
         nb::arg("amplitude"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"),
-        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("counts"), nb::arg("raster"),
+        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
         nb::arg("instruction_set"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));

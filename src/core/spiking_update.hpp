@@ -1,6 +1,7 @@
 // Update: one step of the 512 neurons of a column.
 //
-//   u = v decay + drive + external input + sum over channels of weight x count        (in this order)
+//   u = v decay + drive + sum over currents of transfer x s, and each s takes its decay; then to u or to a current
+//   external input and weight x count of each channel, in this order;
 //   a silent neuron keeps its v; another takes max(u, floor), and at threshold it fires, resets and falls silent
 #pragma once
 #include <algorithm>
@@ -22,7 +23,7 @@ struct Scratch {
 // Poisson counts by inversion: thresholds are counted that a word reaches, four at a time, until one is above all words
 // of the chunk. `differ`: each neuron has thresholds of its own.
 template <bool differ>
-EQ_INLINE void add_poisson(const External& external, std::size_t at, std::size_t n, Scratch& scratch) {
+EQ_INLINE void add_poisson(const External& external, std::size_t at, std::size_t n, const Scratch& scratch, float* sink) {
   constexpr std::size_t chunk = 128;
   alignas(64) std::int32_t word[chunk], count[chunk];
   for (std::size_t first = 0; first < column_size; first += chunk) {
@@ -39,37 +40,65 @@ EQ_INLINE void add_poisson(const External& external, std::size_t at, std::size_t
         for (std::size_t k = 0; k < 4; ++k) count[i] += word[i] >= (differ ? own[k * n + i] : same[k]) ? 1 : 0;
     }
     for (std::size_t i = 0; i < chunk; ++i)
-      scratch.u[first + i] += external.amplitude[at + first + i] * static_cast<float>(count[i]);
+      sink[first + i] += external.amplitude[at + first + i] * static_cast<float>(count[i]);
   }
 }
 
-EQ_INLINE void add_gaussian(const External& external, std::size_t at, Scratch& scratch) {
+EQ_INLINE void add_gaussian(const External& external, std::size_t at, const Scratch& scratch, float* sink) {
   const float* amplitude = external.amplitude + at;
   for (std::size_t half = 0; half < column_size; half += 2 * quarter)
     for (std::size_t l = half; l < half + quarter; ++l) {
       const Pair32 z = normal_pair(scratch.words[l], scratch.words[l + quarter]);
-      scratch.u[l] += amplitude[l] * z.first;
-      scratch.u[l + quarter] += amplitude[l + quarter] * z.second;
+      sink[l] += amplitude[l] * z.first;
+      sink[l + quarter] += amplitude[l + quarter] * z.second;
     }
 }
 
-// Two channels at a time, as most neurons have excitation and inhibition; the order of the sum is that of the channels.
-EQ_INLINE void add_channels(const Network& network, const State& state, std::size_t at, Scratch& scratch) {
-  const std::size_t n = network.neurons();
-  const float* weight = network.weights + at;
-  std::uint16_t* count = state.counts + at;
-  std::size_t c = 0;
-  for (; c + 2 <= network.channels; c += 2, weight += 2 * n, count += 2 * n) {
+EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State& state, std::size_t at, Scratch& scratch) {
+  return sink == potential ? scratch.u : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
+}
+
+EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t at,
+                            Scratch& scratch) {
+  for (std::size_t k = 0; k < cells.currents.size(); ++k) {
+    const Current current = cells.currents[k];
+    float* s = state.currents + k * network.neurons() + at;
     for (std::size_t i = 0; i < column_size; ++i) {
-      const float first = scratch.u[i] + weight[i] * static_cast<float>(count[i]);
-      scratch.u[i] = first + weight[n + i] * static_cast<float>(count[n + i]);
+      scratch.u[i] += current.transfer * s[i];
+      s[i] *= current.decay;
     }
-    std::memset(count, 0, column_size * sizeof *count);
-    std::memset(count + n, 0, column_size * sizeof *count);
   }
-  if (c == network.channels) return;
-  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] += weight[i] * static_cast<float>(count[i]);
+}
+
+EQ_INLINE void add_channel(const float* weight, std::uint16_t* count, float* sink) {
+  for (std::size_t i = 0; i < column_size; ++i) sink[i] += weight[i] * static_cast<float>(count[i]);
   std::memset(count, 0, column_size * sizeof *count);
+}
+
+// Two channels of one sink in one pass, as most neurons have excitation and inhibition; the order of the sum stays.
+EQ_INLINE void add_two_channels(const float* weight, std::uint16_t* count, std::size_t next, float* sink) {
+  for (std::size_t i = 0; i < column_size; ++i) {
+    const float first = sink[i] + weight[i] * static_cast<float>(count[i]);
+    sink[i] = first + weight[next + i] * static_cast<float>(count[next + i]);
+  }
+  std::memset(count, 0, column_size * sizeof *count);
+  std::memset(count + next, 0, column_size * sizeof *count);
+}
+
+EQ_INLINE void add_channels(const Network& network, const Cells& cells, const State& state, std::size_t at,
+                            Scratch& scratch) {
+  const std::size_t n = network.neurons();
+  for (std::size_t c = 0; c < cells.sinks.size(); ++c) {
+    const float* weight = network.weights + c * n + at;
+    std::uint16_t* count = state.counts + c * n + at;
+    float* sink = sink_of(cells.sinks[c], network, state, at, scratch);
+    if (c + 1 < cells.sinks.size() && cells.sinks[c + 1] == cells.sinks[c]) {
+      add_two_channels(weight, count, n, sink);
+      ++c;
+    } else {
+      add_channel(weight, count, sink);
+    }
+  }
 }
 
 // Returns whether anyone fired. A silent neuron is compared with a potential below every threshold.
@@ -107,18 +136,20 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   const std::uint64_t step = state.first_step + k;
   float* v = state.v + at;
   for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + network.drive[at + i];
+  add_currents(network, cells, state, at, scratch);
   for (const External& external : network.externals) {
     if (external.population != population) continue;
     column_words(network.key, external.stream, step, column, scratch.words);
     const std::size_t n = (cells.last - cells.first) * column_size;
+    float* sink = sink_of(external.sink, network, state, at, scratch);
     if (external.noise == Noise::gaussian)
-      add_gaussian(external, local, scratch);
+      add_gaussian(external, local, scratch, sink);
     else if (external.of_neurons != nullptr)
-      add_poisson<true>(external, local, n, scratch);
+      add_poisson<true>(external, local, n, scratch, sink);
     else
-      add_poisson<false>(external, local, n, scratch);
+      add_poisson<false>(external, local, n, scratch, sink);
   }
-  add_channels(network, state, at, scratch);
+  add_channels(network, cells, state, at, scratch);
   const bool any = fire(cells, network.threshold + at, v, state.silent + at, scratch);
   write_row(scratch, any, state.row(state.history + k, network.columns) + column * words_per_column);
 }

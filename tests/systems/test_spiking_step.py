@@ -20,7 +20,7 @@ BUILD = eq.spiking.build
 def assert_same(one, other):
     (a, spikes_a), (b, spikes_b) = one, other
     assert np.array_equal(spikes_a, spikes_b)
-    for name in ("step", "v", "silent", "recent"):
+    for name in ("step", "v", "silent", "currents", "recent"):
         assert np.array_equal(getattr(a, name), getattr(b, name)), name
 
 
@@ -51,15 +51,16 @@ def test_random_words_are_the_published_answers_of_threefry(counter, key, wanted
     sizes=st.tuples(st.integers(101, 1300), st.integers(26, 700)),
     delays=st.tuples(*[st.sampled_from([0.1, 0.2, 0.7, 1.5])] * 4),
     neuron=st.sampled_from([LIF, PIF]),
+    tau_s=st.tuples(*[st.sampled_from([0, 2, 5])] * 3),
     noise=st.sampled_from(["poisson", "gaussian"]),
     wiring=st.builds(eq.spiking.Wiring, autapses=st.booleans(), multapses=st.booleans()),
     threads=st.integers(1, 3),
     seed=st.integers(0, 2**40),
 )
-@settings(max_examples=8, deadline=None, derandomize=True)
-def test_kernel_and_reference_agree_spike_for_spike(sizes, delays, neuron, noise, wiring, threads, seed):
-    circuit = two_populations(*sizes, neuron, delays)
-    drive = {"I": 0.3 * mV / ms}
+@settings(max_examples=10, deadline=None, derandomize=True)
+def test_kernel_and_reference_agree_spike_for_spike(sizes, delays, neuron, tau_s, noise, wiring, threads, seed):
+    circuit = two_populations(*sizes, neuron, delays, tau_s)
+    drive = {"E": 0.3 * mV / ms, "I": 0.3 * mV / ms}
     network = BUILD(circuit, seed=seed, threads=threads, noise=noise, wiring=wiring, drive=drive)
     start = kernel.begin(network)
     compiled = kernel.advance(network, start, 90)
@@ -80,11 +81,12 @@ def test_the_number_of_threads_changes_nothing(one_thread, threads):
 
 
 @pytest.mark.parametrize("noise", ["poisson", "gaussian"])
+@pytest.mark.parametrize("tau_s", [(0, 0, 0), (2, 5, 0)])
 @pytest.mark.parametrize("instructions", [kernel.BASELINE, kernel.AVX2, kernel.AVX512])
-def test_the_instruction_set_changes_nothing(noise, instructions):
+def test_the_instruction_set_changes_nothing(noise, tau_s, instructions):
     if instructions > _core.spiking_instruction_set():
         pytest.skip("this machine does not have it")
-    network = BUILD(two_populations(), seed=5, threads=1, noise=noise)
+    network = BUILD(two_populations(tau_s=tau_s), seed=5, threads=1, noise=noise)
     start = kernel.begin(network)
     best = kernel.advance(network, start, 200)
     assert_same(kernel.advance(network, start, 200, instruction_set=instructions), best)
@@ -175,6 +177,48 @@ def test_spikes_wait_for_their_delay_and_refractory_neurons_lose_them():
             state, _ = kernel.advance(network, state, 1)
             values.append(float(state.v[b]))
         assert values == [3.0] * 5 + [3.0 + jump] * 3
+
+
+@pytest.mark.parametrize(
+    ("neuron", "tau_s"),
+    [(eq.LIF(tau_m=10 * ms), 5), (eq.LIF(tau_m=10 * ms), 10), (eq.LIF(tau_m=2 * ms), 50), (eq.PIF(), 5)],
+)
+def test_an_exponential_synapse_moves_the_potential_as_the_solution_does(neuron, tau_s):
+    """u(t) = (J/tau_s) tau tau_s/(tau_s - tau) (e^{-t/tau_s} - e^{-t/tau}) from the arrival on; the PIF keeps J."""
+    synapse, quiet = eq.ExponentialSynapse(tau_s * ms), replace(neuron, v_threshold=1e3)
+    circuit = eq.Circuit(
+        populations=[
+            eq.Population("A", size=1, neuron=eq.PIF(tau_ref=50 * ms)),
+            eq.Population("B", size=1, neuron=quiet),
+        ],
+        projections=[eq.Projection(source="A", target="B", weight=3.0, in_degree=1, delay=0.5 * ms, synapse=synapse)],
+    )
+    network = BUILD(circuit, seed=1, threads=1)
+    state, values = kernel.begin(network), []
+    state.v[[0, 512]] = 10.0, 0.0  # A fires at the end of the first step
+    for _ in range(300):
+        state, _ = kernel.advance(network, state, 1)
+        values.append(float(state.v[512]))
+    t, tau_s = np.maximum(np.arange(300) - 5, 0) * 0.1 * ms, tau_s * ms
+    leak = 1 / neuron.tau_m if isinstance(neuron, eq.LIF) else 0.0
+    difference = leak - 1 / tau_s
+    stretch = np.expm1(difference * t) / difference if difference else t
+    assert values == pytest.approx(3.0 / tau_s * np.exp(-leak * t) * stretch, rel=3e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("noise", ["poisson", "gaussian"])
+def test_filtered_noise_gives_the_membrane_its_known_variance(noise):
+    """sigma^2 tau/2 times tau/(tau + tau_s), and the same mean as without a filter; the grid adds O(dt^2)."""
+    neuron, tau_s, n, k = eq.LIF(tau_m=5 * ms, v_threshold=1e4), 3 * ms, 20_000, 100
+    synapse = eq.ExponentialSynapse(tau_s)
+    circuit = alone(n, neuron, weight=1.0, connectivity=eq.FixedInDegree(k), synapse=synapse)
+    dt = 0.05 * ms
+    network = BUILD(circuit, seed=7, threads=2, noise=noise, dt=dt)
+    state, _ = kernel.advance(network, kernel.begin(network), 3000)
+    v = state.v[network.layout.neurons(0)].astype(np.float64)
+    variance = k * 20 * Hz * neuron.tau_m / 2 * neuron.tau_m / (neuron.tau_m + tau_s)
+    assert abs(v.mean() / (k * 20 * Hz * neuron.tau_m) - 1) < 4 * math.sqrt(variance / n) / v.mean() + 1e-4
+    assert abs(v.var() / variance - 1) < 4 * math.sqrt(2 / n) + 1e-3
 
 
 def test_membrane_under_poisson_input_has_the_moments_of_the_grid():

@@ -42,11 +42,6 @@ RULE = eq.AttachedRule("E", eq.CalciumHomeostasis(SENSOR, eq.SetPoint(rate=5, cv
         ),
         (lambda b: b(circuit(neuron=eq.EIF())), TypeError, "'E' has EIF neurons; this level runs LIF and PIF"),
         (
-            lambda b: b(circuit(synapse=eq.ExponentialSynapse(5 * ms))),
-            TypeError,
-            "E -> E has exponential synapses; this level runs DeltaSynapse",
-        ),
-        (
             lambda b: b(circuit(rules=[RULE])),
             ValueError,
             r"homeostatic rules \(E\), which this level does not run. Take",
