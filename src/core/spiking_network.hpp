@@ -15,6 +15,15 @@ namespace spiking {
 
 inline constexpr std::size_t words_per_column = column_size / 64;
 
+// Vectors of as many bytes as the machine handles at once. (GCC forgets the size where such a type is an alias or a
+// template argument; hence typedefs, and widths as arguments.)
+template <int width>
+struct Vector {
+  typedef std::uint64_t Bits __attribute__((vector_size(width)));
+  typedef std::int32_t Ints __attribute__((vector_size(width)));
+  static_assert(sizeof(Bits) == width && sizeof(Ints) == width, "a vector fills its register");
+};
+
 // A synaptic current s [V/s] over one step: the potential gains transfer x s, s decays (Rotter & Diesmann 1999).
 struct Current {
   float transfer, decay;
@@ -35,6 +44,17 @@ struct Cells {
 
 enum class Noise : std::int64_t { poisson, gaussian };
 
+// Values of neurons come in strips of one column each; columns with the same values may share a strip, so that what is
+// uniform stays in the nearest cache.
+struct Strips {
+  const float* pool;
+  const std::int64_t* index;  // which strip each column uses
+
+  EQ_INLINE const float* of(std::size_t column) const {
+    return pool + static_cast<std::size_t>(index[column]) * column_size;
+  }
+};
+
 // External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number of
 // thresholds that a random word reaches; the thresholds are 2^32 P(count <= j) for j = 0, 1, ..., less 2^31.
 struct External {
@@ -43,7 +63,7 @@ struct External {
   std::uint32_t stream;
   std::int64_t sink;
   std::size_t thresholds;          // how many, a multiple of four
-  const float* amplitude;          // for each neuron of the population
+  Strips amplitude;                // by columns of the population
   const std::int32_t* least;       // the lowest of all neurons, for each j
   const std::int32_t* of_neurons;  // (j, neuron) where neurons differ, else null
 };
@@ -67,9 +87,9 @@ struct Network {
   std::vector<Table> tables;  // ordered by thread, then source and delay
   Key key;
   std::size_t columns, channels;
-  const float* drive;      // v_inf (1 - decay), for each neuron
-  const float* threshold;  // infinite for padding
-  const float* weights;    // (channel, neuron)
+  Strips drive;                 // v_inf (1 - decay)
+  Strips threshold;             // infinite for padding
+  std::vector<Strips> weights;  // of each channel
 
   std::size_t neurons() const { return columns * column_size; }
 };

@@ -20,32 +20,47 @@ struct Scratch {
   alignas(64) std::uint8_t fired[column_size];
 };
 
-// Poisson counts by inversion: thresholds are counted that a word reaches, four at a time, until one is above all words
-// of the chunk. `differ`: each neuron has thresholds of its own.
-template <bool differ>
-EQ_INLINE void add_poisson(const External& external, std::size_t at, std::size_t n, const Scratch& scratch, float* sink) {
-  constexpr std::size_t chunk = 128;
-  alignas(64) std::int32_t word[chunk], count[chunk];
+// How many of the thresholds from `same` (one for all neurons) or `own` (rows of n) four vectors of words reach; it ends
+// where a threshold is above all of them.
+template <int width, bool differ>
+EQ_INLINE void count_thresholds(const External& external, const std::int32_t* own, std::size_t n, std::int32_t highest,
+                                const typename Vector<width>::Ints (&word)[4], typename Vector<width>::Ints (&count)[4]) {
+  typedef typename Vector<width>::Ints Ints;
+  static_assert(sizeof(Ints) == width, "a vector fills its register");
+  constexpr std::size_t lanes = width / sizeof(std::int32_t);
+  const Ints none = {};
+  for (std::size_t j = 0; j < external.thresholds && external.least[j] <= highest; ++j)
+    for (std::size_t q = 0; q < 4; ++q) {
+      Ints threshold = none + external.least[j];
+      if constexpr (differ) std::memcpy(&threshold, own + j * n + q * lanes, width);
+      count[q] -= word[q] >= threshold;  // a comparison is -1 where it holds
+    }
+}
+
+// Poisson counts by inversion. `differ`: each neuron has thresholds of its own.
+template <int width, bool differ>
+EQ_INLINE void add_poisson(const External& external, std::size_t column, std::size_t n, const Scratch& scratch,
+                           float* sink) {
+  constexpr std::size_t lanes = width / sizeof(std::int32_t), chunk = 4 * lanes;
+  const float* amplitude = external.amplitude.of(column);
   for (std::size_t first = 0; first < column_size; first += chunk) {
+    alignas(64) std::int32_t plain[chunk];
     std::int32_t highest = std::numeric_limits<std::int32_t>::min();
     for (std::size_t i = 0; i < chunk; ++i) {
-      word[i] = static_cast<std::int32_t>(scratch.words[first + i] ^ 0x80000000U);
-      highest = std::max(highest, word[i]);
-      count[i] = 0;
+      plain[i] = static_cast<std::int32_t>(scratch.words[first + i] ^ 0x80000000U);
+      highest = std::max(highest, plain[i]);
     }
-    for (std::size_t j = 0; j < external.thresholds && external.least[j] <= highest; j += 4) {
-      const std::int32_t* same = external.least + j;
-      const std::int32_t* own = external.of_neurons + (differ ? j * n + at + first : 0);
-      for (std::size_t i = 0; i < chunk; ++i)
-        for (std::size_t k = 0; k < 4; ++k) count[i] += word[i] >= (differ ? own[k * n + i] : same[k]) ? 1 : 0;
-    }
-    for (std::size_t i = 0; i < chunk; ++i)
-      sink[first + i] += external.amplitude[at + first + i] * static_cast<float>(count[i]);
+    typename Vector<width>::Ints word[4], count[4] = {};
+    for (std::size_t q = 0; q < 4; ++q) std::memcpy(&word[q], plain + q * lanes, width);
+    const std::int32_t* own = differ ? external.of_neurons + column * column_size + first : nullptr;
+    count_thresholds<width, differ>(external, own, n, highest, word, count);
+    for (std::size_t q = 0; q < 4; ++q) std::memcpy(plain + q * lanes, &count[q], width);
+    for (std::size_t i = 0; i < chunk; ++i) sink[first + i] += amplitude[first + i] * static_cast<float>(plain[i]);
   }
 }
 
-EQ_INLINE void add_gaussian(const External& external, std::size_t at, const Scratch& scratch, float* sink) {
-  const float* amplitude = external.amplitude + at;
+EQ_INLINE void add_gaussian(const External& external, std::size_t column, const Scratch& scratch, float* sink) {
+  const float* amplitude = external.amplitude.of(column);
   for (std::size_t half = 0; half < column_size; half += 2 * quarter)
     for (std::size_t l = half; l < half + quarter; ++l) {
       const Pair32 z = normal_pair(scratch.words[l], scratch.words[l + quarter]);
@@ -76,24 +91,25 @@ EQ_INLINE void add_channel(const float* weight, std::uint16_t* count, float* sin
 }
 
 // Two channels of one sink in one pass, as most neurons have excitation and inhibition; the order of the sum stays.
-EQ_INLINE void add_two_channels(const float* weight, std::uint16_t* count, std::size_t next, float* sink) {
+EQ_INLINE void add_two_channels(const float* weight, const float* other_weight, std::uint16_t* count,
+                                std::uint16_t* other_count, float* sink) {
   for (std::size_t i = 0; i < column_size; ++i) {
     const float first = sink[i] + weight[i] * static_cast<float>(count[i]);
-    sink[i] = first + weight[next + i] * static_cast<float>(count[next + i]);
+    sink[i] = first + other_weight[i] * static_cast<float>(other_count[i]);
   }
   std::memset(count, 0, column_size * sizeof *count);
-  std::memset(count + next, 0, column_size * sizeof *count);
+  std::memset(other_count, 0, column_size * sizeof *count);
 }
 
-EQ_INLINE void add_channels(const Network& network, const Cells& cells, const State& state, std::size_t at,
+EQ_INLINE void add_channels(const Network& network, const Cells& cells, const State& state, std::size_t column,
                             Scratch& scratch) {
-  const std::size_t n = network.neurons();
+  const std::size_t n = network.neurons(), at = column * column_size;
   for (std::size_t c = 0; c < cells.sinks.size(); ++c) {
-    const float* weight = network.weights + c * n + at;
+    const float* weight = network.weights[c].of(column);
     std::uint16_t* count = state.counts + c * n + at;
     float* sink = sink_of(cells.sinks[c], network, state, at, scratch);
     if (c + 1 < cells.sinks.size() && cells.sinks[c + 1] == cells.sinks[c]) {
-      add_two_channels(weight, count, n, sink);
+      add_two_channels(weight, network.weights[c + 1].of(column), count, count + n, sink);
       ++c;
     } else {
       add_channel(weight, count, sink);
@@ -130,27 +146,29 @@ EQ_INLINE void write_row(const Scratch& scratch, bool any, std::uint64_t* row) {
   }
 }
 
+template <int width>
 EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
                              std::size_t column, std::size_t k, Scratch& scratch) {
-  const std::size_t at = column * column_size, local = (column - cells.first) * column_size;
+  const std::size_t at = column * column_size, local = column - cells.first;
+  const std::size_t n = (cells.last - cells.first) * column_size;
   const std::uint64_t step = state.first_step + k;
+  const float* drive = network.drive.of(column);
   float* v = state.v + at;
-  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + network.drive[at + i];
+  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + drive[i];
   add_currents(network, cells, state, at, scratch);
   for (const External& external : network.externals) {
     if (external.population != population) continue;
     column_words(network.key, external.stream, step, column, scratch.words);
-    const std::size_t n = (cells.last - cells.first) * column_size;
     float* sink = sink_of(external.sink, network, state, at, scratch);
     if (external.noise == Noise::gaussian)
       add_gaussian(external, local, scratch, sink);
     else if (external.of_neurons != nullptr)
-      add_poisson<true>(external, local, n, scratch, sink);
+      add_poisson<width, true>(external, local, n, scratch, sink);
     else
-      add_poisson<false>(external, local, n, scratch, sink);
+      add_poisson<width, false>(external, local, n, scratch, sink);
   }
-  add_channels(network, cells, state, at, scratch);
-  const bool any = fire(cells, network.threshold + at, v, state.silent + at, scratch);
+  add_channels(network, cells, state, column, scratch);
+  const bool any = fire(cells, network.threshold.of(column), v, state.silent + at, scratch);
   write_row(scratch, any, state.row(state.history + k, network.columns) + column * words_per_column);
 }
 

@@ -188,10 +188,8 @@ def spiking_run(
     extents: Index,
     tables: Index,
     externals: Index,
-    drive: Floats,
-    threshold: Floats,
-    weights: Floats,
-    amplitude: Floats,
+    pool: Floats,
+    strips: Index,
     thresholds: Ints,
     targets: Shorts,
     offsets: HalfWords,
@@ -213,9 +211,10 @@ def spiking_run(
 
     Rows of integers describe: extents (population, first column, last, thread), tables (form, source's first column and
     columns, block's first column and columns, channel, delay, thread, start of data, start of offsets), externals
-    (population, noise, stream, sink, thresholds, start of amplitude, of lowest and of own thresholds), sinks
-    (population, channel) current or -1 for the potential. `cells`: decay, floor, reset, refractory steps of each
-    population; `currents`: rows of population, transfer, decay. instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512.
+    (population, noise, stream, sink, thresholds, start in strips, of lowest and of own thresholds), sinks (population,
+    channel) current or -1 for the potential. `cells`: decay, floor, reset, refractory steps of each
+    population; `currents`: rows of population, transfer, decay. `pool` holds strips of 512 values; `strips` says which
+    one each column uses, for drive, threshold, each channel's weight and each external's amplitude. instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512.
     """
 
 def spiking_count(raster: Words) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import _core
-from equipoise.spiking.layout import WORDS
+from equipoise.spiking.layout import COLUMN, WORDS
 from equipoise.spiking.network import Network
 from equipoise.spiking.randomness import START, Words, uniform
 from equipoise.spiking.tables import aligned
@@ -55,9 +55,7 @@ def advance(network: Network, before: State, steps: int, *, instruction_set: int
     e, t = network.externals, network.tables
     _core.spiking_run(
         network.cells.ravel(), layout.first_columns, network.currents.ravel(), network.sinks.ravel(), _extents(network),
-        _rows([p.row(layout) for p in t.parts]),
-        _external_rows(network), network.drive, network.threshold, network.weights.ravel(),
-        _joined([x.amplitude for x in e], np.float32),
+        _rows([p.row(layout) for p in t.parts]), _external_rows(network), *strips_of(network),
         _joined([y.ravel() for x in e for y in (x.least, x.thresholds)], np.int32),
         t.targets, t.offsets, t.bits, network.key, v, silent, currents.ravel(), counts, raster.ravel(),
         before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
@@ -86,12 +84,22 @@ def _extents(network: Network) -> NDArray[np.int64]:
 
 
 def _external_rows(network: Network) -> NDArray[np.int64]:
-    rows, place, at = [], 0, 0
+    columns = network.layout.columns
+    rows, strip, at = [], (2 + network.weights.shape[0]) * columns, 0
     for x in network.externals:
         own = at + x.least.size if x.thresholds.size else -1
-        rows.append([x.population, x.noise, x.stream, x.sink, x.least.size, place, at, own])
-        place, at = place + x.amplitude.size, at + x.least.size + x.thresholds.size
+        rows.append([x.population, x.noise, x.stream, x.sink, x.least.size, strip, at, own])
+        strip, at = strip + x.amplitude.size // COLUMN, at + x.least.size + x.thresholds.size
     return _rows(rows)
+
+
+def strips_of(network: Network) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """All values of neurons as strips of one column, neighbours that are equal stored once, and who uses which."""
+    parts = [network.drive, network.threshold, network.weights.ravel(), *(x.amplitude for x in network.externals)]
+    strips = np.concatenate(parts).reshape(-1, COLUMN)
+    new = np.ones(len(strips), bool)
+    new[1:] = (strips[1:].view(np.int32) != strips[:-1].view(np.int32)).any(axis=1)
+    return _copy(strips[new].ravel()), np.cumsum(new) - 1
 
 
 def _rows(rows: list[list[int]]) -> NDArray[np.int64]:
