@@ -56,13 +56,13 @@ struct Strips {
 };
 
 // External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number of
-// thresholds that a random word reaches; the thresholds are 2^32 P(count <= j) for j = 0, 1, ..., less 2^31.
+// thresholds that a random word, read as signed, reaches; they are 2^32 P(count <= j) - 2^31 for j = 0, 1, ...
 struct External {
   std::size_t population;
   Noise noise;
   std::uint32_t stream;
   std::int64_t sink;
-  std::size_t thresholds;          // how many, a multiple of four
+  std::size_t thresholds;          // how many
   Strips amplitude;                // by columns of the population
   const std::int32_t* least;       // the lowest of all neurons, for each j
   const std::int32_t* of_neurons;  // (j, neuron) where neurons differ, else null
@@ -96,7 +96,7 @@ struct Network {
 
 struct State {
   float* v;
-  std::int32_t* silent;      // steps of refractoriness left
+  std::int32_t* silent;      // steps of refractoriness left; during the run, the step of its end
   float* currents;           // (current, neuron)
   std::uint16_t* counts;     // (channel, neuron), zero between steps
   std::uint64_t* raster;     // (row, column, 8 words); row `history` is the first new step

@@ -222,6 +222,8 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
   for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, std::cref(job), t);
   worker(job, 0);
   for (std::thread& other : others) other.join();
+  const auto passed = static_cast<std::int32_t>(steps);
+  for (std::size_t i = 0; i < n; ++i) silent.data()[i] = std::max(silent.data()[i] - passed, 0);
 }
 
 // ---- what a raster holds, and random words by themselves ----------------------------------------

@@ -118,7 +118,7 @@ def _laws(mean: Array) -> tuple[Ints, Ints]:
 
 
 def number_of_thresholds(largest_mean: float) -> int:
-    """How many counts have a probability that 32 bits can tell from 0, up to a multiple of four."""
+    """How many counts have a probability that 32 bits can tell from 0."""
     from scipy.special import pdtrc
 
     more = pdtrc(np.arange(MOST_THRESHOLDS), largest_mean) >= 2.0**-32
@@ -127,7 +127,7 @@ def number_of_thresholds(largest_mean: float) -> int:
             f"spiking: a source gives {largest_mean:.4g} spikes to a neuron in one step, more than are counted. "
             "Shorten dt, or take noise='gaussian'."
         )
-    return 4 * (int(np.count_nonzero(more)) // 4 + 1)
+    return int(np.count_nonzero(more)) + 1
 
 
 def thresholds(mean: float, n: int) -> Ints:

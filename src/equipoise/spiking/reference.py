@@ -51,7 +51,7 @@ def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: l
     pass_arrivals(network, u, currents, arrivals(network, fired))
     awake = silent == 0
     v[:] = np.where(awake, np.maximum(u, floor), v)
-    fires = awake & (v >= network.threshold)
+    fires = v >= network.threshold
     v[fires] = reset[fires]
     silent[:] = np.where(fires, refractory, silent - ~awake)
     return fires
@@ -95,7 +95,7 @@ def external_input(network: Network, external: External, step: int) -> NDArray:
     if external.noise != POISSON:
         return external.amplitude * normals(words).ravel()
     thresholds = external.thresholds if external.thresholds.size else external.least[:, None]
-    count = ((words.ravel() ^ np.uint32(0x80000000)).view(np.int32) >= thresholds).sum(axis=0)
+    count = (words.ravel().view(np.int32) >= thresholds).sum(axis=0)
     return external.amplitude * count.astype(f32)
 
 
