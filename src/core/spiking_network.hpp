@@ -2,8 +2,8 @@
 //
 // Neurons are numbered population after population, each padded to whole columns of 512; padding never fires. A row of
 // the raster holds the spikes of one step, one bit a neuron. Arrivals are counted per channel, one channel for each
-// weight a neuron distinguishes, and weighed once per step: synapses carry no weights. What a channel or a source brings
-// goes to a sink: the potential itself, or a current that decays with the time constant of its synapses.
+// weight a neuron distinguishes, and weighed once per step: synapses carry no weights. What a channel or a source
+// brings goes to a sink: the potential itself, or a current that decays with the time constant of its synapses.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -55,8 +55,8 @@ struct Strips {
   }
 };
 
-// External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number of
-// thresholds that a random word, read as signed, reaches; they are 2^32 P(count <= j) - 2^31 for j = 0, 1, ...
+// External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number
+// of thresholds that a random word, read as signed, reaches; they are 2^32 P(count <= j) - 2^31 for j = 0, 1, ...
 struct External {
   std::size_t population;
   Noise noise;

@@ -272,9 +272,10 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
 
 void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
-  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"), nb::arg("sinks"), nb::arg("extents"),
-        nb::arg("tables"), nb::arg("externals"), nb::arg("pool"), nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"),
-        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
+  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"),
+        nb::arg("sinks"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"), nb::arg("pool"),
+        nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
+        nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
         nb::arg("instruction_set"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));

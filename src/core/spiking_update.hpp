@@ -69,7 +69,8 @@ EQ_INLINE void add_gaussian(const External& external, std::size_t column, const 
     }
 }
 
-EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State& state, std::size_t at, Scratch& scratch) {
+EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State& state, std::size_t at,
+                         Scratch& scratch) {
   return sink == potential ? scratch.u : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
 }
 
@@ -135,8 +136,8 @@ EQ_INLINE bool fire(const Cells& cells, const float* threshold, std::int32_t k, 
   return any != 0;
 }
 
-// Who fired in this step is silent until `next`. Eight flags, one a byte, become eight bits: the product moves flag k to
-// bit 56 + k, and no two meet elsewhere.
+// Who fired in this step is silent until `next`. Eight flags, one a byte, become eight bits: the product moves flag k
+// to bit 56 + k, and no two meet elsewhere.
 EQ_INLINE void write_row(bool any, std::int32_t next, const std::int32_t* until, std::uint64_t* row) {
   alignas(64) std::uint8_t fired[column_size];
   for (std::size_t i = 0; any && i < column_size; ++i) fired[i] = until[i] == next ? 1 : 0;
@@ -174,7 +175,8 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   add_channels(network, cells, state, column, scratch);
   const auto now = static_cast<std::int32_t>(k);
   const bool any = fire(cells, network.threshold.of(column), now, v, state.silent + at, scratch);
-  write_row(any, now + 1 + cells.refractory, state.silent + at, state.row(state.history + k, network.columns) + column * words_per_column);
+  std::uint64_t* row = state.row(state.history + k, network.columns) + column * words_per_column;
+  write_row(any, now + 1 + cells.refractory, state.silent + at, row);
 }
 
 }  // namespace spiking

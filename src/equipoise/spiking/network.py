@@ -20,7 +20,7 @@ from equipoise.quantities import Array, Quantity, check, finite, suggest
 from equipoise.spiking import cells, external
 from equipoise.spiking.cells import Floats, Receptors, steps_of
 from equipoise.spiking.external import External
-from equipoise.spiking.layout import Layout
+from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.randomness import Words, key_of
 from equipoise.spiking.tables import Tables, build_tables, expected_bytes
 from equipoise.spiking.wiring import Route, Wiring
@@ -103,7 +103,7 @@ def build(
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
     _check_represented(circuit, noise)
     names, sizes = tuple(p.name for p in circuit.populations), tuple(int(p.size) for p in circuit.populations)
-    layout = Layout(names=names, sizes=sizes, threads=_threads(threads))
+    layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sizes))
     receptors = [Receptors.of(circuit, name) for name in names]
     silence = [steps_of(f"{p.name}: tau_ref", p.neuron.tau_ref, step) for p in circuit.populations]
     routes = _routes(circuit, receptors, step)
@@ -164,9 +164,11 @@ def available_memory() -> float:
         return math.inf
 
 
-def _threads(given: int | None) -> int:
+def _threads(given: int | None, sizes: tuple[int, ...]) -> int:
+    """By default one for each processor, but none without at least two columns of neurons."""
     if given is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, min(processors, sum(-(-n // COLUMN) for n in sizes) // 2))
     number = check("spiking.threads", given, Quantity("number of threads", low=1.0, high=1024.0))
     if number != int(number):
         raise ValueError(f"spiking: threads must be a whole number, got {given!r}.")
