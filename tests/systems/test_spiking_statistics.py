@@ -62,7 +62,7 @@ def test_theory_and_spikes_agree_on_the_rates_of_brunels_network():
 
 
 def test_in_degrees_spread_the_rates_as_theory_has_it():
-    """Inhibition alone, weak enough to be asynchronous: mean and SD of the rates over neurons, with Poisson in-degrees."""
+    """Inhibition alone, weak enough to be asynchronous: mean and SD of the rates, Poisson in-degrees."""
     neuron = eq.LIF(tau_m=20 * ms, tau_ref=2 * ms, v_threshold=20 * mV, v_reset=10 * mV)
     circuit = eq.Circuit(
         populations=[eq.Population("I", size=10_000, neuron=neuron), eq.Source("X", rate=10 * Hz)],
@@ -71,7 +71,7 @@ def test_in_degrees_spread_the_rates_as_theory_has_it():
             eq.Projection(source="X", target="I", weight=0.1 * mV, in_degree=1200),
         ],
     )
-    network = BUILD(circuit, seed=1, wiring=eq.spiking.Wiring(multapses=True))
+    network = BUILD(circuit, seed=1, threads=1, wiring=eq.spiking.Wiring(multapses=True))
     duration = 8 * second
     run = eq.spiking.run(network, duration=duration, warmup=200 * ms)
     state = eq.theory.mean_field(circuit)
