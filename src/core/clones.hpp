@@ -5,6 +5,7 @@
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && \
     ((defined(__clang__) && __clang_major__ >= 14) || (!defined(__clang__) && defined(__GNUC__) && __GNUC__ >= 11))
+#define EQ_HAS_CLONES
 #define EQ_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define EQ_CLONES

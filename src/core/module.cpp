@@ -10,6 +10,8 @@ void bind_isi_sampler(nb::module_& m);
 void bind_lif(nb::module_& m);
 void bind_lif_laplace(nb::module_& m);
 void bind_pif(nb::module_& m);
+void bind_spiking_run(nb::module_& m);
+void bind_spiking_wiring(nb::module_& m);
 void bind_threshold(nb::module_& m);
 void bind_trains(nb::module_& m);
 
@@ -22,6 +24,8 @@ NB_MODULE(_core, m) {
   bind_lif(m);
   bind_lif_laplace(m);
   bind_pif(m);
+  bind_spiking_run(m);
+  bind_spiking_wiring(m);
   bind_threshold(m);
   bind_trains(m);
 }

@@ -6,6 +6,7 @@ from equipoise import inference as inference
 from equipoise import measures as measures
 from equipoise import recordings as recordings
 from equipoise import renewal as renewal
+from equipoise import spiking as spiking
 from equipoise import theory as theory
 from equipoise import units as units
 from equipoise.model.attached_rules import AttachedRule as AttachedRule

@@ -11,6 +11,10 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Words = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Shorts = NDArray[np.uint16]
+HalfWords = NDArray[np.uint32]
 
 # --- calcium along given spikes: decay by tau, C -> retention C + influx at a spike -----------------------------------
 def calcium_integrals(
@@ -192,6 +196,69 @@ def threshold_statistics(
     wanted: 1 moments + 2 Laplace + 4 gradients. `out` (13 n,): log <T> and derivatives by mu and sigma; log Var T and
     derivatives; log <e^(-s T)> and derivatives; error estimates of the three; 0 converged, 1 not converged, 2 silent.
     """
+
+# --- networks spike by spike ------------------------------------------------------------------------------------------
+def spiking_run(
+    cells: Array,
+    first_columns: Index,
+    currents: Array,
+    sinks: Index,
+    extents: Index,
+    tables: Index,
+    externals: Index,
+    pool: Floats,
+    strips: Index,
+    thresholds: Ints,
+    targets: Shorts,
+    offsets: HalfWords,
+    bits: Words,
+    key: Words,
+    v: Floats,
+    silent: Ints,
+    s: Floats,
+    counts: Shorts,
+    raster: Words,
+    first_step: int,
+    history: int,
+    steps: int,
+    window: int,
+    n_threads: int,
+    instruction_set: int,
+) -> None:
+    """Advance v, silent and s by `steps` steps and write their raster after its `history` rows.
+
+    Rows of integers describe: extents (population, first column, last, thread), tables (form, source's first column and
+    columns, block's first column and columns, channel, delay, thread, start of data, start of offsets), externals
+    (population, noise, stream, sink, thresholds, start in strips, of lowest and of own thresholds), sinks (population,
+    channel) current or -1 for the potential. `cells`: decay, floor, reset, refractory steps of each population;
+    `currents`: rows of population, transfer, decay. `pool` holds strips of 512 values, and `strips` says which one each
+    column uses, for drive, threshold, each channel's weight and each external's amplitude. instruction_set: 0 best,
+    1 baseline, 2 AVX2, 3 AVX-512.
+    """
+
+def spiking_count(raster: Words) -> int:
+    """Number of bits that are set."""
+
+def spiking_list(raster: Words, columns: int, steps: Ints, places: Ints) -> None:
+    """Row and place of every bit that is set, in order."""
+
+def spiking_words(key: Words, stream: int, step: int, first_column: int, out: HalfWords) -> None:
+    """Random words for whole columns from first_column on, 512 each (Threefry-4x32, 13 rounds)."""
+
+def spiking_instruction_set() -> int:
+    """The best that this machine has: 1 baseline, 2 AVX2, 3 AVX-512."""
+
+def wiring_count(key: Words, block: Index, in_degrees: Index, offsets: HalfWords) -> None:
+    """`offsets` (sources + 1,): where the synapses of each source begin in a list.
+
+    block = (stream, first target, sources, whether a neuron leaves itself out, multapses).
+    """
+
+def wiring_fill(key: Words, block: Index, in_degrees: Index, offsets: HalfWords, targets: Shorts) -> None:
+    """`targets` (synapses,): the same synapses, ordered by source, then target."""
+
+def wiring_bits(key: Words, block: Index, in_degrees: Index, bits: Words) -> None:
+    """Set the bit of each synapse in rows of whole columns; neuron n of a column is bit n // 64 of byte n % 64."""
 
 # --- spike trains -----------------------------------------------------------------------------------------------------
 def group_by_unit(times: Array, units: Index, grouped: Array, offsets: Index) -> None:

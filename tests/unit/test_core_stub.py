@@ -12,8 +12,8 @@ from equipoise import _core
 STUB = ast.parse(Path(equipoise.__file__).with_name("_core.pyi").read_text(encoding="utf-8"))
 FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
 KINDS = {
-    "float": "float", "int": "int", "None": "None", "Array": "float64", "Index": "int64", "Words": "uint64",
-    "Bytes": "uint8",
+    "float": "float", "int": "int", "None": "None", "Array": "float64", "Floats": "float32", "Index": "int64",
+    "Ints": "int32", "Words": "uint64", "HalfWords": "uint32", "Shorts": "uint16", "Bytes": "uint8",
 }  # fmt: skip
 
 

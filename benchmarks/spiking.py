@@ -1,0 +1,139 @@
+"""The spiking kernel beside NEST: the network of Brunel (2000) at 14 Hz, same graph rules, same Poisson drive.
+
+    python benchmarks/spiking.py [neurons] [pairs] [threads]
+
+N neurons, K = N/10 of them presynaptic, 4 : 1 excitatory, J = 0.1 mV sqrt(1250/K), g = 5, delay 1.5 ms, dt = 0.1 ms,
+external Poisson input at 1.2 times the rheobase. Both programs keep one network and take turns: `pairs` stretches each
+after a common warm-up. Printed is the wall time per simulated second of each turn and the median of the ratios; rates
+and C_v must agree within 3 % and 0.03. This package records all spikes, NEST those of 1000 neurons. The comparison is
+of one special structure: no weights per synapse, one delay. Exit code 1 if the bar is missed or the results differ.
+"""
+
+import os
+import statistics
+import sys
+import time
+from importlib import import_module
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+
+import equipoise as eq
+from equipoise.units import Hz, ms, mV, second
+
+BAR = 60.0
+STRETCH, NEST_STRETCH, WARMUP = 2.0, 0.5, 0.5  # s of network time
+
+
+def circuit(n: int) -> eq.Circuit:
+    k = n // 10
+    j = 0.1 * mV * (1250 / k) ** 0.5
+    lif = eq.LIF(tau_m=20 * ms, tau_ref=2 * ms, v_threshold=20 * mV, v_reset=10 * mV)
+    external = 1.2 * 20 * mV / (j * 20 * ms)  # Hz, all trains of a neuron together
+    inputs = {"E": (j, k * 4 // 5), "I": (-5 * j, k // 5), "X": (j, 1000)}
+    return eq.Circuit(
+        name=f"Brunel network of {n:,} neurons",
+        populations=[
+            eq.Population("E", size=n * 4 // 5, neuron=lif),
+            eq.Population("I", size=n // 5, neuron=lif),
+            eq.Source("X", rate=external / 1000 * Hz),
+        ],
+        projections=[
+            eq.Projection(source=s, target=t, weight=w, connectivity=eq.FixedInDegree(degree), delay=1.5 * ms)
+            for t in "EI"
+            for s, (w, degree) in inputs.items()
+        ],
+    )
+
+
+class Ours:
+    def __init__(self, n: int, threads: int):
+        self.network = eq.spiking.build(circuit(n), seed=1, threads=threads)
+        self.end = eq.spiking.run(self.network, duration=WARMUP).end
+        self.runs: list[eq.spiking.Run] = []
+
+    def turn(self) -> float:
+        start = time.perf_counter()
+        run = eq.spiking.run(self.network, duration=STRETCH * second, start=self.end)
+        wall = time.perf_counter() - start
+        self.end = run.end
+        self.runs.append(run)
+        return wall / STRETCH
+
+    def statistics(self) -> tuple[float, float]:
+        times = [(r.steps + 1) * r.provenance.dt + k * STRETCH for k, r in enumerate(self.runs)]
+        units = np.concatenate([r.units for r in self.runs])
+        few = units < 1000
+        duration = STRETCH * len(self.runs)
+        return rate_and_cv(np.concatenate(times)[few], units[few], duration)
+
+
+def rate_and_cv(times, units, duration: float) -> tuple[float, float]:
+    order = np.argsort(times, kind="stable")
+    trains = eq.SpikeTrains(times[order], units[order], 1000, 0.0, duration)
+    cv = eq.measures.cv(trains)
+    return times.size / 1000 / duration, float(cv.where(cv.n >= 10).mean())
+
+
+def nest_process(pipe, n: int, threads: int) -> None:
+    """The same circuit in NEST, in a process of its own: a turn for every message."""
+    nest: Any = import_module("nest")
+    nest.verbosity = nest.VerbosityLevel.ERROR
+    nest.set(resolution=0.1, local_num_threads=threads, rng_seed=1)
+    network = circuit(n)
+    (source,) = network.sources
+    neuron = {"tau_m": 20.0, "t_ref": 2.0, "V_th": 20.0, "V_reset": 10.0, "E_L": 0.0, "C_m": 1.0}
+    cells = {p.name: nest.Create("iaf_psc_delta", int(p.size), neuron) for p in network.populations}
+    for population in cells.values():
+        population.V_m = nest.random.uniform(10.0, 20.0)
+    rule = {"rule": "fixed_indegree", "allow_autapses": False, "allow_multapses": False}
+    for p in network.projections:
+        synapse = {"weight": p.weight / mV, "delay": 1.5}
+        if p.source == "X":
+            rate = source.rate * p.connectivity.mean(np.inf)
+            nest.Connect(nest.Create("poisson_generator", 1, {"rate": rate}), cells[p.target], syn_spec=synapse)
+        else:
+            degree = int(p.connectivity.mean(np.inf))
+            nest.Connect(cells[p.source], cells[p.target], rule | {"indegree": degree}, synapse)
+    recorder = nest.Create("spike_recorder", 1, {"start": 1e3 * WARMUP})
+    nest.Connect(cells["E"][:1000], recorder)
+    nest.Simulate(1e3 * WARMUP)
+    pipe.send("ready")
+    turns = 0
+    while pipe.recv() == "turn":
+        start = time.perf_counter()
+        nest.Simulate(1e3 * NEST_STRETCH)
+        pipe.send((time.perf_counter() - start) / NEST_STRETCH)
+        turns += 1
+    events = recorder.get("events")
+    first = cells["E"][0].global_id
+    pipe.send(rate_and_cv(events["times"] / 1e3 - WARMUP, events["senders"] - first, turns * NEST_STRETCH))
+
+
+def main() -> int:
+    given = [int(x) for x in sys.argv[1:]]
+    n, pairs, threads = given + [12500, 5, 2][len(given) :]
+    processes = get_context("spawn")
+    here, there = processes.Pipe()
+    nest = processes.Process(target=nest_process, args=(there, n, threads), daemon=True)
+    nest.start()
+    here.recv()
+    ours, ratios = Ours(n, threads), []
+    print(ours.network)
+    for k in range(pairs):
+        here.send("turn")
+        theirs, mine = here.recv(), ours.turn()
+        ratios.append(theirs / mine)
+        print(f"  turn {k + 1}: NEST {theirs:.3f}, equipoise {mine:.4f} s per simulated second: {ratios[-1]:.1f} times")
+    here.send("statistics")
+    (rate_nest, cv_nest), (rate, cv) = here.recv(), ours.statistics()
+    print(f"rate {rate:.2f} Hz and C_v {cv:.3f}; NEST {rate_nest:.2f} Hz and {cv_nest:.3f}")
+    print(f"load of the machine {os.getloadavg()[0]:.1f}; no weights per synapse, one delay")
+    ratio, same = statistics.median(ratios), abs(rate / rate_nest - 1) < 0.03 and abs(cv - cv_nest) < 0.03
+    print(f"median {ratio:.1f} times NEST on {threads} threads (bar {BAR:g}); results {'agree' if same else 'DIFFER'}")
+    return 0 if ratio >= BAR and same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+// The spiking step over a stretch of time, on several threads.
+//
+// Each thread owns blocks of postsynaptic neurons: it delivers to them and updates them, and nobody else does, so that
+// counts need no locks. Spikes reach others after the shortest delay at the earliest; the threads meet once per such
+// window. Nothing that is computed depends on which thread does it.
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "arrays.hpp"
+#include "spiking_deliver.hpp"
+#include "spiking_update.hpp"
+
+namespace {
+
+using spiking::Network;
+using spiking::State;
+
+template <class T>
+using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+struct Extent {
+  std::size_t population, first, last, thread;  // columns of one population, and who owns them
+};
+
+// Threads meet here; the last to come lets all go on.
+class Barrier {
+ public:
+  explicit Barrier(std::size_t n_threads) : n(n_threads) {}
+
+  void meet() {
+    if (n == 1) return;
+    const std::size_t turn = turns.load(std::memory_order_relaxed);
+    if (waiting.fetch_add(1, std::memory_order_acq_rel) + 1 == n) {
+      waiting.store(0, std::memory_order_relaxed);
+      turns.store(turn + 1, std::memory_order_release);
+      return;
+    }
+    constexpr int patience = 4000;
+    for (int tries = 0; turns.load(std::memory_order_acquire) == turn; ++tries)
+      if (tries > patience) std::this_thread::yield();
+  }
+
+ private:
+  std::size_t n;
+  alignas(64) std::atomic<std::size_t> waiting{0};
+  alignas(64) std::atomic<std::size_t> turns{0};
+};
+
+struct Job {
+  const Network& network;
+  const State& state;
+  const std::vector<Extent>& extents;
+  std::size_t window;
+  Barrier& barrier;
+};
+
+// `width`: bytes of a vector register.
+template <int width>
+EQ_INLINE void work(const Job& job, std::size_t thread) {
+  const Network& network = job.network;
+  const State& state = job.state;
+  spiking::Arrivals arrivals(network, thread);
+  spiking::Ahead ahead;
+  spiking::Scratch scratch;
+  std::size_t columns = 1;
+  for (const Extent& extent : job.extents) columns += extent.thread == thread ? extent.last - extent.first : 0;
+  for (std::size_t begin = 0; begin < state.steps; begin += job.window) {
+    const std::size_t end = std::min(begin + job.window, state.steps);
+    arrivals.list(network, state, begin);
+    for (std::size_t k = begin; k < end; ++k) {
+      arrivals.template deliver<width>(network, state);
+      if (k + 1 < end) {  // known already, as every delay is at least a window
+        arrivals.list(network, state, k + 1);
+        arrivals.look_ahead(ahead);
+      }
+      const std::size_t share = ahead.lines.size() / columns + 1;
+      for (const Extent& extent : job.extents) {
+        if (extent.thread != thread) continue;
+        const spiking::Cells& cells = network.cells[extent.population];
+        for (std::size_t column = extent.first; column < extent.last; ++column) {
+          ahead.ask(share);
+          spiking::update_column<width>(network, cells, extent.population, state, column, k, scratch);
+        }
+      }
+    }
+    job.barrier.meet();
+  }
+}
+
+// The same work compiled for several instruction sets, by hand instead of EQ_CLONES so that tests can choose: 0 is the
+// best that the machine has, 1 the baseline, 2 AVX2, 3 AVX-512.
+using Worker = void (*)(const Job&, std::size_t);
+
+void work_baseline(const Job& job, std::size_t thread) { work<16>(job, thread); }
+
+#if defined(EQ_HAS_CLONES)
+__attribute__((target("avx2"))) void work_avx2(const Job& job, std::size_t thread) { work<32>(job, thread); }
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) void work_avx512(
+    const Job& job, std::size_t thread) {
+  work<64>(job, thread);
+}
+
+int best_instruction_set() {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    return 3;
+  return __builtin_cpu_supports("avx2") ? 2 : 1;
+}
+
+Worker worker_for(int wanted) {
+  const Worker workers[3] = {work_baseline, work_avx2, work_avx512};
+  const int best = best_instruction_set();
+  return workers[(wanted == 0 ? best : std::min(wanted, best)) - 1];
+}
+#else
+int best_instruction_set() { return 1; }
+Worker worker_for(int) { return work_baseline; }
+#endif
+
+// ---- arrays as they come from Python ------------------------------------------------------------
+
+// currents: rows of (population, transfer, decay); sinks: (population, channel).
+std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns, const In& currents,
+                                     const IndexIn& sinks) {
+  const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
+  same_size(cells.size(), 4 * n);
+  std::vector<spiking::Cells> out;
+  for (std::size_t p = 0; p < n; ++p) {
+    const double* x = cells.data() + 4 * p;
+    const std::int64_t* own = sinks.data() + p * channels;
+    out.push_back({static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2]),
+                   static_cast<std::int32_t>(x[3]), static_cast<std::size_t>(first_columns.data()[p]),
+                   static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels}});
+  }
+  for (std::size_t i = 0; i + 3 <= currents.size(); i += 3) {
+    const double* x = currents.data() + i;
+    out[static_cast<std::size_t>(x[0])].currents.push_back({static_cast<float>(x[1]), static_cast<float>(x[2])});
+  }
+  return out;
+}
+
+std::vector<spiking::External> externals_of(const IndexIn& rows, const spiking::Strips& strips,
+                                            const Vector<const std::int32_t>& thresholds) {
+  constexpr std::size_t fields = 8;
+  std::vector<spiking::External> out;
+  for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
+    const std::int64_t* x = rows.data() + i;
+    out.push_back({static_cast<std::size_t>(x[0]), static_cast<spiking::Noise>(x[1]), static_cast<std::uint32_t>(x[2]),
+                   x[3], static_cast<std::size_t>(x[4]), {strips.pool, strips.index + x[5]}, thresholds.data() + x[6],
+                   x[7] < 0 ? nullptr : thresholds.data() + x[7]});
+  }
+  return out;
+}
+
+std::vector<spiking::Table> tables_of(const IndexIn& rows, const Vector<const std::uint16_t>& targets,
+                                      const Vector<const std::uint32_t>& offsets,
+                                      const Vector<const std::uint64_t>& bits) {
+  constexpr std::size_t fields = 10;
+  std::vector<spiking::Table> out;
+  for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
+    const std::int64_t* x = rows.data() + i;
+    const auto size = [x](std::size_t k) { return static_cast<std::size_t>(x[k]); };
+    const bool bitmap = static_cast<spiking::Form>(x[0]) == spiking::Form::bitmap;
+    out.push_back({static_cast<spiking::Form>(x[0]), size(1), size(2), size(3), size(4), size(5), size(6), size(7),
+                   bitmap ? nullptr : targets.data() + x[8], bitmap ? nullptr : offsets.data() + x[9],
+                   bitmap ? bits.data() + x[8] : nullptr});
+  }
+  return out;
+}
+
+std::vector<Extent> extents_of(const IndexIn& rows) {
+  std::vector<Extent> out;
+  for (std::size_t i = 0; i + 4 <= rows.size(); i += 4) {
+    const std::int64_t* x = rows.data() + i;
+    out.push_back({static_cast<std::size_t>(x[0]), static_cast<std::size_t>(x[1]), static_cast<std::size_t>(x[2]),
+                   static_cast<std::size_t>(x[3])});
+  }
+  return out;
+}
+
+// strips: which strip of the pool each column uses, for drive, threshold and each channel, then for the externals.
+void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn extents, IndexIn tables,
+                 IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int32_t> thresholds,
+                 Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
+                 Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key, Vector<float> v,
+                 Vector<std::int32_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
+                 Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history, std::int64_t steps,
+                 std::int64_t window, std::int64_t n_threads, int instruction_set) {
+  same_size(key.size(), 2);
+  const auto columns = static_cast<std::size_t>(first_columns.data()[first_columns.size() - 1]);
+  const std::size_t n = columns * spiking::column_size, channels = sinks.size() / (first_columns.size() - 1);
+  same_size(v.size(), n);
+  same_size(silent.size(), n);
+  same_size(counts.size(), channels * n);
+  same_size(raster.size(), static_cast<std::size_t>(history + steps) * columns * spiking::words_per_column);
+  const auto strip = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
+  std::vector<spiking::Strips> weights;
+  for (std::size_t c = 0; c < channels; ++c) weights.push_back(strip(2 + c));
+  const Network network{cells_of(cells, first_columns, currents, sinks),
+                        externals_of(externals, strip(0), thresholds),
+                        tables_of(tables, targets, offsets, bits),
+                        spiking::Key(key.data()[0], key.data()[1]),
+                        columns,
+                        channels,
+                        strip(0),
+                        strip(1),
+                        weights};
+  const State state{v.data(),
+                    silent.data(),
+                    s.data(),
+                    counts.data(),
+                    raster.data(),
+                    static_cast<std::uint64_t>(first_step),
+                    static_cast<std::size_t>(history),
+                    static_cast<std::size_t>(steps)};
+  const std::vector<Extent> owned = extents_of(extents);
+  Barrier barrier(static_cast<std::size_t>(n_threads));
+  const Job job{network, state, owned, static_cast<std::size_t>(window), barrier};
+  const Worker worker = worker_for(instruction_set);
+  std::vector<std::thread> others;
+  for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, std::cref(job), t);
+  worker(job, 0);
+  for (std::thread& other : others) other.join();
+  const auto passed = static_cast<std::int32_t>(steps);
+  for (std::size_t i = 0; i < n; ++i) silent.data()[i] = std::max(silent.data()[i] - passed, 0);
+}
+
+// ---- what a raster holds, and random words by themselves ----------------------------------------
+
+EQ_CLONES static std::uint64_t count_bits(const std::uint64_t* words, std::size_t n) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    std::uint64_t x = words[i];
+    x -= (x >> 1) & 0x5555555555555555ULL;
+    x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
+    x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0FULL;
+    sum += (x * 0x0101010101010101ULL) >> 56;
+  }
+  return sum;
+}
+
+std::int64_t spiking_count(Vector<const std::uint64_t> raster) {
+  return static_cast<std::int64_t>(count_bits(raster.data(), raster.size()));
+}
+
+void spiking_list(Vector<const std::uint64_t> raster, std::int64_t columns, Vector<std::int32_t> steps,
+                  Vector<std::int32_t> places) {
+  const std::size_t words = static_cast<std::size_t>(columns) * spiking::words_per_column;
+  std::vector<std::uint32_t> fired;
+  std::size_t written = 0;
+  for (std::size_t k = 0; (k + 1) * words <= raster.size(); ++k) {
+    spiking::list_spikes(raster.data() + k * words, 0, static_cast<std::size_t>(columns), fired);
+    if (written + fired.size() > steps.size()) same_size(written + fired.size(), steps.size());
+    for (const std::uint32_t neuron : fired) {
+      steps.data()[written] = static_cast<std::int32_t>(k);
+      places.data()[written++] = static_cast<std::int32_t>(neuron);
+    }
+  }
+}
+
+void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::int64_t step, std::int64_t first_column,
+                   Vector<std::uint32_t> out) {
+  same_size(key.size(), 2);
+  const spiking::Key words(key.data()[0], key.data()[1]);
+  for (std::size_t c = 0; (c + 1) * spiking::column_size <= out.size(); ++c)
+    spiking::column_words(words, static_cast<std::uint32_t>(stream), static_cast<std::uint64_t>(step),
+                          static_cast<std::size_t>(first_column) + c, out.data() + c * spiking::column_size);
+}
+
+}  // namespace
+
+void bind_spiking_run(nb::module_& m) {
+  const auto free = nb::call_guard<nb::gil_scoped_release>();
+  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"),
+        nb::arg("sinks"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"), nb::arg("pool"),
+        nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
+        nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
+        nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
+        nb::arg("instruction_set"));
+  m.def("spiking_count", &spiking_count, nb::arg("raster"));
+  m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("places"));
+  m.def("spiking_words", &spiking_words, nb::arg("key"), nb::arg("stream"), nb::arg("step"), nb::arg("first_column"),
+        nb::arg("out"));
+  m.def("spiking_instruction_set", &best_instruction_set);
+}

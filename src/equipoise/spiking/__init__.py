@@ -1,0 +1,9 @@
+"""Level 3: the same circuit spike by spike, on a compiled kernel without per-synapse weights."""
+
+from equipoise.spiking.network import Network as Network
+from equipoise.spiking.network import build as build
+from equipoise.spiking.run import Record as Record
+from equipoise.spiking.run import Run as Run
+from equipoise.spiking.simulate import run as run
+from equipoise.spiking.simulate import simulate as simulate
+from equipoise.spiking.wiring import Wiring as Wiring

@@ -1,0 +1,110 @@
+"""The step in compiled form: state in, state and raster of spikes out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise import _core
+from equipoise.spiking.layout import COLUMN, WORDS
+from equipoise.spiking.network import Network
+from equipoise.spiking.randomness import START, Words, uniform
+from equipoise.spiking.tables import aligned
+
+BEST, BASELINE, AVX2, AVX512 = range(4)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class State:
+    """Where a network stands after `step` steps: all that its future depends on.
+
+    `v` (places,) from the leak potential, `silent` (places,) steps of refractoriness left, `currents` (current, place)
+    [V/s], `recent` (longest delay, columns * 8) the raster of the last steps, a bit for each place.
+    """
+
+    step: int
+    v: NDArray[np.float32]
+    silent: NDArray[np.int32]
+    currents: NDArray[np.float32]
+    recent: Words
+
+
+def begin(network: Network) -> State:
+    """Potentials evenly spread between reset and threshold by the seed, nobody refractory, no spikes on their way."""
+    layout = network.layout
+    v = np.zeros(layout.places, np.float32)
+    for k, (_, _, reset, _) in enumerate(network.cells):
+        place = layout.neurons(k)
+        u = uniform(network.key, START + k, layout.sizes[k])
+        v[place] = reset + u * (network.threshold[place].astype(np.float64) - reset)
+    recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
+    currents = np.zeros((network.most_currents, layout.places), np.float32)
+    return State(step=0, v=v, silent=np.zeros(layout.places, np.int32), currents=currents, recent=recent)
+
+
+def advance(network: Network, before: State, steps: int, *, instruction_set: int = BEST) -> tuple[State, Words]:
+    """The state `steps` later, and the raster of these steps (steps, columns * 8).
+
+    `instruction_set` is for tests: results are the same for all of them.
+    """
+    layout, (shortest, longest) = network.layout, network.delays
+    v, silent, currents = (_copy(x) for x in (before.v, before.silent, before.currents))
+    counts = aligned(network.weights.size, np.uint16)
+    raster = aligned((longest + steps) * layout.columns * WORDS, np.uint64).reshape(longest + steps, -1)
+    raster[:longest] = before.recent
+    e, t = network.externals, network.tables
+    _core.spiking_run(
+        network.cells.ravel(), layout.first_columns, network.currents.ravel(), network.sinks.ravel(), _extents(network),
+        _rows([p.row(layout) for p in t.parts]), _external_rows(network), *strips_of(network),
+        _joined([y.ravel() for x in e for y in (x.least, x.thresholds)], np.int32),
+        t.targets, t.offsets, t.bits, network.key, v, silent, currents.ravel(), counts, raster.ravel(),
+        before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
+    )  # fmt: skip
+    recent = raster[steps:].copy()
+    after = State(step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent)
+    return after, raster[longest:]
+
+
+def spikes_in(raster: Words) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Step (counted from the raster's first) and place of every spike, in this order."""
+    n = _core.spiking_count(raster.ravel())
+    steps, places = np.empty(n, np.int32), np.empty(n, np.int32)
+    _core.spiking_list(raster.ravel(), raster.shape[1] // WORDS, steps, places)
+    return steps, places
+
+
+def _copy(x: NDArray) -> NDArray:
+    out = aligned(x.size, x.dtype.type)
+    out[:] = x.ravel()
+    return out.reshape(x.shape)
+
+
+def _extents(network: Network) -> NDArray[np.int64]:
+    return _rows([[b.population, b.first, b.last, b.thread] for b in network.layout.blocks])
+
+
+def _external_rows(network: Network) -> NDArray[np.int64]:
+    columns = network.layout.columns
+    rows, strip, at = [], (2 + network.weights.shape[0]) * columns, 0
+    for x in network.externals:
+        own = at + x.least.size if x.thresholds.size else -1
+        rows.append([x.population, x.noise, x.stream, x.sink, x.least.size, strip, at, own])
+        strip, at = strip + x.amplitude.size // COLUMN, at + x.least.size + x.thresholds.size
+    return _rows(rows)
+
+
+def strips_of(network: Network) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """All values of neurons as strips of one column, neighbours that are equal stored once, and who uses which."""
+    parts = [network.drive, network.threshold, network.weights.ravel(), *(x.amplitude for x in network.externals)]
+    strips = np.concatenate(parts).reshape(-1, COLUMN)
+    new = np.ones(len(strips), bool)
+    new[1:] = (strips[1:].view(np.int32) != strips[:-1].view(np.int32)).any(axis=1)
+    return _copy(strips[new].ravel()), np.cumsum(new) - 1
+
+
+def _rows(rows: list[list[int]]) -> NDArray[np.int64]:
+    return np.array(rows, dtype=np.int64).ravel()
+
+
+def _joined(parts: list[NDArray], dtype: type) -> NDArray:
+    return np.concatenate([np.empty(0, dtype), *parts])
