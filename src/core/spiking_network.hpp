@@ -29,6 +29,11 @@ struct Current {
   float transfer, decay;
 };
 
+// What the spike-generating current of the EIF adds per step, gain e^{(v - onset) steepness}; none where gain is 0.
+struct Upstroke {
+  float gain, onset, steepness;
+};
+
 inline constexpr std::int64_t potential = -1;  // the sink that is no current
 
 // The neurons of one population. Potentials are measured from the leak potential.
@@ -37,6 +42,7 @@ struct Cells {
   float floor;              // reflecting lower bound; far below everything where there is none
   float reset;
   std::int32_t refractory;  // steps of silence after a spike
+  Upstroke upstroke;
   std::size_t first, last;  // columns
   std::vector<Current> currents;
   std::vector<std::int64_t> sinks;  // of each channel

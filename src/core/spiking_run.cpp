@@ -124,13 +124,15 @@ Worker worker_for(int) { return work_baseline; }
 std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns, const In& currents,
                                      const IndexIn& sinks) {
   const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
-  same_size(cells.size(), 4 * n);
+  constexpr std::size_t fields = 7;
+  same_size(cells.size(), fields * n);
   std::vector<spiking::Cells> out;
   for (std::size_t p = 0; p < n; ++p) {
-    const double* x = cells.data() + 4 * p;
+    const double* x = cells.data() + fields * p;
+    const spiking::Upstroke upstroke{static_cast<float>(x[4]), static_cast<float>(x[5]), static_cast<float>(x[6])};
     const std::int64_t* own = sinks.data() + p * channels;
     out.push_back({static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2]),
-                   static_cast<std::int32_t>(x[3]), static_cast<std::size_t>(first_columns.data()[p]),
+                   static_cast<std::int32_t>(x[3]), upstroke, static_cast<std::size_t>(first_columns.data()[p]),
                    static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels}});
   }
   for (std::size_t i = 0; i + 3 <= currents.size(); i += 3) {

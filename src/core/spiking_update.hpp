@@ -1,14 +1,14 @@
 // Update: one step of the 512 neurons of a column.
 //
-//   u = v decay + drive + sum over currents of transfer x s, and each s takes its decay; then to u or to a current
-//   external input and weight x count of each channel, in this order;
+//   u = v decay + drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s;
+//   each s takes its decay; then to u or to a current external input and weight x count of each channel, in this order;
 //   a silent neuron keeps its v; another takes max(u, floor); at threshold it fires, resets and falls silent
 #pragma once
 #include <algorithm>
 #include <cstring>
 #include <limits>
 
-#include "normal32.hpp"
+#include "float32.hpp"
 #include "spiking_network.hpp"
 
 namespace spiking {
@@ -120,6 +120,16 @@ EQ_INLINE void add_channels(const Network& network, const Cells& cells, const St
   }
 }
 
+// The upstroke of the EIF, from the potential at the step's beginning.
+EQ_INLINE void add_upstroke(const Upstroke& upstroke, const float* v, Scratch& scratch) {
+  if (upstroke.gain == 0.0f) return;
+  for (std::size_t i = 0; i < column_size; ++i) {
+    const float x = (v[i] - upstroke.onset) * upstroke.steepness;
+    const float above = x > -87.0f ? x : -87.0f;
+    scratch.u[i] += upstroke.gain * exp32(above < 88.0f ? above : 88.0f);
+  }
+}
+
 // The neuron is silent until step `until`, counted like k; its v is then below threshold. Returns whether anyone fired.
 EQ_INLINE bool fire(const Cells& cells, const float* threshold, std::int32_t k, float* v, std::int32_t* until,
                     const Scratch& scratch) {
@@ -160,6 +170,7 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   const float* drive = network.drive.of(column);
   float* v = state.v + at;
   for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + drive[i];
+  add_upstroke(cells.upstroke, v, scratch);
   add_currents(network, cells, state, at, scratch);
   for (const External& external : network.externals) {
     if (external.population != population) continue;

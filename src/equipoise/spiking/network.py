@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.neurons import LIF, PIF
+from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.quantities import Array, Quantity, check, finite, suggest
 from equipoise.spiking import cells, external
 from equipoise.spiking.cells import Floats, Receptors, steps_of
@@ -35,7 +35,8 @@ _DT = Quantity("time step", unit="ms", low=1 * us, high=1 * ms)
 class Network:
     """A circuit ready to run; arrays are over places (see `Layout`), potentials measured from the leak potential.
 
-    `cells` (P, 4): decay per step, reflecting floor, reset, steps of refractoriness. `drive`: what the potential gains
+    `cells` (P, 7): decay per step, reflecting floor, reset, steps of refractoriness, gain, onset and steepness of the
+    upstroke. `drive`: what the potential gains
     per step without input, v_inf (1 - decay). `threshold`, `weights` (channel, place). `currents`: rows (population,
     transfer, decay); `sinks` (population, channel): the current that a channel feeds, or -1 for the potential.
     """
@@ -128,8 +129,9 @@ def _check_represented(circuit: Circuit, noise: str) -> None:
                 f"spiking: population {p.name!r} is infinite; spikes need a number of neurons. "
                 f"Give eq.Population({p.name!r}, size=..., ...), or use eq.theory."
             )
-        if type(p.neuron) not in (LIF, PIF):
-            raise TypeError(f"spiking: {p.name!r} has {type(p.neuron).__name__} neurons; this level runs LIF and PIF.")
+        if type(p.neuron) not in (LIF, PIF, EIF):
+            kind = type(p.neuron).__name__
+            raise TypeError(f"spiking: {p.name!r} has {kind} neurons; this level runs LIF, PIF and EIF.")
     if circuit.rules:
         names = ", ".join(r.population for r in circuit.rules)
         raise ValueError(
