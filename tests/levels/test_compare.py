@@ -36,10 +36,11 @@ def test_rates_agree_but_for_the_grid(found):
     theory, spectral, spikes = (found["rate"].sel(level=name).values for name in eq.compare.LEVELS)
     error = found["rate_error"].sel(level="spiking").values
     assert (error > 0.0).all()
-    # The time grid lowers rates by about 5 %, the graph that was drawn moves them by some more.
-    assert np.abs(spikes / theory - 1.0).max() < 0.1
-    assert (spikes < theory).all()
-    assert np.abs(spikes / spectral - 1.0).max() < 0.04
+    # 400 neurons of one graph: the mean over them errs by SD/sqrt(400). The grid lowers rates by 2 to 2.5 % more.
+    graph = found["rate_sd"].sel(level="spiking").values / np.sqrt(400)
+    assert (np.abs(spikes - theory) < 3.0 * graph + 0.025 * theory).all()
+    assert (np.abs(spikes - spectral) < 3.0 * (graph + error)).all()
+    assert spikes[1] < theory[1] - 5.0 * error[1]
 
 
 def test_spread_irregularity_and_calcium_agree(found):
@@ -55,7 +56,7 @@ def test_reasons_carry_numbers(found):
     text = "\n".join(found.attrs["reasons"])
     assert "time grid of 0.1 ms: -" in text
     assert "largest jumps are 2 % (E), 2 % (I) of the way to threshold" in text
-    assert "Fano factor of population counts in 1 ms 1 (E)" in text
+    assert "synchrony: Fano factor of population counts in 1 ms" in text
     assert "colour of recurrent input: C_v changes by" in text
     assert "correlations between cells and the rest" in text
 
