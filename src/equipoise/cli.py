@@ -95,7 +95,11 @@ def run(
         float | None,
         typer.Option(parser=_h, metavar="<h>", help="Time under the rules; default until the weights rest."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sample of neurons.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the sample of neurons, and of the spikes.")] = 1,
+    levels: Annotated[
+        str, typer.Option(help="Levels beside each other: theory, and with it spiking and spectral, by commas.")
+    ] = "theory",
+    spikes: Annotated[float, typer.Option(parser=_s, metavar="<s>", help="Length of the spiking run.")] = "10 s",  # type: ignore[assignment]
     page: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report too.")] = True,
     open_report: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
@@ -106,7 +110,10 @@ def run(
     """
     with errors(debug):
         name, described = _circuit(circuit)
-        written, complete = run_to(name, described, out, duration=duration, seed=seed, page=page)
+        beside = _levels(levels)
+        written, complete = run_to(
+            name, described, out, duration=duration, seed=seed, page=page, beside=beside, spikes=spikes
+        )
         if open_report and page:
             typer.launch(str(written))
         if not complete:
@@ -286,16 +293,24 @@ def _claims_table(title: str, done: "list[Reproduced]") -> "Table":
 
 
 def run_to(
-    name: str, circuit: "Circuit", out: Path, *, duration: float | None = None, seed: int = 1, page: bool = True
+    name: str,
+    circuit: "Circuit",
+    out: Path,
+    *,
+    duration: float | None = None,
+    seed: int = 1,
+    page: bool = True,
+    beside: tuple[str, ...] = ("theory",),
+    spikes: float = 10.0,
 ) -> tuple[Path, bool]:
-    """Study a circuit with a progress bar, print the tables, write data and page.
+    """Study a circuit with a progress bar, beside it other levels if asked for; print the tables, write data and page.
 
     Returns the page's path (without one, the data's) and whether every part was found.
     """
     from rich.console import Console
     from rich.progress import Progress
 
-    from equipoise import report, theory
+    from equipoise import compare, report, theory
     from equipoise.results import save_dataset
 
     _must_be_writable(out)
@@ -304,14 +319,34 @@ def run_to(
         study = theory.study(
             circuit, duration=duration, seed=seed, progress=lambda fraction: bar.update(task, completed=fraction)
         )
+        compared = None
+        if len(beside) > 1:
+            bar.update(task, description=f"Comparing {', '.join(beside)}", total=None)
+            compared = compare.levels(circuit, levels=beside, seed=seed, duration=spikes)
         bar.update(task, description="Drawing figures", total=None)
-        data = save_dataset(study, out / f"{name}.nc")
-        written = report.write_circuit_html(study, out / f"{name}.html") if page else data
+        saved = [save_dataset(study, out / f"{name}.nc")]
+        if compared is not None:
+            saved.append(save_dataset(compared, out / f"{name}_levels.nc"))
+        page_path = out / f"{name}.html"
+        written = report.write_circuit_html(study, page_path, levels=compared) if page else saved[0]
     console = Console()
     console.print(report.render_circuit(study))
-    lines = ([f"Report: {written}"] if page else []) + [f"Data:   {data}"]
+    if compared is not None:
+        console.print("\n", report.render_levels(compared))
+    lines = ([f"Report: {written}"] if page else []) + [f"Data:   {', '.join(str(path) for path in saved)}"]
     console.print("\n" + "\n".join(lines), soft_wrap=True, highlight=False)
     return written, not theory.failed(study)
+
+
+def _levels(text: str) -> tuple[str, ...]:
+    """Levels from a list by commas; theory is always among them."""
+    from equipoise.compare import LEVELS
+
+    asked = [part.strip() for part in text.split(",") if part.strip()]
+    for part in asked:
+        if part not in LEVELS:
+            raise ValueError(f"--levels: unknown level {part!r}.{suggest(part, LEVELS)}")
+    return tuple(level for level in LEVELS if level in asked or level == "theory")
 
 
 def _circuit(name: str) -> "tuple[str, Circuit]":

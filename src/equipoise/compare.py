@@ -209,7 +209,7 @@ def _reasons(asked: Request, found: dict[str, Level]) -> Iterator[str]:
         yield f"colour of recurrent input: C_v changes by {_listed(names, colour, '{:+.2f}')}"
     if "spiking" in found:
         fano = found["spiking"].facts["fano"]
-        yield f"synchrony: Fano factor of population counts in 1 ms {_listed(names, fano, '{:.2g}')} (independent: 1)"
+        yield f"synchrony: Fano factor of population counts in 1 ms {_listed(names, fano, '{:.3g}')} (independent: 1)"
         before = "spectral" if "spectral" in found else "theory" if "theory" in found else ""
         if before:
             left = found["spiking"].columns["cv"] - found[before].columns["cv"]

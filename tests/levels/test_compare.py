@@ -1,9 +1,13 @@
 """One circuit at several levels: they agree where they must, and the reasons name what makes them differ."""
 
+import re
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import equipoise as eq
+from equipoise.cli import app
 from equipoise.units import Hz, ms, second
 
 LIF = eq.LIF(tau_m=10 * ms, tau_ref=2 * ms)
@@ -80,3 +84,27 @@ def test_bad_input_is_named():
         eq.compare.levels(inhibited(), seed=1, duration=0.0)
     with pytest.raises(ValueError, match="size"):
         eq.compare.levels(inhibited().infinite(), seed=1)
+
+
+def test_run_shows_levels_beside_each_other(tmp_path):
+    path = tmp_path / "inhibited.toml"
+    path.write_text(inhibited().to_toml(), encoding="utf-8")
+    result = CliRunner().invoke(
+        app, ["run", str(path), "--levels", "spiking", "--spikes", "2 s", "--out", str(tmp_path), "--seed", "3"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "Theory beside spikes" in result.output
+    assert "What differs, and why" in result.output
+    saved = eq.results.load_dataset(tmp_path / "inhibited_levels.nc")
+    assert list(saved["level"].values) == ["theory", "spiking"]
+    rate = float(saved["rate"].sel(level="spiking", population="I"))
+    assert re.search(rf"I\s+theory .*\n\s+spiking\s+{rate:.1f} ±", result.output)
+    page = (tmp_path / "inhibited.html").read_text(encoding="utf-8")
+    assert "<h2>Theory beside spikes</h2>" in page
+    assert "Figure 4. Theory beside spikes" in page
+
+
+def test_run_names_an_unknown_level(tmp_path):
+    result = CliRunner().invoke(app, ["run", "brunel_2000", "--levels", "theory,spike", "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "--levels: unknown level 'spike'. Did you mean 'spiking'?" in result.output

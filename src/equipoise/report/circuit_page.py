@@ -10,6 +10,7 @@ import numpy as np
 from equipoise import plotting
 from equipoise.report import circuit_figures, circuit_tables
 from equipoise.report.circuit_words import CAPTIONS, CAVEATS, METHODS
+from equipoise.report.levels import levels_section
 from equipoise.report.parts import bullets, figure, page, section, table
 from equipoise.results import write_whole
 from equipoise.theory.study import LEVELS
@@ -18,20 +19,21 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def write_circuit_html(data: "xr.Dataset", path: str | Path) -> Path:
-    """Write the page of a study to `path`."""
-    text = circuit_html(data)
+def write_circuit_html(data: "xr.Dataset", path: str | Path, *, levels: "xr.Dataset | None" = None) -> Path:
+    """Write the page of a study, and of a comparison of levels if there is one, to `path`."""
+    text = circuit_html(data, levels=levels)
     return write_whole(path, lambda place: place.write_text(text, encoding="utf-8"))
 
 
-def circuit_html(data: "xr.Dataset") -> str:
-    """The page of a study."""
+def circuit_html(data: "xr.Dataset", *, levels: "xr.Dataset | None" = None) -> str:
+    """The page of a study, and of a comparison of levels if there is one."""
     noted = circuit_tables.remarks(data)
     sections = [
         _head(data),
         section("At a glance", _glance(data)),
         *([section("What to know", table(["part", "status", "why"], noted, words=True))] if noted else []),
         section("Figures", _figures(data)),
+        *([levels_section(levels, 1 + len(circuit_figures.figures_of(data)))] if levels is not None else []),
         section("Tables", _tables(data)),
         section("What these numbers do not mean", bullets(CAVEATS)),
         section("Methods", bullets(METHODS)),
