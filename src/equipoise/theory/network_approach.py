@@ -56,7 +56,7 @@ def solve(
         guess,
         constraints=(
             lambda y: levels(held, y[n2:]) - at,
-            lambda y: np.array([np.concatenate([np.zeros(n2), q.gradient(y[n2:])]) for q in held]),
+            lambda y: np.array([np.append(np.zeros(n2), q.gradient(y[n2:])) for q in held]).reshape(-1, y.size),
         ),
         lower=lower,
         tolerance=1e-11,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equipoise import dynamics, renewal
+from equipoise import dynamics
 from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumSetPoint
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_approach, network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
-from equipoise.theory.network_loop import NetworkLoop, slow_jacobian
+from equipoise.theory.network_loop import NetworkLoop, calcium, slow_jacobian
 from equipoise.theory.wiring import Wiring
 
 
@@ -49,9 +49,8 @@ def set_points(wiring: Wiring, limit: BalancedLimit, sensor: Calcium, *, nodes: 
     targets = []
     for a, neuron in enumerate(wiring.neurons):
         points = quenched.sample(limit.mu[a], limit.s[a], limit.beta[a], 0.0, 0.0, nodes=nodes)
-        law = renewal.NeuronISI(neuron, mu=points.mu, sigma=np.sqrt(points.s))
-        mean, second = renewal.calcium_moments(sensor, law)
-        targets.append(CalciumSetPoint(mean=float(points.weights @ mean), second_moment=float(points.weights @ second)))
+        moments = calcium(sensor, neuron, float(wiring.tau_s[a]), points.mu, points.s) @ points.weights
+        targets.append(CalciumSetPoint(mean=float(moments[0]), second_moment=float(moments[1])))
     return targets
 
 
