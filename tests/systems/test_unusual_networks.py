@@ -57,3 +57,48 @@ def test_one_weight_of_each_kind_conserves_nothing(scale):
     assert found.status is Status.OK
     assert found.conserved == ()
     assert not found.spectrum.zero.any()
+
+
+@pytest.mark.parametrize("scale", ["absolute", "relative"])
+def test_beyond_the_critical_drive_excitation_is_zero_and_inhibition_holds_the_mean(scale):
+    targets = eq.theory.network_set_points(standard(1000), SENSOR)
+    circuit = ruled(standard(1000), targets, scale=scale).with_node("E", drive=1200.0)
+    found = eq.theory.network_equilibrium(circuit)
+    assert found.status is Status.WEIGHT_AT_ZERO
+    assert "J_EE, J_EX ended at zero" in found.message
+    assert "the second moment of E is 6.804 µM^2, where 6.496 is asked for" in found.message
+    assert [w for n, w in zip(found.names, found.weights, strict=True) if n in ("J_EE", "J_EX")] == [0.0, 0.0]
+    law = calcium_of(eq.theory.regulated(circuit, found), found.state, "E")
+    assert law[0] == pytest.approx(targets["E"].mean, rel=0.02)  # a sample of 20,000 cells: 0.7 % standard error
+    assert law[1] == pytest.approx(6.804, rel=0.04)
+
+
+def calcium_of(circuit, state, population):
+    cells = eq.theory.neuron_sample(circuit, state, population, 20_000, seed=3)
+    law = eq.renewal.NeuronISI(LIF, mu=cells["mu"].values, sigma=cells["sigma"].values)
+    return [float(moment.mean()) for moment in eq.renewal.calcium_moments(SENSOR, law)]
+
+
+def test_evolution_ends_where_the_weight_at_zero_is_found():
+    circuit = ruled(single(EXCITED, INHIBITED), eq.SetPoint(rate=5 * Hz, cv=0.9), scale="absolute")
+    found = eq.theory.network_equilibrium(circuit)
+    days = eq.theory.network_evolve(circuit, duration=3600.0, times=[0.0])
+    assert found.status.name == days.attrs["status"] == "WEIGHT_AT_ZERO"
+    end = days.isel(time=-1)
+    assert found.weights == pytest.approx(end.weight.values, rel=1e-6)
+    assert found.state.rates == pytest.approx(end.rate.values, rel=1e-6)
+
+
+def test_without_inhibition_the_second_moment_alone_is_held():
+    circuit = ruled(single(EXCITED), eq.SetPoint(rate=5 * Hz, cv=0.9))
+    found = eq.theory.network_equilibrium(circuit)
+    assert found.message == ("the mean of E is 1.158 µM, where 1.315 is asked for: there are no weights to hold it.")
+    mean, second = calcium_of(eq.theory.regulated(circuit, found), found.state, "E")
+    assert mean == pytest.approx(1.158, rel=0.02)
+    assert second == pytest.approx(found.set_points["E"].second_moment, rel=0.03)
+
+
+def test_a_branch_does_not_begin_where_a_weight_is_at_zero():
+    circuit = ruled(single(EXCITED, INHIBITED), eq.SetPoint(rate=5 * Hz, cv=0.9))
+    with pytest.raises(eq.NumericalFailure, match=r"no branch to follow at the start\. J_EY ended at zero"):
+        eq.theory.branch(lambda rate: circuit.with_node("X", rate=rate), 10.0, 11.0)

@@ -111,9 +111,13 @@ def network_equilibrium(
 def regulated(circuit: Circuit, found: NetworkEquilibrium) -> Circuit:
     """The circuit with the weights of its homeostatic fixed point, which `network_equilibrium` gave.
 
-    At neuron scope these are the means over cells, in a circuit whose weights do not vary between them.
+    Projections whose weight ended at zero are left out. At neuron scope the weights are the means over cells, in a
+    circuit whose weights do not vary between them.
     """
-    return circuit.with_weights(loop_of(circuit).with_weights(found.weights).J)
+    J = loop_of(circuit).with_weights(found.weights).J
+    names = {name: i for i, name in enumerate(circuit.names)}
+    left = [p for p in circuit.projections if J[names[p.target], names[p.source]] != 0.0]
+    return replace(circuit, projections=left).with_weights(J)
 
 
 def scopes_of(circuit: Circuit) -> tuple[bool, ...]:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from equipoise import dynamics
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array, finite
-from equipoise.results import Status
+from equipoise.results import NumericalFailure, Status
 from equipoise.theory import balanced, network_homeostasis
 from equipoise.theory import network_state as states
 from equipoise.theory.network import _rates, loop_of, scopes_of, wiring_of
@@ -157,6 +157,8 @@ class _Held:
             raise ValueError("branch: rates choose a state of a free network; the circuit has rules, leave rates out.")
         here = self.loop(self.axis.start)
         point = network_homeostasis.fixed_point(here, start=next(balanced.starts(here.wiring)))
+        if point.status is Status.WEIGHT_AT_ZERO:
+            raise NumericalFailure(point.status, f"branch: there is no branch to follow at the start. {point.message}")
         moved = np.linalg.lstsq(self._shape(here), point.weights - here.weights, rcond=None)[0]
         return np.concatenate([np.log(point.state.x), np.asarray(moved, dtype=np.float64)])
 

@@ -1,7 +1,7 @@
 """Where homeostasis takes a network, and how it answers disturbances there (Sec. 2.4.2, Eqs. 33-35)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumSetPoint
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory import network_approach, network_state, quenched
+from equipoise.theory import network_approach, network_border, network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
 from equipoise.theory.network_loop import NetworkLoop, calcium, slow_jacobian
 from equipoise.theory.wiring import Wiring
@@ -54,14 +54,6 @@ def set_points(wiring: Wiring, limit: BalancedLimit, sensor: Calcium, *, nodes: 
     return targets
 
 
-def conserved(loop: NetworkLoop) -> tuple[dynamics.Invariant, ...]:
-    """What the rules conserve whatever the network does: invariants under arbitrary sensed values (fixed seed)."""
-    rng = np.random.default_rng(33)
-    samples = loop.slow * rng.uniform(0.7, 1.3, (6 * len(loop.names), len(loop.names)))
-    feedback = {tuple(z): rng.uniform(0.5, 3.0, (loop.wiring.n, 2)) for z in samples}
-    return dynamics.invariants(lambda z: loop.rhs(z, feedback[tuple(z)]), samples, loop.names)
-
-
 def fixed_point(
     loop: NetworkLoop, *, start: Array, near: "NetworkEquilibrium | None" = None, throw: bool = True
 ) -> NetworkEquilibrium:
@@ -71,7 +63,7 @@ def fixed_point(
     itself is found first, and starts Newton's method; `near`, the fixed point of a similar network (another K, say),
     starts it better. NumericalFailure where it does not converge.
     """
-    held = conserved(loop)
+    held = network_approach.conserved(loop)
     here, guess = _guess(loop, start, near)
     found = network_approach.solve(loop, held, network_approach.levels(held, loop.slow), guess)
     y, way = found.x, None
@@ -82,6 +74,10 @@ def fixed_point(
         point = _describe(loop, y, held)
         if point.status.usable:
             return point
+    border = None if way is None else network_border.solve(loop, way)
+    point = None if border is None else _at_border(loop, *border)
+    if point is not None and point.status is Status.WEIGHT_AT_ZERO:
+        return point
     status, message = _why_not(loop, held, here, way)
     if throw:
         raise NumericalFailure(status, f"network homeostasis: {message}")
@@ -167,13 +163,30 @@ def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...])
     state = network_state.from_start(loop.with_weights(slow), x)
     spectrum = dynamics.spectrum(slow_jacobian(loop, x, slow), loop.names)
     stable = spectrum.stable and state.stable
-    message = " ".join(_remarks(loop, slow, state, stable))
+    message = " ".join([*_no_weights(loop, x, slow), *_remarks(loop, slow, state, stable)])
     status = Status.UNSTABLE if not stable else Status.MARGINAL if spectrum.zero.any() else Status.OK
     status = status if state.status.usable else state.status
     return NetworkEquilibrium(
         state, slow[: len(loop.places)], _degrees(loop), loop.weight_names, goals(loop, slow), spectrum, held, status,
         message,
     )  # fmt: skip
+
+
+def _at_border(loop: NetworkLoop, part: NetworkLoop, y: Array) -> NetworkEquilibrium:
+    """The fixed point of what is left of the loop where some weights are at zero."""
+    left = _describe(part, y, network_approach.conserved(part))
+    sizes = np.array([left.weights[part.places.index(p)] if p in part.places else 0.0 for p in loop.places])
+    n2 = 2 * loop.wiring.n
+    words = network_border.words(loop, part, y[:n2], y[n2:])
+    message = " ".join([words, *_remarks(part, y[n2:], left.state, left.spectrum.stable and left.state.stable)])
+    status = Status.WEIGHT_AT_ZERO if left.status in (Status.OK, Status.MARGINAL) else left.status
+    names, degrees = loop.weight_names, _degrees(loop)
+    return replace(left, weights=sizes, degrees=degrees, names=names, status=status, message=message)
+
+
+def _no_weights(loop: NetworkLoop, x: Array, slow: Array) -> Iterator[str]:
+    for text in network_border.not_held(loop, x, slow):
+        yield f"{text}: there are no weights to hold it."
 
 
 def _remarks(loop: NetworkLoop, weights: Array, state: network_state.NetworkState, stable: bool) -> Iterator[str]:
@@ -184,7 +197,7 @@ def _remarks(loop: NetworkLoop, weights: Array, state: network_state.NetworkStat
         yield state.message
     if same:
         yield f"{same}: balance does not determine the rates (singular), and at large K no fixed point is left."
-    if condition > network_approach.ILL:
+    if network_approach.ILL < condition < np.inf:
         yield (
             f"the balance equations are nearly singular (condition number {condition:.0f}): rates are held by the "
             "corrections of order 1/sqrt(K) and are sensitive. Make J_AX/J_AE differ more between populations."

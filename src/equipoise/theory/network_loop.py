@@ -8,9 +8,8 @@ are slow variables too, two more for a population, and each brings one more cons
 with the rates in one Newton system, (x, slow): network state, set points met, conserved quantities kept.
 """
 
-import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,6 +45,15 @@ class NetworkLoop:
         """Names of the plastic weights, J_post,pre."""
         pre = (*self.wiring.names, *self.sources)
         return tuple(f"J_{self.wiring.names[a]}{pre[b]}" for a, b in self.places)
+
+    @property
+    def held(self) -> tuple[tuple[int, int], ...]:
+        """(population, moment) that weights hold: the mean, 0, inhibitory ones, the second moment, 1, excitatory ones.
+
+        A moment without weights of its kind is not held; an adaptive set point comes to rest in any case.
+        """
+        acting = {(a, 0 if self._kind(a, b) else 1) for a, b in self.places}
+        return tuple(sorted(acting | {(a, k) for a in self.adapting for k in (0, 1)}))
 
     @property
     def adapting(self) -> tuple[int, ...]:
@@ -95,6 +103,16 @@ class NetworkLoop:
         ]
         moving = [speed for a in self.adapting for speed in self._speeds(a, 1.0, targets, sensed)[2:]]
         return np.array([*weights, *moving])
+
+    def push(self, place: tuple[int, int], slow: Array, sensed: Array) -> float:
+        """Where the rule moves the weight at `place`: d log J/dt at relative scale, dJ/dt at absolute scale."""
+        return float(self._speeds(place[0], 1.0, self.targets(slow), sensed)[self._kind(*place)])
+
+    def without(self, places: Collection[tuple[int, int]]) -> "NetworkLoop":
+        """The loop with these weights at zero, where the rule cannot move them any more."""
+        J = self.wiring.J.copy()
+        J[tuple(np.array(list(places)).T)] = 0.0
+        return replace(self, wiring=replace(self.wiring, J=J))
 
     def _kind(self, a: int, b: int) -> int:
         return 1 if self.wiring.J[a, b] < 0.0 else 0
@@ -161,15 +179,13 @@ def calcium_slopes(sensor: Calcium, neuron: IntegrateAndFire, tau_s: float, mu: 
 
 
 def joint(loop: NetworkLoop, y: Array) -> tuple[Array, Array]:
-    """Rates and slow state together, y = (x, slow): (E(x) - x, relative errors of all set points), and derivatives."""
+    """Rates and slow state together, y = (x, slow): (E(x) - x, relative errors of what is held), and derivatives."""
     n2 = 2 * loop.wiring.n
     x, wiring = y[:n2], loop.with_weights(y[n2:])
     values, fast, direct, inputs, by_weight = _network_response(loop, wiring, x)
     sensed = sense(loop, wiring, x)
     errors, low_x, low_j = [], [], []
-    for a, k in itertools.product(range(loop.wiring.n), range(2)):
-        if loop.rules[a] is None:
-            continue
+    for a, k in loop.held:
         target = loop.targets(y[n2:])[a, k]
         errors.append(sensed.values[a, k] / target - 1.0)
         low_x.append(sensed.by_statistics[a, k] @ inputs[a] / target)
@@ -177,7 +193,7 @@ def joint(loop: NetworkLoop, y: Array) -> tuple[Array, Array]:
         if a in loop.adapting:
             place = len(loop.places) + 2 * loop.adapting.index(a) + (1 - k)
             low_j[-1][place] -= sensed.values[a, k] / target**2
-    jacobian = np.block([[fast, direct], [np.array(low_x), np.array(low_j)]])
+    jacobian = np.block([[fast, direct], [np.reshape(low_x, (-1, n2)), np.reshape(low_j, (-1, y.size - n2))]])
     return np.concatenate([values - x, errors]), jacobian
 
 

@@ -141,7 +141,7 @@ def settle(wiring: Wiring, x: Array) -> Array | None:
 
 def _until_jump(loop: NetworkLoop, where: "_Follower", times: Array) -> tuple[Piece, dynamics.Trajectory]:
     """Integrate from where the follower stands to the end of `times`, or to where its state cannot be followed."""
-    logs, first, x = relative(loop), where.slow, where.x
+    logs, first = relative(loop), where.slow
     weight = np.arange(logs.size) < len(loop.places)
 
     def back(z: Array) -> Array:
@@ -165,10 +165,7 @@ def _until_jump(loop: NetworkLoop, where: "_Follower", times: Array) -> tuple[Pi
     if path.end[0] > t[-1]:
         t, z = np.append(t, path.end[0]), np.column_stack([z, path.end[1]])
     slow = np.stack([back(column) for column in z.T], axis=-1)
-    again, states = _Follower(loop, first, x), []
-    for column in slow.T:
-        again.follow(column)
-        states.append(again.x)
+    states = [where.near(column) for column in slow.T]
     return Piece(t, slow, np.array(states).T), path
 
 
@@ -186,6 +183,15 @@ class _Follower:
         self._lost: bytes | None = None
         here = _newton(loop.with_weights(slow), loop.nodes, x)
         self.x = x if here is None else here
+        self.passed = [(self.slow, self.x)]
+
+    def near(self, slow: Array) -> Array:
+        """The network state (2 n,) at a slow state on the way, from the nearest one that was passed."""
+        states = np.array([z for z, _ in self.passed])
+        closest = int(np.argmin(np.max(np.abs(states - slow) / np.maximum(states.max(axis=0), 1e-300), axis=1)))
+        self.slow, self.x = self.passed[closest]
+        self.follow(slow)
+        return self.x
 
     def follow(self, slow: Array) -> bool:
         """Go to this slow state, in small steps where one is too long; False, without moving, where the state ends."""
@@ -198,6 +204,7 @@ class _Follower:
             x = self._go(slow, parts)
             if x is not None:
                 self.slow, self.x = slow.copy(), x
+                self.passed.append((self.slow, x))
                 return True
         self._lost = key
         return False
@@ -211,6 +218,7 @@ class _Follower:
         if found is None:
             return False
         self.slow, self.x, self._lost = beyond, found, None
+        self.passed = [(beyond, found)]
         return True
 
     def sensed(self, slow: Array) -> Array:
