@@ -143,7 +143,7 @@ def test_set_points_that_do_not_fit_are_named():
         for name, t in eq.theory.network_set_points(circuit(J), SENSOR).items()
     }
     with pytest.raises(
-        eq.NumericalFailure, match=r"J_II < 0 beyond 55 % of the way.*set points do not fit this network"
+        eq.NumericalFailure, match=r"J_II < 0 beyond 55.* % of the way.*set points do not fit this network"
     ):
         eq.theory.network_equilibrium(regulated(J, 400, targets=regular))
 

@@ -5,6 +5,7 @@ import pytest
 
 import equipoise as eq
 from equipoise import Status
+from equipoise.theory import network, network_loop
 from equipoise.units import Hz, ms
 
 SENSOR = eq.Calcium(tau=300 * ms, buffering=0.1)
@@ -102,3 +103,56 @@ def test_a_branch_does_not_begin_where_a_weight_is_at_zero():
     circuit = ruled(single(EXCITED, INHIBITED), eq.SetPoint(rate=5 * Hz, cv=0.9))
     with pytest.raises(eq.NumericalFailure, match=r"no branch to follow at the start\. J_EY ended at zero"):
         eq.theory.branch(lambda rate: circuit.with_node("X", rate=rate), 10.0, 11.0)
+
+
+def test_averages_over_unequal_perfect_integrators_reverse_divergent_encoding():
+    pif = eq.PIF(v_threshold=10.0, v_reset=0.0, v_bound=-1.0)
+    circuit = standard(1000, pif, scale=10.0)
+    found = eq.theory.network_equilibrium(ruled(circuit, eq.theory.network_set_points(circuit, SENSOR)))
+    assert found.status is Status.UNSTABLE
+    assert found.state.rates == pytest.approx([10.0, 10.0], rel=1e-3)
+    assert "the unequal cells of E and of I the second moment falls" in found.message
+    alone = ruled(circuit, eq.SetPoint(rate=8 * Hz, cv=0.8))
+    rules = [eq.AttachedRule(one.population, one.rule, "neuron") for one in alone.rules]
+    assert eq.theory.network_equilibrium(alone.with_rules(rules)).status is Status.OK
+
+
+@pytest.mark.parametrize(("neuron", "scale", "sign"), [(LIF, 1.0, 1.0), ("PIF", 10.0, -1.0)])
+def test_encoding_by_its_slopes_is_that_by_differences(neuron, scale, sign):
+    neuron = eq.PIF(v_threshold=10.0, v_reset=0.0, v_bound=-1.0) if neuron == "PIF" else neuron
+    circuit = standard(1000, neuron, scale=scale)
+    loop = network.loop_of(ruled(circuit, eq.SetPoint(rate=8 * Hz, cv=0.8)))
+    x, h = eq.theory.mean_field(circuit).x, 1e-5
+    kinds = np.array([loop.kind(*place) for place in loop.places])
+    slopes = np.zeros((2, 2, 2))
+    for kind in (0, 1):
+        up, down = (
+            network_loop.calcium_means(loop, loop.with_weights(loop.weights * step), x)
+            for step in (np.exp(h * (kinds == kind)), np.exp(-h * (kinds == kind)))
+        )
+        slopes[:, :, kind] = np.log(up / down) / (2 * h)
+    found = network_loop.encoding(loop, x, loop.slow)
+    assert found == pytest.approx(np.linalg.det(slopes), rel=1e-4)
+    assert (np.sign(found) == sign).all()
+
+
+def test_a_population_without_inputs_is_silent_or_fires_by_its_drive():
+    quiet = eq.theory.mean_field(eq.Circuit(populations=[eq.Population("E", neuron=LIF)], projections=[]))
+    assert quiet.status is Status.SILENT
+    driven = eq.theory.mean_field(eq.Circuit(populations=[eq.Population("E", neuron=LIF, drive=150.0)], projections=[]))
+    # Without noise the LIF fires every tau_ref + tau_m log(mu tau_m/(mu tau_m - v_th)).
+    assert driven.rates == pytest.approx([1.0 / (2e-3 + 10e-3 * np.log(1.5 / 0.5))], rel=1e-6)
+
+
+def test_a_source_that_falls_silent_leaves_a_path():
+    circuit = ruled(standard(1000), eq.theory.network_set_points(standard(1000), SENSOR))
+    off = eq.During(eq.SourceRate("X", rate=0.0), 600.0, 1200.0)
+    path = eq.theory.network_evolve(circuit, duration=1800.0, schedule=[off])
+    assert (path.rate.values[path.epoch_of_time.values == 1] < 1e-3).all()
+    assert (path.weight.sel(weight_name="J_EX").values > 0.0).all()
+
+
+def test_a_drive_that_takes_part_in_the_balance_draws_no_remark():
+    targets = eq.theory.network_set_points(standard(1000), SENSOR)
+    found = eq.theory.network_equilibrium(ruled(standard(1000), targets).with_node("E", drive=300.0))
+    assert found.state.message == ""

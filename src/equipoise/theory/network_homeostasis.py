@@ -10,7 +10,7 @@ from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumSetPoint
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory import network_approach, network_border, network_state, quenched
+from equipoise.theory import network_approach, network_border, network_loop, network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
 from equipoise.theory.network_loop import NetworkLoop, calcium, slow_jacobian
 from equipoise.theory.wiring import Wiring
@@ -106,11 +106,11 @@ def _why_not(
             "source together and do not determine the rates (singular). Give the populations different values."
         )
     way = way or network_approach.Approach(np.concatenate([here, loop.slow]), 0.0)
-    words = [f"the set points can be followed for {100 * way.share:.2g} % of the way from what is sensed now."]
+    words = [f"the set points can be followed for {100 * way.share:.3g} % of the way from what is sensed now."]
     if way.negative is not None:
         signs = zip(loop.weight_names, way.negative, strict=True)
         needed = ", ".join(f"{name} < 0" for name, w in signs if w < 0.0)
-        share = f"{100 * way.share:.2g} % of the way from what is sensed now"
+        share = f"{100 * way.share:.3g} % of the way from what is sensed now"
         words = [f"the set points ask for a negative weight: {needed} beyond {share}."]
     factor = _least_inputs(loop, held, here)
     if factor is not None:
@@ -163,7 +163,9 @@ def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...])
     state = network_state.from_start(loop.with_weights(slow), x)
     spectrum = dynamics.spectrum(slow_jacobian(loop, x, slow), loop.names)
     stable = spectrum.stable and state.stable
-    message = " ".join([*_no_weights(loop, x, slow), *_remarks(loop, slow, state, stable)])
+    remarks = [*_no_weights(loop, x, slow), *_remarks(loop, slow, state, stable)]
+    remarks += [] if spectrum.stable else _reversed(loop, x, slow)
+    message = " ".join(remarks)
     status = Status.UNSTABLE if not stable else Status.MARGINAL if spectrum.zero.any() else Status.OK
     status = status if state.status.usable else state.status
     return NetworkEquilibrium(
@@ -187,6 +189,18 @@ def _at_border(loop: NetworkLoop, part: NetworkLoop, y: Array) -> NetworkEquilib
 def _no_weights(loop: NetworkLoop, x: Array, slow: Array) -> Iterator[str]:
     for text in network_border.not_held(loop, x, slow):
         yield f"{text}: there are no weights to hold it."
+
+
+def _reversed(loop: NetworkLoop, x: Array, slow: Array) -> Iterator[str]:
+    """Populations whose averages do not tell excitation from inhibition as the rules need it."""
+    signs = network_loop.encoding(loop, x, slow)
+    names = [name for name, sign in zip(loop.wiring.names, signs, strict=True) if sign < 0.0]
+    if names:
+        yield (
+            f"Averaged over the unequal cells of {' and of '.join(names)} the second moment falls where excitation and "
+            "inhibition grow together at a fixed mean, the reverse of what the rules need (divergent encoding); cells "
+            "that regulate themselves, scope='neuron', do not average."
+        )
 
 
 def _remarks(loop: NetworkLoop, weights: Array, state: network_state.NetworkState, stable: bool) -> Iterator[str]:

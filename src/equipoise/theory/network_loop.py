@@ -52,7 +52,7 @@ class NetworkLoop:
 
         A moment without weights of its kind is not held; an adaptive set point comes to rest in any case.
         """
-        acting = {(a, 0 if self._kind(a, b) else 1) for a, b in self.places}
+        acting = {(a, 0 if self.kind(a, b) else 1) for a, b in self.places}
         return tuple(sorted(acting | {(a, k) for a in self.adapting for k in (0, 1)}))
 
     @property
@@ -99,14 +99,14 @@ class NetworkLoop:
         """d(slow)/dt (k,) from what each population senses (n, 2): mean and second moment of calcium."""
         targets = self.targets(slow)
         weights = [
-            self._speeds(a, w, targets, sensed)[self._kind(a, b)] for (a, b), w in zip(self.places, slow, strict=False)
+            self._speeds(a, w, targets, sensed)[self.kind(a, b)] for (a, b), w in zip(self.places, slow, strict=False)
         ]
         moving = [speed for a in self.adapting for speed in self._speeds(a, 1.0, targets, sensed)[2:]]
         return np.array([*weights, *moving])
 
     def push(self, place: tuple[int, int], slow: Array, sensed: Array) -> float:
         """Where the rule moves the weight at `place`: d log J/dt at relative scale, dJ/dt at absolute scale."""
-        return float(self._speeds(place[0], 1.0, self.targets(slow), sensed)[self._kind(*place)])
+        return float(self._speeds(place[0], 1.0, self.targets(slow), sensed)[self.kind(*place)])
 
     def without(self, places: Collection[tuple[int, int]]) -> "NetworkLoop":
         """The loop with these weights at zero, where the rule cannot move them any more."""
@@ -114,7 +114,8 @@ class NetworkLoop:
         J[tuple(np.array(list(places)).T)] = 0.0
         return replace(self, wiring=replace(self.wiring, J=J))
 
-    def _kind(self, a: int, b: int) -> int:
+    def kind(self, a: int, b: int) -> int:
+        """0 for an excitatory weight, 1 for an inhibitory one."""
         return 1 if self.wiring.J[a, b] < 0.0 else 0
 
     def _speeds(self, a: int, weight, targets: Array, sensed: Array) -> Array:
@@ -218,6 +219,20 @@ def slow_jacobian(loop: NetworkLoop, x: Array, slow: Array) -> Array:
     by_own = dynamics.complex_step(lambda z: loop.rhs(z, sensed.values), slow)
     by_sensed = dynamics.complex_step(lambda c: loop.rhs(slow, c.reshape(shape)), sensed.values.ravel())
     return by_own + by_sensed @ total.reshape(sensed.values.size, -1)
+
+
+def encoding(loop: NetworkLoop, x: Array, slow: Array) -> Array:
+    """How well both moments tell excitation from inhibition, (n,): above 0 as the rules need it (divergent encoding).
+
+    det d(log mean, log second moment)/d(log excitatory, log inhibitory weights) of a population at fixed presynaptic
+    rates. Where excitation and inhibition grow together at a fixed mean the second moment changes with its sign.
+    """
+    wiring = loop.with_weights(slow)
+    sensed, by_weight = sense(loop, wiring, x), _by_weight(loop, wiring, x)
+    slopes = np.zeros((wiring.n, 2, 2))
+    for k, ((a, b), size) in enumerate(zip(loop.places, slow, strict=False)):
+        slopes[a, :, loop.kind(a, b)] += sensed.by_statistics[a] @ by_weight[a, :, k] * size / sensed.values[a]
+    return np.linalg.det(slopes)
 
 
 def _by_weight(loop: NetworkLoop, wiring: Wiring, x: Array) -> Array:

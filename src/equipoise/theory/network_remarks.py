@@ -74,6 +74,9 @@ def _imbalance(wiring: Wiring, extreme: bool) -> Iterator[str]:
     texts, rates = balance.inequalities(wiring), balance.rates(wiring)
     broken = any("does not hold" in text for text in texts)
     impossible = rates is not None and bool((rates <= 0.0).any())
+    driven = balance.rates(wiring, drive=wiring.drive) if wiring.drive.any() else None
+    if driven is not None and (driven > 0.0).all() and not extreme:
+        return  # the drive is part of the balance
     if broken and not impossible and rates is not None:
         yield f"the balanced rates are unstable: {' '.join(texts)} This state is not near balance."
     elif broken or (extreme and impossible):

@@ -274,5 +274,5 @@ def _precision(equations: Equations, m: quenched.Moments, accuracy: float) -> It
     clipped = quenched.sample(m.mu, m.s, m.beta, m.gamma, m.eta, nodes=equations.nodes).clipped
     for name, share in zip(equations.wiring.names, clipped, strict=True):
         if share > NEGLIGIBLE:
-            cells = f"{100 * share:.2g} % of the cells"
+            cells = f"{100 * share:.3g} % of the cells"
             yield f"{name}: the Gaussian description of disorder leaves {cells} no noise; K is too small for it."

@@ -20,6 +20,9 @@ from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.theory.quenched import Moments
 
+NOISELESS = 1e-14
+"""Noise s [V^2/s] of a population without inputs, whose slopes would be infinite: 1e-7 V in a second."""
+
 
 @dataclass(frozen=True, eq=False)
 class Wiring:
@@ -84,7 +87,7 @@ class Wiring:
         KJ, KJ2, _, _ = self._fixed
         disorder = self.disorder(rates, seconds)
         beta, gamma, eta = ((power * disorder).sum(1) for power in self._powers)
-        return Moments(KJ @ rates + self.drive, KJ2 @ rates, beta, gamma, eta)
+        return Moments(KJ @ rates + self.drive, np.maximum(KJ2 @ rates, NOISELESS), beta, gamma, eta)
 
     def derivatives(self, r: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/d(r_B, q_B), shape (n, 5, 2 n)."""
