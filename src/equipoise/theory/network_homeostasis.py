@@ -127,13 +127,23 @@ def _least_inputs(loop: NetworkLoop, held: tuple[dynamics.Invariant, ...], here:
     """Multiple of K from which on a fixed point exists, to 1 %; None where none does at the multiples tried."""
     for high in network_approach.FACTORS:
         more = network_approach.scaled(loop, high)
-        before = network_state.from_start(more.wiring, here)
-        guess = np.concatenate([before.x if before.status.usable else here, more.slow])
-        levels = network_approach.levels(held, more.slow)
-        found = network_approach.solve(more, held, levels, guess, max_steps=2 * network_approach.SHORT)
-        if found.status is Status.OK:
-            return _bisect_inputs(loop, held, found.x, high)
+        y = _with_more_inputs(more, held, here)
+        if y is not None:
+            return _bisect_inputs(loop, held, y, high)
     return None
+
+
+def _with_more_inputs(more: NetworkLoop, held: tuple[dynamics.Invariant, ...], here: Array) -> Array | None:
+    """The fixed point y of a loop with more inputs, at once or by moving the set points; None where there is none."""
+    before = network_state.from_start(more.wiring, here)
+    start = before.x if before.status.usable else here
+    levels = network_approach.levels(held, more.slow)
+    guess = np.concatenate([start, more.slow])
+    found = network_approach.solve(more, held, levels, guess, max_steps=2 * network_approach.SHORT)
+    if found.status is Status.OK:
+        return found.x
+    way = network_approach.approach(more, held, start) if before.status.usable else None
+    return way.y if way is not None and way.arrived else None
 
 
 def _bisect_inputs(loop: NetworkLoop, held: tuple[dynamics.Invariant, ...], y: Array, high: float) -> float:
