@@ -223,10 +223,10 @@ def with_spread(wiring: Wiring, rates: Array) -> Array:
     return np.concatenate([rates, rates**2 * (1.0 if wiring.alike else 1.5)])
 
 
-def newton(equations: Equations, x: Array) -> dynamics.FixedPoint:
+def newton(equations: Equations, x: Array, *, max_steps: int = 60) -> dynamics.FixedPoint:
     """The fixed point near x = (r, q), without a check of the average's fineness."""
     found = dynamics.fixed_point(
-        *dynamics.together(equations.system), equations.unknowns(x), lower=BELOW, tolerance=1e-12, max_steps=60
+        *dynamics.together(equations.system), equations.unknowns(x), lower=BELOW, tolerance=1e-12, max_steps=max_steps
     )
     return replace(found, x=np.maximum(equations.state(found.x), 0.0))
 
