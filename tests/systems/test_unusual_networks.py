@@ -144,6 +144,14 @@ def test_a_population_without_inputs_is_silent_or_fires_by_its_drive():
     assert driven.rates == pytest.approx([1.0 / (2e-3 + 10e-3 * np.log(1.5 / 0.5))], rel=1e-6)
 
 
+def test_a_network_without_input_is_silent_and_nothing_else():
+    state = eq.theory.mean_field(standard(400).with_node("X", rate=0.0))
+    assert state.status is Status.SILENT
+    assert state.message.startswith("the network is silent")
+    assert "balance" not in state.message
+    assert "no noise" not in state.message
+
+
 def test_a_source_that_falls_silent_leaves_a_path():
     circuit = ruled(standard(1000), eq.theory.network_set_points(standard(1000), SENSOR))
     off = eq.During(eq.SourceRate("X", rate=0.0), 600.0, 1200.0)

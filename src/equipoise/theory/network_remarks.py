@@ -71,6 +71,8 @@ def _saturation(wiring: Wiring, high: Array, saturated: Mask) -> Iterator[str]:
 
 def _imbalance(wiring: Wiring, extreme: bool) -> Iterator[str]:
     """A broken inequality of an E-I network; for other networks, a balance without positive rates where it shows."""
+    if not wiring.source_rates.any() and not wiring.drive.any():
+        return  # nothing from outside, and so nothing to balance
     texts, rates = balance.inequalities(wiring), balance.rates(wiring)
     broken = any("does not hold" in text for text in texts)
     impossible = rates is not None and bool((rates <= 0.0).any())

@@ -18,7 +18,7 @@ from equipoise.quantities import Array
 from equipoise.renewal import dispatch
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_remarks, quenched
-from equipoise.theory.wiring import Wiring
+from equipoise.theory.wiring import NOISELESS, Wiring
 
 ALPHA = 2.065253152231217
 """sqrt(2) |zeta(1/2)|, the shift constant of Brunel & Sergi 1998 and Fourcaud & Brunel 2002."""
@@ -272,7 +272,7 @@ def _precision(equations: Equations, m: quenched.Moments, accuracy: float) -> It
     if accuracy >= TOLERANCE:
         yield f"the averages over disorder still changed by {accuracy:.0e} at the last refinement."
     clipped = quenched.sample(m.mu, m.s, m.beta, m.gamma, m.eta, nodes=equations.nodes).clipped
-    for name, share in zip(equations.wiring.names, clipped, strict=True):
-        if share > NEGLIGIBLE:
+    for name, share, noise in zip(equations.wiring.names, clipped, m.s, strict=True):
+        if share > NEGLIGIBLE and noise > NOISELESS:
             cells = f"{100 * share:.3g} % of the cells"
             yield f"{name}: the Gaussian description of disorder leaves {cells} no noise; K is too small for it."
