@@ -7,7 +7,7 @@ import pytest
 
 import equipoise as eq
 from equipoise import Status
-from equipoise.theory import balanced, network, network_homeostasis, network_loop
+from equipoise.theory import balanced, network, network_approach, network_homeostasis, network_loop
 from equipoise.theory.network_loop import NetworkLoop
 from equipoise.theory.wiring import Wiring
 from equipoise.units import Hz, hour, ms
@@ -56,7 +56,7 @@ def test_one_driven_cell_as_a_network_loses_as_much_as_derived(tau, rate, cv):
 
 def held_pairs(scale):
     """Coefficients of the conserved pairs of a weight and a target, by their names."""
-    found = network_homeostasis.conserved(network.loop_of(circuit(scale=scale)))
+    found = network_approach.conserved(network.loop_of(circuit(scale=scale)))
     assert len(found) == 6
     return {q.terms: q.coefficients for q in found if any("target" in term for term in q.terms)}
 

@@ -5,7 +5,15 @@ import pytest
 
 import equipoise as eq
 from equipoise import Status, dynamics
-from equipoise.theory import balanced, distributions, network_homeostasis, network_path, network_state, quenched
+from equipoise.theory import (
+    balanced,
+    distributions,
+    network_approach,
+    network_homeostasis,
+    network_path,
+    network_state,
+    quenched,
+)
 from equipoise.theory.network_loop import NetworkLoop, joint, slow_jacobian
 from equipoise.theory.wiring import Wiring
 from equipoise.units import Hz, ms, mV
@@ -126,7 +134,7 @@ def test_spectrum_of_the_standard_network_in_hours():
 
 
 def test_at_relative_scale_ratios_are_conserved():
-    held = network_homeostasis.conserved(loop(1600, scale="relative"))
+    held = network_approach.conserved(loop(1600, scale="relative"))
     assert {frozenset(q.terms) for q in held} == {
         frozenset(("log J_EE", "log J_EX")),
         frozenset(("log J_IE", "log J_IX")),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import equipoise as eq
+from equipoise.theory import network_branch
 from equipoise.units import Hz, hour, ms
 
 SENSOR = eq.Calcium(tau=300 * ms, buffering=0.1)
@@ -142,3 +143,17 @@ def test_a_rule_without_inhibition_is_refused():
     rule = replace(ruled("relative").rules[0], population="E")
     with pytest.raises(ValueError, match="'E' has no inhibitory inputs"):
         eq.theory.branch(lambda r: excitable(r).with_rules([rule]), 3.0, 2.0)
+
+
+def test_states_are_found_along_the_branches_of_others():
+    circuit = excitable(1.6)
+    quiet = eq.theory.mean_field(circuit, start=[2.0])
+    all_three = eq.theory.fixed_points(circuit)
+    assert [s.stable for s in all_three] == [True, False, True]
+    found = network_branch.and_their_relatives(circuit, [quiet])
+    np.testing.assert_allclose([s.rates[0] for s in found], [s.rates[0] for s in all_three], rtol=1e-9)
+
+
+def test_a_network_of_one_state_has_no_relatives():
+    state = eq.theory.mean_field(NETWORK)
+    assert network_branch.and_their_relatives(NETWORK, [state]) == [state]

@@ -143,17 +143,20 @@ def test_set_points_that_do_not_fit_are_named():
         for name, t in eq.theory.network_set_points(circuit(J), SENSOR).items()
     }
     with pytest.raises(
-        eq.NumericalFailure, match=r"J_II < 0 beyond 55 % of the way.*set points do not fit this network"
+        eq.NumericalFailure, match=r"J_II < 0 beyond 55.* % of the way.*set points do not fit this network"
     ):
         eq.theory.network_equilibrium(regulated(J, 400, targets=regular))
 
 
-def test_a_negative_weight_is_reported_and_not_clipped():
-    # So much weight from X that E would have to inhibit itself: J_EE - J_EX = -0.25 V is conserved.
-    found = eq.theory.network_equilibrium(regulated([[1.0, -2.0, 3.5], [1.0, -1.8, 0.8]], 100), throw=False)
-    assert found.status is Status.INFEASIBLE
-    assert "ask for a negative weight: J_EE < 0" in found.message
-    assert np.isnan(found.weights).all()
+def test_a_weight_that_would_be_negative_ends_at_zero_and_others_take_over():
+    # So much weight from X that E would have to inhibit itself: J_EE - J_EX = -0.25 V is conserved until J_EE is zero.
+    found = eq.theory.network_equilibrium(regulated([[1.0, -2.0, 3.5], [1.0, -1.8, 0.8]], 100))
+    assert found.status is Status.WEIGHT_AT_ZERO
+    assert found.message.startswith("J_EE ended at zero")
+    assert "the set points are met all the same" in found.message
+    assert dict(zip(found.names, found.weights > 0.0, strict=True)) == {n: n != "J_EE" for n in found.names}
+    assert [set(q.terms) for q in found.conserved] == [{"J_IE", "J_IX"}]
+    assert found.state.rates == pytest.approx([10.0, 10.0], rel=0.01)
 
 
 def test_derivatives_by_a_negative_weight_are_those_by_differences():

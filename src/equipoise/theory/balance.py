@@ -6,10 +6,13 @@ from equipoise.quantities import Array
 from equipoise.theory.wiring import Wiring
 
 
-def rates(wiring: Wiring) -> Array | None:
-    """Rates (n,) at which the mean input of every population vanishes; None where they are undetermined."""
+def rates(wiring: Wiring, *, drive: Array | float = 0.0) -> Array | None:
+    """Rates (n,) at which the mean input of every population vanishes; None where they are undetermined.
+
+    A tonic `drive` (n,) [V/s] is left out of the limit of many inputs, where it vanishes beside K J r.
+    """
     n, total = wiring.n, wiring.K * wiring.J
-    inside, outside = total[:, :n], total[:, n:] @ wiring.source_rates
+    inside, outside = total[:, :n], total[:, n:] @ wiring.source_rates + drive
     size = np.linalg.norm(inside, axis=1, keepdims=True)
     if (size == 0.0).any() or np.linalg.cond(inside / np.where(size == 0.0, 1.0, size)) > 1e12:
         return None

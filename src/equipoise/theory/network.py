@@ -63,8 +63,16 @@ def mean_field(circuit: Circuit, *, start: ArrayLike | None = None, throw: bool 
 
 
 def fixed_points(circuit: Circuit, *, starts: Sequence[ArrayLike] = ()) -> list[NetworkState]:
-    """All states found from many starts, each with its stability; `starts` adds rates of your own."""
-    return states.fixed_points(wiring_of(circuit), starts=[_rates("fixed_points", circuit, s) for s in starts])
+    """All states found, each with its stability: from many starts, and along the branches of those found.
+
+    Every state is followed as all sources slow down to a fifth and speed up to three times their rates; a branch that
+    turns at folds comes back to the circuit in another state. `starts` adds rates of your own. A circuit may still have
+    states that neither meets.
+    """
+    from equipoise.theory import network_branch  # which is made of what stands here
+
+    found = states.fixed_points(wiring_of(circuit), starts=[_rates("fixed_points", circuit, s) for s in starts])
+    return network_branch.and_their_relatives(circuit, found)
 
 
 def balanced_limit(circuit: Circuit, *, throw: bool = True) -> balanced.BalancedLimit:
@@ -148,9 +156,13 @@ def network_equilibrium(
 def regulated(circuit: Circuit, found: NetworkEquilibrium) -> Circuit:
     """The circuit with the weights of its homeostatic fixed point, which `network_equilibrium` gave.
 
-    At neuron scope these are the means over cells, in a circuit whose weights do not vary between them.
+    Projections whose weight ended at zero are left out. At neuron scope the weights are the means over cells, in a
+    circuit whose weights do not vary between them.
     """
-    return circuit.with_weights(loop_of(circuit).with_weights(found.weights).J)
+    J = loop_of(circuit).with_weights(found.weights).J
+    names = {name: i for i, name in enumerate(circuit.names)}
+    left = [p for p in circuit.projections if J[names[p.target], names[p.source]] != 0.0]
+    return replace(circuit, projections=left).with_weights(J)
 
 
 def scopes_of(circuit: Circuit) -> tuple[bool, ...]:

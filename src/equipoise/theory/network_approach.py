@@ -40,6 +40,14 @@ class Approach:
         return self.share == 1.0
 
 
+def conserved(loop: NetworkLoop) -> Held:
+    """What the rules conserve whatever the network does: invariants under arbitrary sensed values (fixed seed)."""
+    rng = np.random.default_rng(33)
+    samples = loop.slow * rng.uniform(0.7, 1.3, (6 * len(loop.names), len(loop.names)))
+    feedback = {tuple(z): rng.uniform(0.5, 3.0, (loop.wiring.n, 2)) for z in samples}
+    return dynamics.invariants(lambda z: loop.rhs(z, feedback[tuple(z)]), samples, loop.names)
+
+
 def levels(held: Held, slow: Array) -> Array:
     """Values of what is held at a slow state."""
     return np.array([q(slow) for q in held])
@@ -56,7 +64,7 @@ def solve(
         guess,
         constraints=(
             lambda y: levels(held, y[n2:]) - at,
-            lambda y: np.array([np.concatenate([np.zeros(n2), q.gradient(y[n2:])]) for q in held]),
+            lambda y: np.array([np.append(np.zeros(n2), q.gradient(y[n2:])) for q in held]).reshape(-1, y.size),
         ),
         lower=lower,
         tolerance=1e-11,
@@ -116,11 +124,14 @@ def scaled(loop: NetworkLoop, factor: float) -> NetworkLoop:
 
 
 def conditioning(loop: NetworkLoop, weights: Array) -> float:
-    """Condition number of the balance equations K J r = 0 for the rates, rows scaled to one."""
+    """Condition number of the balance equations K J r = 0 for the rates, rows scaled to one.
+
+    1 where a population has no recurrent input, so that they ask for nothing.
+    """
     w = loop.with_weights(weights)
     inside = (w.K * w.J)[:, : w.n]
     size = np.linalg.norm(inside, axis=1, keepdims=True)
-    return float(np.linalg.cond(inside / size)) if (size > 0.0).all() else np.inf
+    return float(np.linalg.cond(inside / size)) if (size > 0.0).all() else 1.0
 
 
 def singular(loop: NetworkLoop, *, tolerance: float = 1e-6) -> str:

@@ -19,16 +19,19 @@ from numpy.typing import ArrayLike, NDArray
 from equipoise import dynamics
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array, finite
-from equipoise.results import Status
+from equipoise.results import NumericalFailure, Status
 from equipoise.theory import balanced, network_homeostasis
 from equipoise.theory import network_state as states
 from equipoise.theory.network import _rates, loop_of, scopes_of, wiring_of
 from equipoise.theory.network_loop import NetworkLoop, joint, slow_jacobian
 from equipoise.theory.network_path import relative
+from equipoise.units import kHz
 
 if TYPE_CHECKING:
     import xarray as xr
 
+WAYS, MOST_STATES = (0.2, 3.0), 20
+"""How far the sources' rates are taken to find relatives of a state, and how many states are enough."""
 NODES, COARSE = 181, 91
 """Quadrature nodes, and those for derivatives by the parameter."""
 DIFFERENCE = 1e-5
@@ -70,6 +73,42 @@ def branch(
         spectra=system.spectra, domain=dynamics.Domain(scale, system.margin),
     )  # fmt: skip
     return _dataset(system, found)
+
+
+def and_their_relatives(circuit: Circuit, found: list[states.NetworkState]) -> list[states.NetworkState]:
+    """The states, and those that branches through them reach again at the same circuit; sorted by the mean rate."""
+    if not any(source.rate > 0.0 for source in circuit.sources):
+        return found
+
+    def vary(factor: float) -> Circuit:
+        sources = [replace(source, rate=min(factor * source.rate, 1 * kHz)) for source in circuit.sources]
+        return replace(circuit, populations=circuit.populations, sources=sources, rules=())
+
+    known, waiting, wiring = list(found), list(found), wiring_of(circuit)
+    while waiting and len(known) < MOST_STATES:
+        state = waiting.pop()
+        for stop in WAYS:
+            end = _return(vary, state.rates, stop)
+            other = None if end is None else states.from_start(wiring, end)
+            if other is not None and other.status.usable and all(_differ(other, one) for one in known):
+                known.append(other)
+                waiting.append(other)
+    return sorted(known, key=lambda one: float(one.rates.mean()))
+
+
+def _return(vary: Callable[[float], Circuit], rates: Array, stop: float) -> Array | None:
+    """(r, q) where the branch through `rates` comes back to where it began, if it turns before `stop`."""
+    try:
+        path = branch(vary, 1.0, stop, log=True, rates=rates, step=0.2, max_points=120)
+    except NumericalFailure:
+        return None
+    if path.sizes["point"] < 3 or abs(float(path["parameter"][-1]) - 1.0) > 1e-9:
+        return None
+    return np.concatenate([path["rate"].values[-1], path["second_moment"].values[-1]])
+
+
+def _differ(one: states.NetworkState, other: states.NetworkState) -> bool:
+    return not np.allclose(one.rates, other.rates, rtol=1e-6, atol=1e-9)
 
 
 @dataclass(frozen=True)
@@ -157,6 +196,8 @@ class _Held:
             raise ValueError("branch: rates choose a state of a free network; the circuit has rules, leave rates out.")
         here = self.loop(self.axis.start)
         point = network_homeostasis.fixed_point(here, start=next(balanced.starts(here.wiring)))
+        if point.status is Status.WEIGHT_AT_ZERO:
+            raise NumericalFailure(point.status, f"branch: there is no branch to follow at the start. {point.message}")
         moved = np.linalg.lstsq(self._shape(here), point.weights - here.weights, rcond=None)[0]
         return np.concatenate([np.log(point.state.x), np.asarray(moved, dtype=np.float64)])
 

@@ -1,18 +1,18 @@
 """Where homeostasis takes a network, and how it answers disturbances there (Sec. 2.4.2, Eqs. 33-35)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from equipoise import dynamics, renewal
+from equipoise import dynamics
 from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumSetPoint
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory import network_approach, network_state, quenched
+from equipoise.theory import network_approach, network_border, network_loop, network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
-from equipoise.theory.network_loop import NetworkLoop, slow_jacobian
+from equipoise.theory.network_loop import NetworkLoop, calcium, slow_jacobian
 from equipoise.theory.wiring import Wiring
 
 
@@ -49,18 +49,9 @@ def set_points(wiring: Wiring, limit: BalancedLimit, sensor: Calcium, *, nodes: 
     targets = []
     for a, neuron in enumerate(wiring.neurons):
         points = quenched.sample(limit.mu[a], limit.s[a], limit.beta[a], 0.0, 0.0, nodes=nodes)
-        law = renewal.NeuronISI(neuron, mu=points.mu, sigma=np.sqrt(points.s))
-        mean, second = renewal.calcium_moments(sensor, law)
-        targets.append(CalciumSetPoint(mean=float(points.weights @ mean), second_moment=float(points.weights @ second)))
+        moments = calcium(sensor, neuron, float(wiring.tau_s[a]), points.mu, points.s) @ points.weights
+        targets.append(CalciumSetPoint(mean=float(moments[0]), second_moment=float(moments[1])))
     return targets
-
-
-def conserved(loop: NetworkLoop) -> tuple[dynamics.Invariant, ...]:
-    """What the rules conserve whatever the network does: invariants under arbitrary sensed values (fixed seed)."""
-    rng = np.random.default_rng(33)
-    samples = loop.slow * rng.uniform(0.7, 1.3, (6 * len(loop.names), len(loop.names)))
-    feedback = {tuple(z): rng.uniform(0.5, 3.0, (loop.wiring.n, 2)) for z in samples}
-    return dynamics.invariants(lambda z: loop.rhs(z, feedback[tuple(z)]), samples, loop.names)
 
 
 def fixed_point(
@@ -72,7 +63,7 @@ def fixed_point(
     itself is found first, and starts Newton's method; `near`, the fixed point of a similar network (another K, say),
     starts it better. NumericalFailure where it does not converge.
     """
-    held = conserved(loop)
+    held = network_approach.conserved(loop)
     here, guess = _guess(loop, start, near)
     found = network_approach.solve(loop, held, network_approach.levels(held, loop.slow), guess)
     y, way = found.x, None
@@ -83,6 +74,10 @@ def fixed_point(
         point = _describe(loop, y, held)
         if point.status.usable:
             return point
+    border = None if way is None else network_border.solve(loop, way)
+    point = None if border is None else _at_border(loop, *border)
+    if point is not None and point.status is Status.WEIGHT_AT_ZERO:
+        return point
     status, message = _why_not(loop, held, here, way)
     if throw:
         raise NumericalFailure(status, f"network homeostasis: {message}")
@@ -111,11 +106,11 @@ def _why_not(
             "source together and do not determine the rates (singular). Give the populations different values."
         )
     way = way or network_approach.Approach(np.concatenate([here, loop.slow]), 0.0)
-    words = [f"the set points can be followed for {100 * way.share:.2g} % of the way from what is sensed now."]
+    words = [f"the set points can be followed for {100 * way.share:.3g} % of the way from what is sensed now."]
     if way.negative is not None:
         signs = zip(loop.weight_names, way.negative, strict=True)
         needed = ", ".join(f"{name} < 0" for name, w in signs if w < 0.0)
-        share = f"{100 * way.share:.2g} % of the way from what is sensed now"
+        share = f"{100 * way.share:.3g} % of the way from what is sensed now"
         words = [f"the set points ask for a negative weight: {needed} beyond {share}."]
     factor = _least_inputs(loop, held, here)
     if factor is not None:
@@ -132,13 +127,23 @@ def _least_inputs(loop: NetworkLoop, held: tuple[dynamics.Invariant, ...], here:
     """Multiple of K from which on a fixed point exists, to 1 %; None where none does at the multiples tried."""
     for high in network_approach.FACTORS:
         more = network_approach.scaled(loop, high)
-        before = network_state.from_start(more.wiring, here)
-        guess = np.concatenate([before.x if before.status.usable else here, more.slow])
-        levels = network_approach.levels(held, more.slow)
-        found = network_approach.solve(more, held, levels, guess, max_steps=2 * network_approach.SHORT)
-        if found.status is Status.OK:
-            return _bisect_inputs(loop, held, found.x, high)
+        y = _with_more_inputs(more, held, here)
+        if y is not None:
+            return _bisect_inputs(loop, held, y, high)
     return None
+
+
+def _with_more_inputs(more: NetworkLoop, held: tuple[dynamics.Invariant, ...], here: Array) -> Array | None:
+    """The fixed point y of a loop with more inputs, at once or by moving the set points; None where there is none."""
+    before = network_state.from_start(more.wiring, here)
+    start = before.x if before.status.usable else here
+    levels = network_approach.levels(held, more.slow)
+    guess = np.concatenate([start, more.slow])
+    found = network_approach.solve(more, held, levels, guess, max_steps=2 * network_approach.SHORT)
+    if found.status is Status.OK:
+        return found.x
+    way = network_approach.approach(more, held, start) if before.status.usable else None
+    return way.y if way is not None and way.arrived else None
 
 
 def _bisect_inputs(loop: NetworkLoop, held: tuple[dynamics.Invariant, ...], y: Array, high: float) -> float:
@@ -168,13 +173,44 @@ def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...])
     state = network_state.from_start(loop.with_weights(slow), x)
     spectrum = dynamics.spectrum(slow_jacobian(loop, x, slow), loop.names)
     stable = spectrum.stable and state.stable
-    message = " ".join(_remarks(loop, slow, state, stable))
+    remarks = [*_no_weights(loop, x, slow), *_remarks(loop, slow, state, stable)]
+    remarks += [] if spectrum.stable else _reversed(loop, x, slow)
+    message = " ".join(remarks)
     status = Status.UNSTABLE if not stable else Status.MARGINAL if spectrum.zero.any() else Status.OK
     status = status if state.status.usable else state.status
     return NetworkEquilibrium(
         state, slow[: len(loop.places)], _degrees(loop), loop.weight_names, goals(loop, slow), spectrum, held, status,
         message,
     )  # fmt: skip
+
+
+def _at_border(loop: NetworkLoop, part: NetworkLoop, y: Array) -> NetworkEquilibrium:
+    """The fixed point of what is left of the loop where some weights are at zero."""
+    left = _describe(part, y, network_approach.conserved(part))
+    sizes = np.array([left.weights[part.places.index(p)] if p in part.places else 0.0 for p in loop.places])
+    n2 = 2 * loop.wiring.n
+    words = network_border.words(loop, part, y[:n2], y[n2:])
+    message = " ".join([words, *_remarks(part, y[n2:], left.state, left.spectrum.stable and left.state.stable)])
+    status = Status.WEIGHT_AT_ZERO if left.status in (Status.OK, Status.MARGINAL) else left.status
+    names, degrees = loop.weight_names, _degrees(loop)
+    return replace(left, weights=sizes, degrees=degrees, names=names, status=status, message=message)
+
+
+def _no_weights(loop: NetworkLoop, x: Array, slow: Array) -> Iterator[str]:
+    for text in network_border.not_held(loop, x, slow):
+        yield f"{text}: there are no weights to hold it."
+
+
+def _reversed(loop: NetworkLoop, x: Array, slow: Array) -> Iterator[str]:
+    """Populations whose averages do not tell excitation from inhibition as the rules need it."""
+    signs = network_loop.encoding(loop, x, slow)
+    names = [name for name, sign in zip(loop.wiring.names, signs, strict=True) if sign < 0.0]
+    if names:
+        yield (
+            f"Averaged over the unequal cells of {' and of '.join(names)} the second moment falls where excitation and "
+            "inhibition grow together at a fixed mean, the reverse of what the rules need (divergent encoding); cells "
+            "that regulate themselves, scope='neuron', do not average."
+        )
 
 
 def _remarks(loop: NetworkLoop, weights: Array, state: network_state.NetworkState, stable: bool) -> Iterator[str]:
@@ -185,7 +221,7 @@ def _remarks(loop: NetworkLoop, weights: Array, state: network_state.NetworkStat
         yield state.message
     if same:
         yield f"{same}: balance does not determine the rates (singular), and at large K no fixed point is left."
-    if condition > network_approach.ILL:
+    if network_approach.ILL < condition < np.inf:
         yield (
             f"the balance equations are nearly singular (condition number {condition:.0f}): rates are held by the "
             "corrections of order 1/sqrt(K) and are sensitive. Make J_AX/J_AE differ more between populations."

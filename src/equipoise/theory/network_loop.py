@@ -8,9 +8,8 @@ are slow variables too, two more for a population, and each brings one more cons
 with the rates in one Newton system, (x, slow): network state, set points met, conserved quantities kept.
 """
 
-import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,6 +45,15 @@ class NetworkLoop:
         """Names of the plastic weights, J_post,pre."""
         pre = (*self.wiring.names, *self.sources)
         return tuple(f"J_{self.wiring.names[a]}{pre[b]}" for a, b in self.places)
+
+    @property
+    def held(self) -> tuple[tuple[int, int], ...]:
+        """(population, moment) that weights hold: the mean, 0, inhibitory ones, the second moment, 1, excitatory ones.
+
+        A moment without weights of its kind is not held; an adaptive set point comes to rest in any case.
+        """
+        acting = {(a, 0 if self.kind(a, b) else 1) for a, b in self.places}
+        return tuple(sorted(acting | {(a, k) for a in self.adapting for k in (0, 1)}))
 
     @property
     def adapting(self) -> tuple[int, ...]:
@@ -91,12 +99,23 @@ class NetworkLoop:
         """d(slow)/dt (k,) from what each population senses (n, 2): mean and second moment of calcium."""
         targets = self.targets(slow)
         weights = [
-            self._speeds(a, w, targets, sensed)[self._kind(a, b)] for (a, b), w in zip(self.places, slow, strict=False)
+            self._speeds(a, w, targets, sensed)[self.kind(a, b)] for (a, b), w in zip(self.places, slow, strict=False)
         ]
         moving = [speed for a in self.adapting for speed in self._speeds(a, 1.0, targets, sensed)[2:]]
         return np.array([*weights, *moving])
 
-    def _kind(self, a: int, b: int) -> int:
+    def push(self, place: tuple[int, int], slow: Array, sensed: Array) -> float:
+        """Where the rule moves the weight at `place`: d log J/dt at relative scale, dJ/dt at absolute scale."""
+        return float(self._speeds(place[0], 1.0, self.targets(slow), sensed)[self.kind(*place)])
+
+    def without(self, places: Collection[tuple[int, int]]) -> "NetworkLoop":
+        """The loop with these weights at zero, where the rule cannot move them any more."""
+        J = self.wiring.J.copy()
+        J[tuple(np.array(list(places)).T)] = 0.0
+        return replace(self, wiring=replace(self.wiring, J=J))
+
+    def kind(self, a: int, b: int) -> int:
+        """0 for an excitatory weight, 1 for an inhibitory one."""
         return 1 if self.wiring.J[a, b] < 0.0 else 0
 
     def _speeds(self, a: int, weight, targets: Array, sensed: Array) -> Array:
@@ -161,15 +180,13 @@ def calcium_slopes(sensor: Calcium, neuron: IntegrateAndFire, tau_s: float, mu: 
 
 
 def joint(loop: NetworkLoop, y: Array) -> tuple[Array, Array]:
-    """Rates and slow state together, y = (x, slow): (E(x) - x, relative errors of all set points), and derivatives."""
+    """Rates and slow state together, y = (x, slow): (E(x) - x, relative errors of what is held), and derivatives."""
     n2 = 2 * loop.wiring.n
     x, wiring = y[:n2], loop.with_weights(y[n2:])
     values, fast, direct, inputs, by_weight = _network_response(loop, wiring, x)
     sensed = sense(loop, wiring, x)
     errors, low_x, low_j = [], [], []
-    for a, k in itertools.product(range(loop.wiring.n), range(2)):
-        if loop.rules[a] is None:
-            continue
+    for a, k in loop.held:
         target = loop.targets(y[n2:])[a, k]
         errors.append(sensed.values[a, k] / target - 1.0)
         low_x.append(sensed.by_statistics[a, k] @ inputs[a] / target)
@@ -177,7 +194,7 @@ def joint(loop: NetworkLoop, y: Array) -> tuple[Array, Array]:
         if a in loop.adapting:
             place = len(loop.places) + 2 * loop.adapting.index(a) + (1 - k)
             low_j[-1][place] -= sensed.values[a, k] / target**2
-    jacobian = np.block([[fast, direct], [np.array(low_x), np.array(low_j)]])
+    jacobian = np.block([[fast, direct], [np.reshape(low_x, (-1, n2)), np.reshape(low_j, (-1, y.size - n2))]])
     return np.concatenate([values - x, errors]), jacobian
 
 
@@ -202,6 +219,20 @@ def slow_jacobian(loop: NetworkLoop, x: Array, slow: Array) -> Array:
     by_own = dynamics.complex_step(lambda z: loop.rhs(z, sensed.values), slow)
     by_sensed = dynamics.complex_step(lambda c: loop.rhs(slow, c.reshape(shape)), sensed.values.ravel())
     return by_own + by_sensed @ total.reshape(sensed.values.size, -1)
+
+
+def encoding(loop: NetworkLoop, x: Array, slow: Array) -> Array:
+    """How well both moments tell excitation from inhibition, (n,): above 0 as the rules need it (divergent encoding).
+
+    det d(log mean, log second moment)/d(log excitatory, log inhibitory weights) of a population at fixed presynaptic
+    rates. Where excitation and inhibition grow together at a fixed mean the second moment changes with its sign.
+    """
+    wiring = loop.with_weights(slow)
+    sensed, by_weight = sense(loop, wiring, x), _by_weight(loop, wiring, x)
+    slopes = np.zeros((wiring.n, 2, 2))
+    for k, ((a, b), size) in enumerate(zip(loop.places, slow, strict=False)):
+        slopes[a, :, loop.kind(a, b)] += sensed.by_statistics[a] @ by_weight[a, :, k] * size / sensed.values[a]
+    return np.linalg.det(slopes)
 
 
 def _by_weight(loop: NetworkLoop, wiring: Wiring, x: Array) -> Array:

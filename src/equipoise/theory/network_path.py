@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_JUMPS = 8
 """Jumps after which a path counts as a relaxation oscillation, which the mean-field path does not resolve further."""
+NEAR = 12
+"""Newton steps from the last place; more are spent where the state has come to its end only."""
 BEYOND = 1e-3
 """How far behind a fold the rates are taken to jump, as a relative change of the weights."""
 
@@ -141,7 +143,7 @@ def settle(wiring: Wiring, x: Array) -> Array | None:
 
 def _until_jump(loop: NetworkLoop, where: "_Follower", times: Array) -> tuple[Piece, dynamics.Trajectory]:
     """Integrate from where the follower stands to the end of `times`, or to where its state cannot be followed."""
-    logs, first, x = relative(loop), where.slow, where.x
+    logs, first = relative(loop), where.slow
     weight = np.arange(logs.size) < len(loop.places)
 
     def back(z: Array) -> Array:
@@ -165,10 +167,7 @@ def _until_jump(loop: NetworkLoop, where: "_Follower", times: Array) -> tuple[Pi
     if path.end[0] > t[-1]:
         t, z = np.append(t, path.end[0]), np.column_stack([z, path.end[1]])
     slow = np.stack([back(column) for column in z.T], axis=-1)
-    again, states = _Follower(loop, first, x), []
-    for column in slow.T:
-        again.follow(column)
-        states.append(again.x)
+    states = [where.near(column) for column in slow.T]
     return Piece(t, slow, np.array(states).T), path
 
 
@@ -183,23 +182,33 @@ class _Follower:
 
     def __init__(self, loop: NetworkLoop, slow: Array, x: Array):
         self.loop, self.slow, self.x = loop, slow, x
-        self._lost: bytes | None = None
+        self._lost: Array | None = None
         here = _newton(loop.with_weights(slow), loop.nodes, x)
         self.x = x if here is None else here
+        self.passed = [(self.slow, self.x)]
+
+    def near(self, slow: Array) -> Array:
+        """The network state (2 n,) at a slow state on the way, from the nearest one that was passed."""
+        states = np.array([z for z, _ in self.passed])
+        closest = int(np.argmin(np.max(np.abs(states - slow) / np.maximum(states.max(axis=0), 1e-300), axis=1)))
+        self.slow, self.x = self.passed[closest]
+        self.follow(slow)
+        return self.x
 
     def follow(self, slow: Array) -> bool:
         """Go to this slow state, in small steps where one is too long; False, without moving, where the state ends."""
-        key = slow.tobytes()
-        if key == self.slow.tobytes():
+        if np.array_equal(slow, self.slow):
             return True
-        if key == self._lost:
+        # Up to rounding, so that the search for the end of a state sees the same twice.
+        if self._lost is not None and np.allclose(slow, self._lost, rtol=1e-9, atol=0.0):
             return False
         for parts in (1, 8):
             x = self._go(slow, parts)
             if x is not None:
                 self.slow, self.x = slow.copy(), x
+                self.passed.append((self.slow, x))
                 return True
-        self._lost = key
+        self._lost = slow.copy()
         return False
 
     def jump(self, slow: Array) -> bool:
@@ -211,6 +220,7 @@ class _Follower:
         if found is None:
             return False
         self.slow, self.x, self._lost = beyond, found, None
+        self.passed = [(beyond, found)]
         return True
 
     def sensed(self, slow: Array) -> Array:
@@ -222,7 +232,7 @@ class _Follower:
         x = self.x
         for part in range(1, parts + 1):
             between = self.slow + (slow - self.slow) * part / parts
-            found = _newton(self.loop.with_weights(between), self.loop.nodes, x)
+            found = _newton(self.loop.with_weights(between), self.loop.nodes, x, max_steps=NEAR)
             # Newton's method may end at another state than the one that is followed.
             if found is None or (np.abs(found - x) > 0.6 * np.maximum(found, x) + 1e-3).any():
                 return None
@@ -230,7 +240,7 @@ class _Follower:
         return x
 
 
-def _newton(wiring: Wiring, nodes: int, x: Array) -> Array | None:
+def _newton(wiring: Wiring, nodes: int, x: Array, *, max_steps: int = 60) -> Array | None:
     """The network state near x."""
-    found = network_state.newton(network_state.Equations(wiring, nodes), x)
+    found = network_state.newton(network_state.Equations(wiring, nodes), x, max_steps=max_steps)
     return found.x if found.status is Status.OK else None

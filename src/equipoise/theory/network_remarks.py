@@ -71,9 +71,14 @@ def _saturation(wiring: Wiring, high: Array, saturated: Mask) -> Iterator[str]:
 
 def _imbalance(wiring: Wiring, extreme: bool) -> Iterator[str]:
     """A broken inequality of an E-I network; for other networks, a balance without positive rates where it shows."""
+    if not wiring.source_rates.any() and not wiring.drive.any():
+        return  # nothing from outside, and so nothing to balance
     texts, rates = balance.inequalities(wiring), balance.rates(wiring)
     broken = any("does not hold" in text for text in texts)
     impossible = rates is not None and bool((rates <= 0.0).any())
+    driven = balance.rates(wiring, drive=wiring.drive) if wiring.drive.any() else None
+    if driven is not None and (driven > 0.0).all() and not extreme:
+        return  # the drive is part of the balance
     if broken and not impossible and rates is not None:
         yield f"the balanced rates are unstable: {' '.join(texts)} This state is not near balance."
     elif rates is not None and (broken or (extreme and impossible)):

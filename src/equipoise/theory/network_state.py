@@ -18,7 +18,7 @@ from equipoise.quantities import Array
 from equipoise.renewal import dispatch
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_remarks, quenched
-from equipoise.theory.wiring import Wiring
+from equipoise.theory.wiring import NOISELESS, Wiring
 
 ALPHA = 2.065253152231217
 """sqrt(2) |zeta(1/2)|, the shift constant of Brunel & Sergi 1998 and Fourcaud & Brunel 2002."""
@@ -234,10 +234,10 @@ def with_spread(wiring: Wiring, rates: Array) -> Array:
     return np.concatenate([rates, rates**2 * (1.0 if wiring.alike else 1.5)])
 
 
-def newton(equations: Equations, x: Array) -> dynamics.FixedPoint:
+def newton(equations: Equations, x: Array, *, max_steps: int = 60) -> dynamics.FixedPoint:
     """The fixed point near x = (r, q), without a check of the average's fineness."""
     found = dynamics.fixed_point(
-        *dynamics.together(equations.system), equations.unknowns(x), lower=BELOW, tolerance=1e-12, max_steps=60
+        *dynamics.together(equations.system), equations.unknowns(x), lower=BELOW, tolerance=1e-12, max_steps=max_steps
     )
     return replace(found, x=np.maximum(equations.state(found.x), 0.0))
 
@@ -283,7 +283,7 @@ def _precision(equations: Equations, m: quenched.Moments, accuracy: float) -> It
     if accuracy >= TOLERANCE:
         yield f"the averages over disorder still changed by {accuracy:.0e} at the last refinement."
     clipped = quenched.sample(m.mu, m.s, m.beta, m.gamma, m.eta, nodes=equations.nodes).clipped
-    for name, share in zip(equations.wiring.names, clipped, strict=True):
-        if share > NEGLIGIBLE:
-            cells = f"{100 * share:.2g} % of the cells"
+    for name, share, noise in zip(equations.wiring.names, clipped, m.s, strict=True):
+        if share > NEGLIGIBLE and noise > NOISELESS:
+            cells = f"{100 * share:.3g} % of the cells"
             yield f"{name}: the Gaussian description of disorder leaves {cells} no noise; K is too small for it."

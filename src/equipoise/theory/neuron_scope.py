@@ -213,9 +213,9 @@ def _at_rest(part: NetworkLoop, starts: Sequence[Array]) -> NetworkEquilibrium:
     tried = []
     for start in starts:
         tried.append(network_homeostasis.fixed_point(part, start=start, throw=False))
-        if tried[-1].status.usable:
+        if tried[-1].status.usable and tried[-1].status is not Status.WEIGHT_AT_ZERO:
             return tried[-1]
-    raise NumericalFailure(tried[-1].status, tried[-1].message)
+    raise NumericalFailure(tried[-1].status, f"network homeostasis: {tried[-1].message}")
 
 
 def _starts(wiring: Wiring, first: Array | None) -> Iterator[Array]:

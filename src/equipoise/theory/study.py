@@ -17,7 +17,7 @@ from equipoise.results import Status
 from equipoise.theory import distributions, network
 from equipoise.theory.balanced import BalancedLimit
 from equipoise.theory.network_state import NetworkState
-from equipoise.theory.study_rules import Part, homeostasis, slow, with_weights
+from equipoise.theory.study_rules import Part, homeostasis, slow
 from equipoise.theory.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -64,7 +64,10 @@ def study(
     tell(0.9)
     conditions = {AS_GIVEN: (wiring, free)}
     if rules.fixed_point is not None and rules.fixed_point.status.usable:
-        conditions[REGULATED] = (with_weights(wiring, circuit, rules.fixed_point), rules.fixed_point.state)
+        conditions[REGULATED] = (
+            network.loop_of(circuit).with_weights(rules.fixed_point.weights),
+            rules.fixed_point.state,
+        )
     pieces = [
         *_network(circuit, wiring), *(_condition(name, *it, neurons, seed) for name, it in conditions.items())
     ]  # fmt: skip

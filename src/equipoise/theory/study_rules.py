@@ -1,7 +1,7 @@
 """What a study says about the rules of a circuit: fixed point, recovery, what is conserved, and the path there."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network, network_evolution
 from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
-from equipoise.theory.wiring import Wiring
 from equipoise.units import hour
 
 if TYPE_CHECKING:
@@ -94,24 +93,9 @@ def _not_found(name: str, error: Exception) -> Part:
     return Part(name, NOT_TREATED if isinstance(error, TypeError) else Status.NOT_CONVERGED.name, str(error))
 
 
-def with_weights(wiring: Wiring, circuit: Circuit, found: NetworkEquilibrium) -> Wiring:
-    """The wiring with the weights of the fixed point, by name; signs stay."""
-    sizes, J = _sizes(found), wiring.J.copy()
-    for (a, b), name in _weight_names(circuit).items():
-        if name in sizes:
-            J[a, b] = np.copysign(sizes[name], J[a, b])
-    return replace(wiring, J=J)
-
-
 def _sizes(found: NetworkEquilibrium) -> dict[str, float]:
     """The regulated weights by name; a rule may have other slow variables beside them."""
     return {name: float(size) for name, size in zip(found.names, found.weights, strict=False)}
-
-
-def _weight_names(circuit: Circuit) -> dict[tuple[int, int], str]:
-    """Names J_post,pre of all weights, by place."""
-    names = circuit.names
-    return {(int(a), int(b)): f"J_{names[a]}{names[b]}" for a, b in np.argwhere(circuit.connected())}
 
 
 def slow(rules: Homeostasis, circuit: Circuit) -> "Iterator[xr.Dataset]":

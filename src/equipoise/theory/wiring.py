@@ -20,6 +20,9 @@ from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.theory.quenched import Moments
 
+NOISELESS = 1e-14
+"""Noise s [V^2/s] of a population without inputs, whose slopes would be infinite: 1e-7 V in a second."""
+
 
 @dataclass(frozen=True, eq=False)
 class Wiring:
@@ -86,7 +89,7 @@ class Wiring:
     def means(self, r: Array) -> tuple[Array, Array]:
         """mu and s of the populations for their rates r (n,)."""
         (KJ, KJ2), rates = self.strengths, np.concatenate([r, self.source_rates])
-        return KJ @ rates + self.drive, KJ2 @ rates
+        return KJ @ rates + self.drive, np.maximum(KJ2 @ rates, NOISELESS)
 
     def moments(self, r: Array, q: Array) -> Moments:
         """Input statistics for population rates r and second moments q, each (n,)."""
