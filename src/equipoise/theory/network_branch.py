@@ -125,8 +125,10 @@ class _Axis:
 
     def p(self, u: float) -> float:
         """The parameter, never beyond the range, where there may be no circuit."""
-        p = math.exp(u) if self.log else u
-        return min(max(p, min(self.start, self.stop)), max(self.start, self.stop))
+        low, high = sorted((self.u(self.start), self.u(self.stop)))
+        if u <= low or u >= high:  # the ends themselves, without rounding
+            return min(self.start, self.stop) if u <= low else max(self.start, self.stop)
+        return math.exp(u) if self.log else u
 
     def neighbours(self, u: float) -> tuple[float, float]:
         """Two values of u around this one, inside the range."""
