@@ -26,6 +26,8 @@ class Status(enum.Enum):
     NOT_CONVERGED = "The solver stopped before its tolerance; try another start or a wider bracket."
     UNSTABLE = "The state exists but is not stable; small disturbances grow."
     MARGINAL = "The state is neutral in some direction; noise moves it along a line of equilibria."
+    SILENT = "A population does not fire; give it more excitation or less inhibition."
+    SATURATED = "A population fires near the limit of its refractory time; weaken excitation or strengthen inhibition."
     WEIGHT_AT_ZERO = "A weight sits at its lower bound; only one of the two calcium moments is regulated."
     PAST_FOLD = "Beyond the fold no equilibrium is left; inhibition grows without end. Weaken the drive."
     RUNAWAY = "A weight grows without end: the start lies outside the basin of an equilibrium, or there is none."
@@ -41,7 +43,8 @@ class Status(enum.Enum):
     def usable(self) -> bool:
         """Whether the result that carries this status is a number to work with."""
         return self in (
-            Status.OK, Status.IMPLAUSIBLE, Status.UNSTABLE, Status.MARGINAL, Status.WEIGHT_AT_ZERO, Status.INTERRUPTED
+            Status.OK, Status.IMPLAUSIBLE, Status.UNSTABLE, Status.MARGINAL, Status.SILENT, Status.SATURATED,
+            Status.WEIGHT_AT_ZERO, Status.INTERRUPTED,
         )  # fmt: skip
 
 

@@ -21,9 +21,7 @@ def regulated(circuit, *, scale="absolute"):
         eq.AttachedRule(name, eq.CalciumHomeostasis(SENSOR, target, tau_e=1.0, tau_i=1.0, scale=scale))
         for name, target in targets.items()
     ]
-    return eq.Circuit(
-        populations=[*circuit.populations, *circuit.sources], projections=circuit.projections, rules=rules
-    )
+    return circuit.with_rules(rules)
 
 
 def test_microcircuit_meets_the_published_theory():
@@ -56,6 +54,8 @@ def test_homeostasis_holds_the_balanced_rates_at_finite_k(standard):
         assert np.abs(free / 10.0 - 1).max() > 0.1
         assert held.status is Status.MARGINAL
         assert len(held.spectrum.zero_modes) == 2
+        settled = eq.theory.regulated(regulated(circuit), held)
+        assert eq.theory.mean_field(settled, start=held.state.rates).rates == pytest.approx(held.state.rates, rel=1e-9)
 
 
 def test_finite_graphs_have_less_disorder_than_sparse_ones(standard):

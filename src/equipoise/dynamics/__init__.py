@@ -9,6 +9,7 @@ from equipoise.dynamics.continuation import SpecialPoint as SpecialPoint
 from equipoise.dynamics.continuation import continuation as continuation
 from equipoise.dynamics.derivatives import complex_step as complex_step
 from equipoise.dynamics.derivatives import differences as differences
+from equipoise.dynamics.derivatives import together as together
 from equipoise.dynamics.evolution import Trajectory as Trajectory
 from equipoise.dynamics.evolution import evolve as evolve
 from equipoise.dynamics.fixed_points import FixedPoint as FixedPoint
@@ -17,6 +18,7 @@ from equipoise.dynamics.fixed_points import fixed_point as fixed_point
 from equipoise.dynamics.fixed_points import lowest_point as lowest_point
 from equipoise.dynamics.invariants import Invariant as Invariant
 from equipoise.dynamics.invariants import invariants as invariants
+from equipoise.dynamics.relaxation import relaxation as relaxation
 from equipoise.dynamics.spectra import ComplexArray as ComplexArray
 from equipoise.dynamics.spectra import Spectrum as Spectrum
 from equipoise.dynamics.spectra import spectrum as spectrum

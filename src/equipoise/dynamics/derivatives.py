@@ -28,3 +28,17 @@ def differences(f: Function, x: Array, *, relative_step: float = 1e-3) -> Array:
         return (4 * narrow - wide) / 3
 
     return np.stack([column(e, h) for e, h in zip(np.eye(x.size), steps, strict=True)], axis=-1)
+
+
+def together(system: Callable[[Array], tuple[Array, Array]]) -> tuple[Function, Function]:
+    """f and its Jacobian from `system(x) -> (f(x), Jacobian)`; the last point is kept, for solvers ask for both."""
+    last: dict[bytes, tuple[Array, Array]] = {}
+
+    def at(x: Array) -> tuple[Array, Array]:
+        key = x.tobytes()
+        if key not in last:
+            last.clear()
+            last[key] = system(x)
+        return last[key]
+
+    return lambda x: at(x)[0], lambda x: at(x)[1]

@@ -152,6 +152,10 @@ class Circuit:
             projections=[replace(p, weight=float(given[place[p.target], place[p.source]])) for p in self.projections],
         )
 
+    def with_rules(self, rules: Iterable[AttachedRule]) -> Self:
+        """The circuit with these rules in place of its own."""
+        return replace(self, rules=rules)
+
     def scaled(self, K: float) -> Self:
         """The circuit with `K` inputs in its largest projection, all others in proportion, and weights ~ K^-1/2.
 

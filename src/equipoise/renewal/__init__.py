@@ -38,6 +38,8 @@ from equipoise.renewal.statistics import log_isi_laplace_gradient as log_isi_lap
 from equipoise.renewal.statistics import log_rate as log_rate
 from equipoise.renewal.statistics import log_rate_gradient as log_rate_gradient
 from equipoise.renewal.statistics import rate as rate
+from equipoise.renewal.tabulated import exact as exact
+from equipoise.renewal.tabulated import tabulated as tabulated
 from equipoise.renewal.traces import calcium_moments_of as calcium_moments_of
 from equipoise.renewal.traces import calcium_trace as calcium_trace
 from equipoise.renewal.traces import saturated_averages_of as saturated_averages_of

@@ -248,9 +248,9 @@ def rate(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
     return np.exp(_log_rate(neuron, _checked(neuron, mu, sigma, wanted=_MOMENTS, deep=True)))
 
 
-def log_rate(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
-    """log r on flat arrays."""
-    return _log_rate(neuron, _checked(neuron, mu, sigma, wanted=_MOMENTS))
+def log_rate(neuron: IntegrateAndFire, mu: Array, sigma: Array, *, deep: bool = False) -> Array:
+    """log r on flat arrays; with `deep`, to leading order behind barriers of more than `MOST_STEPS`."""
+    return _log_rate(neuron, _checked(neuron, mu, sigma, wanted=_MOMENTS, deep=deep))
 
 
 def cv(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
@@ -258,9 +258,10 @@ def cv(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> Array:
     return _cv(neuron, sigma, _checked(neuron, mu, sigma, wanted=_MOMENTS, deep=True))
 
 
-def log_isi_laplace(neuron: IntegrateAndFire, s: Array, mu: Array, sigma: Array) -> Array:
-    """log P_L(s) on flat arrays."""
-    return _checked(neuron, mu, sigma, s, wanted=_LAPLACE)[:, _LOG_LAPLACE] - s * neuron.tau_ref
+def log_isi_laplace(neuron: IntegrateAndFire, s: Array, mu: Array, sigma: Array, *, deep: bool = False) -> Array:
+    """log P_L(s) on flat arrays; with `deep`, -inf at s > 0 behind barriers of more than `MOST_STEPS`."""
+    record = _checked(neuron, mu, sigma, s, wanted=_LAPLACE, deep=deep)
+    return np.where(record[:, _CODE] == _DEEP, -np.inf, record[:, _LOG_LAPLACE]) - s * neuron.tau_ref
 
 
 def log_rate_gradient(neuron: IntegrateAndFire, mu: Array, sigma: Array) -> tuple[Array, Array]:

@@ -16,6 +16,7 @@ from equipoise.theory.network import network_evolve as network_evolve
 from equipoise.theory.network import network_set_points as network_set_points
 from equipoise.theory.network import neuron_sample as neuron_sample
 from equipoise.theory.network import rate_distribution as rate_distribution
+from equipoise.theory.network import regulated as regulated
 from equipoise.theory.network_homeostasis import NetworkEquilibrium as NetworkEquilibrium
 from equipoise.theory.network_state import NetworkState as NetworkState
 from equipoise.theory.optical import drive_branch as drive_branch

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from equipoise import dynamics
+from equipoise import dynamics, renewal
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory import quenched
+from equipoise.theory import balance, quenched
 from equipoise.theory.network_state import firing
 from equipoise.theory.wiring import Wiring
 
@@ -46,40 +46,20 @@ class BalancedLimit:
         return "\n".join(rows + [f"  {text}" for text in self.inequalities])
 
 
-def balance_rates(wiring: Wiring) -> Array | None:
-    """Rates (n,) at which the mean input of every population vanishes; None where they are undetermined."""
-    n, total = wiring.n, wiring.K * wiring.J
-    inside, outside = total[:, :n], total[:, n:] @ wiring.source_rates + wiring.drive
-    size = np.linalg.norm(inside, axis=1, keepdims=True)
-    if (size == 0.0).any() or np.linalg.cond(inside / np.where(size == 0.0, 1.0, size)) > 1e12:
-        return None
-    return np.asarray(np.linalg.solve(inside, -outside), dtype=np.float64)
-
-
 def limit(wiring: Wiring, *, throw: bool = True) -> BalancedLimit:
     """The balanced limit of a wiring; NumericalFailure (or a labelled result) where balance is impossible."""
-    rates = balance_rates(wiring)
-    inequalities = _inequalities(wiring)
+    rates = balance.rates(wiring)
+    inequalities = balance.inequalities(wiring)
     if rates is not None and (rates > 0.0).all():
         mu, q, status = _residual_means(_sparse(wiring), rates)
         m = _sparse(wiring).moments(rates, q)
         return BalancedLimit(wiring.names, rates, q, mu, m.s, m.beta, inequalities, status, "")
-    message = _impossible(wiring, rates, inequalities)
+    message = balance.impossible(wiring, rates, inequalities)
     if throw:
         raise NumericalFailure(Status.INFEASIBLE, f"balanced_limit: {message}")
     nan = np.full(wiring.n, math.nan)
     rates = nan if rates is None else rates
     return BalancedLimit(wiring.names, rates, nan, nan, nan, nan, inequalities, Status.INFEASIBLE, message)
-
-
-def _impossible(wiring: Wiring, rates: Array | None, inequalities: tuple[str, ...]) -> str:
-    if rates is None:
-        return (
-            "the balance condition does not determine the rates (the matrix K J is singular). Give the populations "
-            "different ratios of their weights."
-        )
-    silent = [f"{n} would fire at {r:.4g} Hz" for n, r in zip(wiring.names, rates, strict=True) if r <= 0.0]
-    return f"no balanced state: {', '.join(silent)}. {' '.join(inequalities)}".rstrip()
 
 
 def expansion(wiring: Wiring, found: BalancedLimit) -> Array:
@@ -122,10 +102,11 @@ def _deterministic(wiring: Wiring, rates: Array) -> Array:
 
 def _mean_for(neuron, rate: float, s: float) -> float:
     """mu at which `neuron` fires at `rate` under noise s."""
+    neuron = renewal.exact(neuron)
     scale = math.sqrt(s) * 10 + 10 * (neuron.v_threshold - neuron.v_reset) * (rate + 100.0)
 
     def excess(mu: float) -> float:
-        return float(firing(neuron, 0.0, np.array([mu]), np.array([s]))[0][0]) - rate
+        return float(renewal.rate(neuron, mu=mu, sigma=math.sqrt(s))) - rate
 
     low, high = -scale, scale
     while excess(high) < 0.0:
@@ -165,19 +146,3 @@ class _Residual:
                 jacobian[row, n:] = g[2] * by_q[a]
             jacobian[n + a, n + a] -= 1.0
         return value, jacobian
-
-
-def _inequalities(wiring: Wiring) -> tuple[str, ...]:
-    """j_EX/j_IX > j_EI/j_II > j_EE/j_IE for one excitatory, one inhibitory population and one source."""
-    total = np.abs(wiring.K * wiring.J)
-    signs = np.sign(wiring.J[:, :2])
-    if wiring.n != 2 or wiring.J.shape[1] != 3 or (total == 0.0).any() or not (signs == [[1, -1], [1, -1]]).all():
-        return ()
-    outer, inhibitory, excitatory = total[0, 2] / total[1, 2], total[0, 1] / total[1, 1], total[0, 0] / total[1, 0]
-    e, i = wiring.names
-    holds = outer > inhibitory > excitatory
-    text = (
-        f"{e}X/{i}X > {e}{i}/{i}{i} > {e}{e}/{i}{e}: {outer:.4g} > {inhibitory:.4g} > {excitatory:.4g} "
-        f"{'holds' if holds else 'does not hold'}."
-    )
-    return (text,)

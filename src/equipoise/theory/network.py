@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from equipoise import renewal
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis, CalciumSetPoint, SetPoint
 from equipoise.quantities import Array, finite
-from equipoise.theory import balanced, distributions, network_homeostasis
+from equipoise.theory import balance, balanced, distributions, network_homeostasis
 from equipoise.theory import network_state as states
 from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
@@ -33,7 +34,7 @@ def wiring_of(circuit: Circuit) -> Wiring:
                 f"{', '.join(f'{1e3 * t:g} ms' for t in kinds)}."
             )
     return Wiring(
-        tuple(p.neuron for p in circuit.populations),
+        tuple(renewal.tabulated(p.neuron) for p in circuit.populations),
         tuple(p.name for p in circuit.populations),
         circuit.weights(),
         circuit.in_degrees(),
@@ -49,8 +50,9 @@ def wiring_of(circuit: Circuit) -> Wiring:
 def mean_field(circuit: Circuit, *, start: ArrayLike | None = None, throw: bool = True) -> NetworkState:
     """The self-consistent state of a circuit (Sec. 4.5.3).
 
-    `start` (n,) rates [Hz] choose among several states; by default the search begins at the balanced state, at 10 Hz
-    and at the state that relaxation from silence reaches. Raises NumericalFailure where none is found.
+    `start` (n,) rates [Hz] choose among several states; by default it is the balanced state where there is one, and
+    otherwise the one that the rates settle in from silence. The status and its message say what is wrong with a state
+    (UNSTABLE, SILENT, SATURATED, no balance); raises NumericalFailure where none is found.
     """
     wiring = wiring_of(circuit)
     if start is not None:
@@ -100,6 +102,11 @@ def network_equilibrium(
     return network_homeostasis.fixed_point(loop, start=next(_starts(loop.wiring)), near=near, throw=throw)
 
 
+def regulated(circuit: Circuit, found: NetworkEquilibrium) -> Circuit:
+    """The circuit with the weights of its homeostatic fixed point, which `network_equilibrium` gave."""
+    return circuit.with_weights(loop_of(circuit).with_weights(found.weights).J)
+
+
 def network_evolve(circuit: Circuit, *, duration: float, times: ArrayLike | None = None) -> "xr.Dataset":
     """The weights of a circuit over `duration` [s] under its rules, the rates at their fixed point all along."""
     span = float(finite("network_evolve", "duration", duration, low=0.0, open_low=True))
@@ -141,12 +148,12 @@ def _calcium_rule(rule, population) -> CalciumHomeostasis:
 
 
 def _starts(wiring: Wiring) -> Iterator[Array]:
-    """Network states (2 n,) or rates (n,) to begin with, the cheap ones first."""
-    found = balanced.limit(wiring, throw=False)
-    if found.status.usable:
-        yield balanced.expansion(wiring, found)
-    yield np.full(wiring.n, 10.0)
-    yield states.relaxed(wiring, np.full(wiring.n, 0.1))
+    """Network states (2 n,) to begin with: the balanced one, where relaxation from silence settles, 10 Hz."""
+    rates = balance.rates(wiring)
+    if rates is not None and (rates > 0.0).all():
+        yield states.with_spread(wiring, rates)
+    yield states.relaxed(wiring, np.full(wiring.n, 0.1)).x
+    yield states.with_spread(wiring, np.full(wiring.n, 10.0))
 
 
 def _rates(function: str, circuit: Circuit, start: ArrayLike) -> Array:

@@ -1,5 +1,6 @@
 """Where homeostasis takes a network, how it answers disturbances, and its slow path there (Sec. 2.4.2, Eqs. 33-35)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,9 @@ from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumSetPoint
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory import network_state, quenched
+from equipoise.theory import network_approach, network_state, quenched
 from equipoise.theory.balanced import BalancedLimit
-from equipoise.theory.network_loop import Joint, NetworkLoop, sense, slow_jacobian
+from equipoise.theory.network_loop import NetworkLoop, sense, slow_jacobian
 from equipoise.theory.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -71,39 +72,88 @@ def fixed_point(
     itself is found first, and starts Newton's method; `near`, the fixed point of a similar network (another K, say),
     starts it better. NumericalFailure where it does not converge.
     """
-    held, n2 = conserved(loop), 2 * loop.wiring.n
+    held = conserved(loop)
     levels = np.array([q(loop.weights) for q in held])
-    guess = _guess(loop, start, near)
-    joint = Joint(loop)
-    found = dynamics.fixed_point(
-        joint.residual,
-        joint.jacobian,
-        guess,
-        constraints=(
-            lambda y: np.array([q(y[n2:]) for q in held]) - levels,
-            lambda y: np.array([np.concatenate([np.zeros(n2), q.gradient(y[n2:])]) for q in held]),
-        ),
-        lower=0.0,
-        tolerance=1e-11,
-    )
-    if found.status is Status.OK:
-        return _describe(loop, found.x, held)
-    message = (
-        "no homeostatic fixed point found from here: K may be below the feasible minimum, or the set points may not "
-        "fit this network. Raise K, or start from weights nearer to balance."
-    )
+    here, guess = _guess(loop, start, near)
+    found = network_approach.solve(loop, held, levels, guess)
+    y, way = found.x, None
+    if found.status is not Status.OK:
+        way = network_approach.approach(loop, held, here)
+        y = way.y
+    if way is None or way.arrived:
+        point = _describe(loop, y, held)
+        if point.status.usable:
+            return point
+    status, message = _why_not(loop, held, here, way)
     if throw:
-        raise NumericalFailure(found.status, f"network homeostasis: {message}")
-    return _nowhere(loop, held, found.status, message)
+        raise NumericalFailure(status, f"network homeostasis: {message}")
+    return _nowhere(loop, held, status, message)
 
 
-def _guess(loop: NetworkLoop, start: Array, near: "NetworkEquilibrium | None") -> Array:
-    """Rates and weights to begin with: those of a neighbour, its weights scaled by K^-1/2, or the network as it is."""
+def _guess(loop: NetworkLoop, start: Array, near: "NetworkEquilibrium | None") -> tuple[Array, Array]:
+    """The network state as it is, and (x, J) to begin with: those of a neighbour (weights ~ K^-1/2) or as is."""
     if near is not None:
         degrees = np.array([loop.wiring.K[place] for place in loop.places])
-        return np.concatenate([near.state.x, near.weights * np.sqrt(near.degrees / degrees)])
+        return start, np.concatenate([near.state.x, near.weights * np.sqrt(near.degrees / degrees)])
     before = network_state.from_start(loop.wiring, start)
-    return np.concatenate([before.x if before.status.usable else start, loop.weights])
+    here = before.x if before.status.usable else start
+    return here, np.concatenate([here, loop.weights])
+
+
+def _why_not(
+    loop: NetworkLoop, held: tuple[dynamics.Invariant, ...], here: Array, way: network_approach.Approach | None
+) -> tuple[Status, str]:
+    """Status and words for a fixed point that is not found: singular balance, negative weight, too few inputs."""
+    same = network_approach.singular(loop)
+    if same:
+        return Status.INFEASIBLE, (
+            f"no fixed point: {same}, so the balance equations are homogeneous in the excitatory rate and that of the "
+            "source together and do not determine the rates (singular). Give the populations different values."
+        )
+    way = way or network_approach.Approach(np.concatenate([here, loop.weights]), 0.0)
+    words = [f"the set points can be followed for {100 * way.share:.2g} % of the way from what is sensed now."]
+    if way.negative is not None:
+        signs = zip(loop.names, way.negative, strict=True)
+        needed = ", ".join(f"{name} < 0" for name, w in signs if w < 0.0)
+        share = f"{100 * way.share:.2g} % of the way from what is sensed now"
+        words = [f"the set points ask for a negative weight: {needed} beyond {share}."]
+    factor = _least_inputs(loop, held, here)
+    if factor is not None:
+        least = factor * float(np.min(loop.wiring.K[loop.wiring.K > 0.0]))
+        words.append(f"K is below the feasible minimum, K = {least:.3g} (found numerically). Raise K above it.")
+    else:
+        tried = ", ".join(f"{f:g}" for f in network_approach.FACTORS)
+        words.append(f"More inputs do not help ({tried} times K tried): the set points do not fit this network.")
+    known = factor is not None or way.negative is not None
+    return (Status.INFEASIBLE if known else Status.NOT_CONVERGED), f"no homeostatic fixed point: {' '.join(words)}"
+
+
+def _least_inputs(loop: NetworkLoop, held: tuple[dynamics.Invariant, ...], here: Array) -> float | None:
+    """Multiple of K from which on a fixed point exists, to 1 %; None where none does at the multiples tried."""
+    for high in network_approach.FACTORS:
+        more = network_approach.scaled(loop, high)
+        before = network_state.from_start(more.wiring, here)
+        guess = np.concatenate([before.x if before.status.usable else here, more.weights])
+        levels = np.array([q(more.weights) for q in held])
+        found = network_approach.solve(more, held, levels, guess, max_steps=2 * network_approach.SHORT)
+        if found.status is Status.OK:
+            return _bisect_inputs(loop, held, found.x, high)
+    return None
+
+
+def _bisect_inputs(loop: NetworkLoop, held: tuple[dynamics.Invariant, ...], y: Array, high: float) -> float:
+    """The least multiple of K at which the fixed point y of `high` times K is still found, in steps that shrink."""
+    n2, step = 2 * loop.wiring.n, 0.25
+    while step > 0.005:
+        less = network_approach.scaled(loop, high * (1.0 - step))
+        guess = np.concatenate([y[:n2], y[n2:] / np.sqrt(1.0 - step)])
+        levels = np.array([q(less.weights) for q in held])
+        found = network_approach.solve(less, held, levels, guess, max_steps=network_approach.SHORT)
+        if found.status is Status.OK:
+            y, high = found.x, high * (1.0 - step)
+        else:
+            step /= 2.0
+    return high
 
 
 def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...]) -> NetworkEquilibrium:
@@ -112,10 +162,26 @@ def _describe(loop: NetworkLoop, y: Array, held: tuple[dynamics.Invariant, ...])
     state = network_state.from_start(loop.with_weights(weights), x)
     spectrum = dynamics.spectrum(slow_jacobian(loop, x, weights), loop.names)
     stable = spectrum.stable and state.stable
-    message = "" if stable else "the fixed point exists, but small disturbances of the weights grow."
+    message = " ".join(_remarks(loop, weights, state, stable))
     status = Status.UNSTABLE if not stable else Status.MARGINAL if spectrum.zero.any() else Status.OK
+    status = status if state.status.usable else state.status
     degrees = np.array([loop.wiring.K[place] for place in loop.places])
     return NetworkEquilibrium(state, weights, degrees, loop.names, spectrum, held, status, message)
+
+
+def _remarks(loop: NetworkLoop, weights: Array, state: network_state.NetworkState, stable: bool) -> Iterator[str]:
+    if not stable:
+        yield "the fixed point exists, but small disturbances of the weights grow."
+    same, condition = network_approach.singular(loop), network_approach.conditioning(loop, weights)
+    if state.status in (Status.SILENT, Status.SATURATED):
+        yield state.message
+    if same:
+        yield f"{same}: balance does not determine the rates (singular), and at large K no fixed point is left."
+    if condition > network_approach.ILL:
+        yield (
+            f"the balance equations are nearly singular (condition number {condition:.0f}): rates are held by the "
+            "corrections of order 1/sqrt(K) and are sensitive. Make J_AX/J_AE differ more between populations."
+        )
 
 
 def _nowhere(loop: NetworkLoop, held, status: Status, message: str) -> NetworkEquilibrium:
@@ -161,7 +227,7 @@ class _Follower:
         """x = (r, q) at these weights; NumericalFailure where the network has lost its state."""
         wiring = self.loop.with_weights(weights)
         equations = network_state.Equations(wiring, self.loop.nodes)
-        for start in (lambda: self.x, lambda: network_state.relaxed(wiring, self.x[: wiring.n])):
+        for start in (lambda: self.x, lambda: network_state.relaxed(wiring, self.x[: wiring.n]).x):
             found = dynamics.fixed_point(equations.residual, equations.jacobian, start(), lower=0.0, tolerance=1e-10)
             if found.status is Status.OK:
                 self.x = found.x

@@ -48,10 +48,10 @@ class NetworkLoop:
         return np.array([abs(self.wiring.J[place]) for place in self.places])
 
     def with_weights(self, weights: Array) -> Wiring:
-        """The wiring with other sizes of its plastic weights; signs stay."""
+        """The wiring with other sizes of its plastic weights; a negative size changes the sign."""
         J = self.wiring.J.copy()
         for place, size in zip(self.places, weights, strict=True):
-            J[place] = math.copysign(size, J[place])
+            J[place] = size * math.copysign(1.0, J[place])
         return replace(self.wiring, J=J)
 
     def rhs(self, weights: Array, sensed: Array) -> Array:
@@ -102,38 +102,14 @@ def sense(loop: NetworkLoop, wiring: Wiring, x: Array) -> Sensed:
         moments = renewal.calcium_moments(rule.sensor, law)
         gradients = renewal.calcium_gradient(rule.sensor, wiring.neurons[a], points.mu - c * sigma, sigma)
         for k in range(2):
-            values[a, k] = points.weights @ moments[k]
+            values[a, k] = points.mean(moments[k])
             by_mu, by_sigma = gradients[k]
             slopes[a, k] = quenched.gradient(points, by_mu, (by_sigma - c * by_mu) / (2.0 * sigma), *statistics[2:])
     return Sensed(values, slopes)
 
 
-class Joint:
-    """The equations of rates and weights together, y = (x, J): network state found, set points met.
-
-    Values and derivatives are computed together and the last ones kept, since Newton's method asks for both in turn.
-    """
-
-    def __init__(self, loop: NetworkLoop):
-        self.loop = loop
-        self._last: tuple[bytes, Array, Array] | None = None
-
-    def residual(self, y: Array) -> Array:
-        """(E(x) - x, relative errors of the set points of all populations with a rule)."""
-        return self._at(y)[0]
-
-    def jacobian(self, y: Array) -> Array:
-        """Derivatives of the residual by y, analytic."""
-        return self._at(y)[1]
-
-    def _at(self, y: Array) -> tuple[Array, Array]:
-        key = y.tobytes()
-        if self._last is None or self._last[0] != key:
-            self._last = (key, *_joint(self.loop, y))
-        return self._last[1], self._last[2]
-
-
-def _joint(loop: NetworkLoop, y: Array) -> tuple[Array, Array]:
+def joint(loop: NetworkLoop, y: Array) -> tuple[Array, Array]:
+    """Rates and weights together, y = (x, J): (E(x) - x, relative errors of all set points) and their Jacobian by y."""
     n2 = 2 * loop.wiring.n
     x, wiring = y[:n2], loop.with_weights(y[n2:])
     values, fast, direct, inputs, by_weight = _network_response(loop, wiring, x)
@@ -176,5 +152,5 @@ def _by_weight(loop: NetworkLoop, wiring: Wiring, x: Array) -> Array:
     full = wiring.weight_derivatives(x[:n], x[n:])
     out = np.zeros((n, 5, len(loop.places)))
     for k, (a, b) in enumerate(loop.places):
-        out[a, :, k] = full[a, :, b] * math.copysign(1.0, wiring.J[a, b])
+        out[a, :, k] = full[a, :, b] * math.copysign(1.0, loop.wiring.J[a, b])
     return out

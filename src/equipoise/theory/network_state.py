@@ -8,15 +8,16 @@ given, from the balance condition or by relaxing dx/dt = E - x.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from equipoise import dynamics, renewal
+from equipoise import dynamics
 from equipoise.model.neurons import LIF, IntegrateAndFire
 from equipoise.quantities import Array
+from equipoise.renewal import dispatch
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory import quenched
+from equipoise.theory import network_remarks, quenched
 from equipoise.theory.wiring import Wiring
 
 ALPHA = 2.065253152231217
@@ -24,6 +25,9 @@ ALPHA = 2.065253152231217
 FINEST = 5761
 NEGLIGIBLE = 1e-6
 """Share of neurons whose noise would be negative that is not worth a remark."""
+LEAST, BELOW, NOTHING = 1e-12, -1e-9, 1e-9
+"""Rates [Hz]: inputs are computed for at least the first; iterates may reach the second, so that a population which
+falls silent does not hold up the search; below the third no relative accuracy is asked for."""
 TOLERANCE = 1e-9
 """Relative accuracy of the averages: nodes are doubled until r and q change by less."""
 
@@ -48,7 +52,7 @@ class Population:
     @property
     def rate_cv2(self) -> float:
         """Squared coefficient of variation of the rates over neurons, q/r^2 - 1."""
-        return self.second_moment / self.rate**2 - 1.0
+        return self.second_moment / self.rate**2 - 1.0 if self.rate > 0.0 else math.nan
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,13 +110,14 @@ def shift(neuron: IntegrateAndFire, tau_s: float) -> float:
 
 
 def firing(neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> tuple[Array, Array, Array]:
-    """Rate f and its derivatives by mu and by s = sigma^2 at arrays of inputs."""
+    """Rate f and its derivatives by mu and by s = sigma^2 at arrays of inputs of one shape, s > 0."""
+    # Straight to what the neuron registers: checks of arguments would take longer than a few rates.
     c, sigma = shift(neuron, tau_s), np.sqrt(s)
-    f = np.asarray(renewal.rate(neuron, mu=mu - c * sigma, sigma=sigma))
-    log_mu, log_sigma = renewal.log_rate_gradient(neuron, mu=mu - c * sigma, sigma=sigma)
-    by_mu = np.where(f > 0.0, f * log_mu, 0.0)
-    by_sigma = np.where(f > 0.0, f * log_sigma, 0.0) - c * by_mu
-    return f, by_mu, by_sigma / (2.0 * sigma)
+    inputs = np.ravel(mu - c * sigma), np.ravel(sigma)
+    f = dispatch.get(neuron, "rate")(neuron, *inputs)
+    slopes = dispatch.get(neuron, "log_rate_gradient")(neuron, *inputs)
+    by_mu, by_sigma = (np.where(f > 0.0, f * slope, 0.0).reshape(mu.shape) for slope in slopes)
+    return f.reshape(mu.shape), by_mu, (by_sigma - c * by_mu) / (2.0 * sigma)
 
 
 @dataclass(frozen=True)
@@ -132,8 +137,7 @@ class Equations:
 
     def jacobian(self, x: Array) -> Array:
         """d(E(x) - x)/dx, shape (2 n, 2 n)."""
-        inputs = self.wiring.derivatives(x[: self.wiring.n])
-        return np.einsum("kas,asx->kax", self.statistics_gradient(x), inputs).reshape(x.size, x.size) - np.eye(x.size)
+        return self._slopes(x, self.statistics_gradient(x))
 
     def statistics_gradient(self, x: Array) -> Array:
         """d(E f, E f^2)_A/d(mu, s, beta, gamma, eta)_A, shape (2, n, 5)."""
@@ -142,16 +146,35 @@ class Equations:
     def evaluate(self, x: Array) -> tuple[Array, Array]:
         """Averages (2 n,) and their gradients by the input statistics (2, n, 5), in one pass."""
         n = self.wiring.n
-        m = self.wiring.moments(x[:n], x[n:])
-        values, gradients = np.empty((2, n)), np.empty((2, n, 5))
-        for a in range(n):
-            statistics = m.mu[a], m.s[a], m.beta[a], m.gamma[a], m.eta[a]
-            points = quenched.sample(*statistics, nodes=self.nodes)
-            f, by_mu, by_s = firing(self.wiring.neurons[a], self.wiring.tau_s[a], points.mu, points.s)
-            values[:, a] = points.weights @ f, points.weights @ (f * f)
-            gradients[0, a] = quenched.gradient(points, by_mu, by_s, *statistics[2:])
-            gradients[1, a] = quenched.gradient(points, 2 * f * by_mu, 2 * f * by_s, *statistics[2:])
-        return values.ravel(), gradients
+        m = self.wiring.moments(np.maximum(x[:n], LEAST), x[n:])
+        disorder = m.beta, m.gamma, m.eta
+        points = quenched.sample(m.mu, m.s, *disorder, nodes=self.nodes)
+        f, by_mu, by_s = (np.empty(points.mu.shape) for _ in range(3))
+        for (neuron, tau_s), rows in self.wiring.kinds:
+            f[rows], by_mu[rows], by_s[rows] = firing(neuron, tau_s, points.mu[rows], points.s[rows])
+        first = quenched.gradient(points, by_mu, by_s, *disorder)
+        double = 2.0 * f
+        second = quenched.gradient(points, double * by_mu, double * by_s, *disorder)
+        return np.concatenate([points.mean(f), points.mean(f * f)]), np.stack([first, second])
+
+    def unknowns(self, x: Array) -> Array:
+        """What has to be found of x: the rates alone where every neuron has the same inputs, since then q = r^2."""
+        return x[: self.wiring.n] if self.wiring.alike else x
+
+    def state(self, z: Array) -> Array:
+        """x = (r, q) from its unknowns."""
+        return np.concatenate([z, z * z]) if self.wiring.alike else z
+
+    def system(self, z: Array) -> tuple[Array, Array]:
+        """E(x) - x and its Jacobian, for the unknowns alone."""
+        x = self.state(z)
+        averages, gradient = self.evaluate(x)
+        return (averages - x)[: z.size], self._slopes(x, gradient)[: z.size, : z.size]
+
+    def _slopes(self, x: Array, gradient: Array) -> Array:
+        inputs = self.wiring.derivatives(x[: self.wiring.n])
+        slopes = gradient[:, :, None, :] @ inputs  # (2, n, 1, 2 n)
+        return slopes.reshape(x.size, x.size) - np.eye(x.size)
 
 
 def solve(wiring: Wiring, starts: Iterable[Array], *, throw: bool = True) -> NetworkState:
@@ -161,11 +184,15 @@ def solve(wiring: Wiring, starts: Iterable[Array], *, throw: bool = True) -> Net
     NaN and its status.
     """
     tried: list[NetworkState] = []
+    highest = 0.0
     for start in starts:
+        highest = max(highest, float(np.max(start[: wiring.n])))
         tried.append(from_start(wiring, np.asarray(start, dtype=np.float64)))
-        if tried[-1].status is Status.OK:
+        if tried[-1].status.usable and tried[-1].stable:
             return tried[-1]
     best = next((t for t in tried if t.status.usable), tried[0])
+    if not best.status.usable:
+        best = replace(best, message=network_remarks.nothing_found(len(tried), highest))
     if throw and not best.status.usable:
         raise NumericalFailure(best.status, f"mean_field: {best.message}")
     return best
@@ -173,12 +200,13 @@ def solve(wiring: Wiring, starts: Iterable[Array], *, throw: bool = True) -> Net
 
 def from_start(wiring: Wiring, start: Array) -> NetworkState:
     """Newton from a start, on averages fine enough for `TOLERANCE`."""
-    x = _with_spread(wiring, start) if start.size == wiring.n else start
+    x = with_spread(wiring, start) if start.size == wiring.n else start
     nodes, accuracy = 91, 0.0
     found = _newton(Equations(wiring, nodes), x)
-    while found.status is Status.OK and nodes < FINEST:
+    while found.status is Status.OK and not wiring.alike and nodes < FINEST:
         finer = Equations(wiring, 2 * nodes - 1)
-        accuracy = float(np.max(np.abs(finer.averages(found.x) / found.x - 1.0)))
+        averages = finer.averages(found.x)
+        accuracy = float(np.max(np.abs(averages - found.x) / np.maximum(averages, NOTHING)))
         nodes = finer.nodes
         if accuracy < TOLERANCE:
             break
@@ -186,13 +214,24 @@ def from_start(wiring: Wiring, start: Array) -> NetworkState:
     return _describe(Equations(wiring, nodes), found, accuracy)
 
 
-def _with_spread(wiring: Wiring, rates: Array) -> Array:
+def relaxed(wiring: Wiring, rates: Array) -> dynamics.FixedPoint:
+    """Where the fast dynamics dx/dt = E(x) - x settles from `rates` (n,): a stable state or a status."""
+    equations = Equations(wiring, 91)
+    start = equations.unknowns(with_spread(wiring, rates))
+    found = dynamics.relaxation(*dynamics.together(equations.system), start, lower=BELOW, tolerance=1e-3)
+    return replace(found, x=np.maximum(equations.state(found.x), 0.0))
+
+
+def with_spread(wiring: Wiring, rates: Array) -> Array:
     """(r, q) with a typical spread of rates, or none where every neuron has the same number of inputs."""
-    return np.concatenate([rates, rates**2 * (1.5 if (wiring.V > 0.0).any() else 1.0)])
+    return np.concatenate([rates, rates**2 * (1.0 if wiring.alike else 1.5)])
 
 
 def _newton(equations: Equations, x: Array) -> dynamics.FixedPoint:
-    return dynamics.fixed_point(equations.residual, equations.jacobian, x, lower=0.0, tolerance=1e-12, max_steps=60)
+    found = dynamics.fixed_point(
+        *dynamics.together(equations.system), equations.unknowns(x), lower=BELOW, tolerance=1e-12, max_steps=60
+    )
+    return replace(found, x=np.maximum(equations.state(found.x), 0.0))
 
 
 def fixed_points(wiring: Wiring, *, starts: Sequence[Array] = (), seed: int = 0) -> list[NetworkState]:
@@ -212,31 +251,11 @@ def fixed_points(wiring: Wiring, *, starts: Sequence[Array] = (), seed: int = 0)
     return sorted(found, key=lambda s: float(s.rates.mean()))
 
 
-def relaxed(wiring: Wiring, start: Array, *, time: float = 50.0) -> Array:
-    """Where the fast dynamics dx/dt = E(x) - x stands after `time` of its time constants, from rates `start`.
-
-    Where every neuron has the same number of inputs only the rates move, q = r^2.
-    """
-    equations = Equations(wiring, 91)
-    alike = not (wiring.V > 0.0).any()
-
-    def state(z: Array) -> Array:
-        z = np.maximum(z, 1e-9)
-        return np.concatenate([z, z**2]) if alike else z
-
-    x0 = start if alike else _with_spread(wiring, start)
-    path = dynamics.evolve(
-        lambda z: equations.residual(state(z))[: z.size], x0, np.array([0.0, time]),
-        names=tuple(f"x{k}" for k in range(x0.size)), lower=np.full(x0.size, 1e-9), tolerance=1e-6,
-    )  # fmt: skip
-    return state(path.x[:, -1])
-
-
 def _describe(equations: Equations, found: dynamics.FixedPoint, accuracy: float) -> NetworkState:
     wiring, n = equations.wiring, equations.wiring.n
     if found.status is not Status.OK:
         nothing = tuple(Population(name, *[math.nan] * 7) for name in wiring.names)
-        message = "Newton's method did not converge from this start; try another, or relax the network first."
+        message = network_remarks.nothing_found(1, 0.0)
         empty = np.full(2 * n, complex(math.nan))
         return NetworkState(
             nothing, np.full(2 * n, math.nan), found.residual, empty, equations.nodes, found.status, message
@@ -246,19 +265,17 @@ def _describe(equations: Equations, found: dynamics.FixedPoint, accuracy: float)
     populations = tuple(Population(name, *map(float, values)) for name, *values in columns)
     eigenvalues: dynamics.ComplexArray = np.linalg.eigvals(equations.jacobian(found.x)).astype(np.complex128)
     stable = bool((eigenvalues.real < 0.0).all())
-    status = Status.OK if stable else Status.UNSTABLE
-    message = " ".join(_remarks(equations, m, stable, accuracy))
-    return NetworkState(populations, found.x, found.residual, eigenvalues, equations.nodes, status, message)
+    status, words = network_remarks.judge(wiring, found.x[:n], stable)
+    remarks = [*words, *_precision(equations, m, accuracy)]
+    return NetworkState(populations, found.x, found.residual, eigenvalues, equations.nodes, status, " ".join(remarks))
 
 
-def _remarks(equations: Equations, m: quenched.Moments, stable: bool, accuracy: float) -> Iterator[str]:
-    """What a reader should know: instability, coarse averages, disorder beyond its Gaussian description."""
-    if not stable:
-        yield "the rates leave this state: the fast rate dynamics is unstable there."
+def _precision(equations: Equations, m: quenched.Moments, accuracy: float) -> Iterator[str]:
+    """Averages that are still coarse, and disorder beyond its Gaussian description."""
     if accuracy >= TOLERANCE:
         yield f"the averages over disorder still changed by {accuracy:.0e} at the last refinement."
-    for name, *statistics in zip(equations.wiring.names, m.mu, m.s, m.beta, m.gamma, m.eta, strict=True):
-        clipped = quenched.sample(*statistics, nodes=equations.nodes).clipped
-        if clipped > NEGLIGIBLE:
-            share = f"{100 * clipped:.2g} % of the cells"
-            yield f"{name}: the Gaussian description of disorder leaves {share} no noise; K is too small for it."
+    clipped = quenched.sample(m.mu, m.s, m.beta, m.gamma, m.eta, nodes=equations.nodes).clipped
+    for name, share in zip(equations.wiring.names, clipped, strict=True):
+        if share > NEGLIGIBLE:
+            cells = f"{100 * share:.2g} % of the cells"
+            yield f"{name}: the Gaussian description of disorder leaves {cells} no noise; K is too small for it."

@@ -5,11 +5,11 @@ converges exponentially for smooth g and stays reliable where g has a kink (smal
 The independent rest of ds is small, of order K^-1/2 of s, and takes a short Gauss-Hermite rule.
 """
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from equipoise.quantities import Array
 
@@ -45,48 +45,63 @@ def _rule(n: int) -> tuple[Array, Array, Array]:
 
 @dataclass(frozen=True)
 class Sample:
-    """Nodes of one population: inputs mu and s (m,), weights (m,), and the coordinates (z, w) behind them."""
+    """Nodes of one population or several: inputs mu and s (..., m), weights (m,), and the coordinates (z, w) behind."""
 
     mu: Array
     s: Array
     weights: Array
     z: Array
     w: Array
-    clipped: float
+
+    @property
+    def clipped(self) -> Array:
+        """Probability of a noise at its floor, per population (...)."""
+        return (self.s <= LOWEST * self.s.max(axis=-1, keepdims=True)) @ self.weights
+
+    def mean(self, values: Array) -> Array:
+        """Average over neurons of `values` (..., m) at the nodes."""
+        return values @ self.weights
 
 
-def sample(mu: float, s: float, beta: float, gamma: float, eta: float, *, nodes: int) -> Sample:
-    """Quadrature nodes for one population; `clipped` is the probability of a noise at its floor."""
-    if beta <= 0.0 and eta <= 0.0:  # fixed in-degrees: all neurons are alike
-        one = np.ones(1)
-        return Sample(mu * one, s * one, one, 0.0 * one, 0.0 * one, 0.0)
+def sample(mu: ArrayLike, s: ArrayLike, beta: ArrayLike, gamma: ArrayLike, eta: ArrayLike, *, nodes: int) -> Sample:
+    """Quadrature nodes for the input statistics of one population (scalars) or several (...,)."""
+    mu, s, beta, gamma, eta = (np.asarray(v, dtype=np.float64)[..., None] for v in (mu, s, beta, gamma, eta))
+    if not (beta > 0.0).any() and not (eta > 0.0).any():  # fixed in-degrees: all neurons are alike
+        return Sample(mu, s, np.ones(1), np.zeros(1), np.zeros(1))
     z, w, weights = _rule(nodes)
     along, rest = spread(beta, gamma, eta)
-    inputs = mu + math.sqrt(beta) * z
-    noise = s + along * z + rest * w
-    low = noise < LOWEST * s
-    return Sample(inputs, np.where(low, LOWEST * s, noise), weights, z, w, float(weights[low].sum()))
+    return Sample(mu + np.sqrt(beta) * z, np.maximum(s + along * z + rest * w, LOWEST * s), weights, z, w)
 
 
-def spread(beta: float, gamma: float, eta: float) -> tuple[float, float]:
+def spread(beta: ArrayLike, gamma: ArrayLike, eta: ArrayLike) -> tuple[Array, Array]:
     """Standard deviation of ds along dmu, gamma/sqrt(beta), and of its rest, sqrt(eta - gamma^2/beta)."""
-    if beta <= 0.0:
-        return 0.0, math.sqrt(eta)
-    return gamma / math.sqrt(beta), math.sqrt(max(eta - gamma * gamma / beta, 0.0))
+    beta, gamma, eta = (np.asarray(v, dtype=np.float64) for v in (beta, gamma, eta))
+    some = beta > 0.0
+    safe = np.where(some, beta, 1.0)
+    along = np.where(some, gamma / np.sqrt(safe), 0.0)
+    return along, np.sqrt(np.maximum(eta - np.where(some, gamma * gamma / safe, 0.0), 0.0))
 
 
-def gradient(points: Sample, by_mu: Array, by_s: Array, beta: float, gamma: float, eta: float) -> Array:
-    """Derivatives of sum(weights g) by (mu, s, beta, gamma, eta), shape (5,), from dg/dmu and dg/ds at the nodes.
+def gradient(points: Sample, by_mu: Array, by_s: Array, beta: ArrayLike, gamma: ArrayLike, eta: ArrayLike) -> Array:
+    """Derivatives of the mean of g by (mu, s, beta, gamma, eta), shape (..., 5), from dg/dmu and dg/ds at the nodes.
 
-    The chain rule through mu = m + sqrt(beta) z, s = v + (gamma/sqrt(beta)) z + rest w.
+    The chain rule through mu = m + sqrt(beta) z, s = v + (gamma/sqrt(beta)) z + rest w. Without disorder the last three
+    are 0/0 and of no use; they are given as zero.
     """
-    a, b = points.weights * by_mu, points.weights * by_s
-    mean, noise = a.sum(), b.sum()
-    if beta <= 1e-18 * float(points.s.max()):  # no disorder: the derivative is 0/0, and of no use
-        return np.array([mean, noise, 0.0, 0.0, 0.0])
-    root, (_, rest) = math.sqrt(beta), spread(beta, gamma, eta)
-    az, bz, bw = a @ points.z, b @ points.z, b @ points.w
-    per_rest = bw / (2.0 * rest) if rest > 1e-12 * points.s.max() else 0.0
+    beta, gamma, eta = (np.asarray(v, dtype=np.float64) for v in (beta, gamma, eta))
+    out = np.zeros((*by_mu.shape[:-1], 5))
+    out[..., 0], out[..., 1] = points.mean(by_mu), points.mean(by_s)
+    if points.weights.size == 1:
+        return out
+    common, apart = points.weights * points.z, points.weights * points.w
+    _, rest = spread(beta, gamma, eta)
+    largest = points.s.max(axis=-1)
+    some, two = beta > 1e-18 * largest, rest > 1e-12 * largest
+    beta, az, bz = np.where(some, beta, 1.0), by_mu @ common, by_s @ common
+    per_rest = np.where(two, by_s @ apart / np.where(two, 2.0 * rest, 1.0), 0.0)
+    root = np.sqrt(beta)
     by_beta = az / (2.0 * root) - gamma * bz / (2.0 * beta * root) + per_rest * gamma * gamma / (beta * beta)
     by_gamma = bz / root - per_rest * 2.0 * gamma / beta
-    return np.array([mean, noise, by_beta, by_gamma, per_rest])
+    for k, slope in enumerate((by_beta, by_gamma, per_rest), start=2):
+        out[..., k] = np.where(some, slope, 0.0)
+    return out

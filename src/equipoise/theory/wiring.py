@@ -11,8 +11,10 @@ Erdos-Renyi graphs have V = K(1 - p), so D = K(1 - p) q (D = K q when sparse); a
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
@@ -43,29 +45,49 @@ class Wiring:
         """Number of populations."""
         return len(self.neurons)
 
+    @property
+    def alike(self) -> bool:
+        """Whether every neuron of a population has the same number of inputs, so that all fire at one rate."""
+        return not (self.V > 0.0).any()
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[tuple[IntegrateAndFire, float], NDArray[np.intp]], ...]:
+        """Each pair (neuron, tau_s) that occurs, and the populations (indices) that have it."""
+        pairs = list(zip(self.neurons, self.tau_s.tolist(), strict=True))
+        return tuple((pair, np.flatnonzero([p == pair for p in pairs])) for pair in dict.fromkeys(pairs))
+
+    @cached_property
+    def _powers(self) -> tuple[Array, Array, Array]:
+        """J^2, J^3, J^4."""
+        J2 = self.J**2
+        return J2, J2 * self.J, J2 * J2
+
+    @cached_property
+    def _fixed(self) -> tuple[Array, Array, Array, Array]:
+        """K J, K J^2 F, K (1 - p), and the slopes that do not depend on the rates, (n, 5, 2 n)."""
+        n, fano = self.n, np.concatenate([np.ones(self.n), self.source_fano])
+        KJ, KJ2, kept = self.K * self.J, self.K * self._powers[0] * fano, self.K * (1.0 - self.p)
+        slopes = np.zeros((n, 5, 2 * n))
+        slopes[:, 0, :n], slopes[:, 1, :n] = KJ[:, :n], KJ2[:, :n]
+        for k, power in enumerate(self._powers, start=2):
+            slopes[:, k, n:] = (power * kept)[:, :n]
+        return KJ, KJ2, kept, slopes
+
     def moments(self, r: Array, q: Array) -> Moments:
         """Input statistics for population rates r and second moments q, each (n,)."""
         rates, seconds = self._presynaptic(r, q)
-        fano = np.concatenate([np.ones(self.n), self.source_fano])
+        KJ, KJ2, _, _ = self._fixed
         disorder = self._disorder(rates, seconds)
-        J2 = self.J**2
-        return Moments(
-            (self.K * self.J) @ rates + self.drive,
-            (self.K * J2) @ (fano * rates),
-            (J2 * disorder).sum(1),
-            (J2 * self.J * disorder).sum(1),
-            (J2 * J2 * disorder).sum(1),
-        )
+        beta, gamma, eta = ((power * disorder).sum(1) for power in self._powers)
+        return Moments(KJ @ rates + self.drive, KJ2 @ rates, beta, gamma, eta)
 
     def derivatives(self, r: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/d(r_B, q_B), shape (n, 5, 2 n)."""
-        n, J, K = self.n, self.J[:, : self.n], self.K[:, : self.n]
-        by_q = K * (1.0 - self.p[:, :n])
-        by_r = 2.0 * r * (self.V[:, :n] - by_q)
-        powers = [J**2, J**3, J**4]
-        rows_r = [K * J, K * J**2, *(power * by_r for power in powers)]
-        rows_q = [np.zeros_like(J), np.zeros_like(J), *(power * by_q for power in powers)]
-        return np.concatenate([np.stack(rows_r, axis=1), np.stack(rows_q, axis=1)], axis=2)
+        n, (_, _, kept, slopes) = self.n, self._fixed
+        out, by_r = slopes.copy(), 2.0 * r * (self.V - kept)[:, :n]
+        for k, power in enumerate(self._powers, start=2):
+            out[:, k, :n] = power[:, :n] * by_r
+        return out
 
     def weight_derivatives(self, r: Array, q: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/dJ[A, B], shape (n, 5, m); a population's input depends on its own row only."""
@@ -84,7 +106,7 @@ class Wiring:
 
     def _disorder(self, rates: Array, seconds: Array) -> Array:
         """D (n, m); an iterate with q < r^2, which no distribution has, counts as q = r^2."""
-        return self.K * (1.0 - self.p) * np.maximum(seconds - rates**2, 0.0) + self.V * rates**2
+        return self._fixed[2] * np.maximum(seconds - rates**2, 0.0) + self.V * rates**2
 
     def _presynaptic(self, r: Array, q: Array) -> tuple[Array, Array]:
         return np.concatenate([r, self.source_rates]), np.concatenate([q, self.source_rates**2])

@@ -35,7 +35,7 @@ def compute() -> "xr.Dataset":
     ]
     held, near = [], None
     for k in K[::-1]:  # from the balanced limit down, each from its neighbour
-        near = network_equilibrium(_with(network.scaled(float(k)), rules), near=near)
+        near = network_equilibrium(network.scaled(float(k)).with_rules(rules), near=near)
         held.insert(0, near)
     free = [mean_field(network.scaled(float(k))) for k in K]
     states = [h.state for h in held]
@@ -58,11 +58,6 @@ def compute() -> "xr.Dataset":
             "quantity": ["rate", "variance", "quenched"],
         },
     )
-
-
-def _with(circuit: Circuit, rules: list[AttachedRule]) -> Circuit:
-    nodes = [*circuit.populations, *circuit.sources]
-    return Circuit(populations=nodes, projections=circuit.projections, rules=rules)
 
 
 def claims(data: "xr.Dataset") -> list[Claim]:
