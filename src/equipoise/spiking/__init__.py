@@ -1,5 +1,6 @@
 """Level 3: the same circuit spike by spike, on a compiled kernel without per-synapse weights."""
 
+from equipoise.spiking.homeostasis import Homeostasis as Homeostasis
 from equipoise.spiking.network import Network as Network
 from equipoise.spiking.network import build as build
 from equipoise.spiking.run import Record as Record

@@ -9,6 +9,7 @@ from equipoise import _core
 from equipoise.spiking.layout import WORDS
 from equipoise.spiking.network import Network
 from equipoise.spiking.randomness import START, Words, uniform
+from equipoise.spiking.slow_state import SlowState
 from equipoise.spiking.tables import aligned
 
 BEST, BASELINE, AVX2, AVX512 = range(4)
@@ -19,13 +20,14 @@ class State:
     """Where a network stands after `step` steps: all that its future depends on.
 
     `v` (places,) from the leak potential, `silent` (places,) steps of refractoriness left, `recent` (longest delay,
-    columns * 8) the raster of the last steps, a bit for each place.
+    columns * 8) the raster of the last steps, a bit for each place, `slow` where homeostasis stands.
     """
 
     step: int
     v: NDArray[np.float32]
     silent: NDArray[np.int32]
     recent: Words
+    slow: SlowState | None = None
 
 
 def begin(network: Network) -> State:

@@ -131,12 +131,6 @@ def _check_represented(circuit: Circuit, noise: str) -> None:
     for p in circuit.projections:
         if not isinstance(p.synapse, DeltaSynapse):
             raise TypeError(f"spiking: {p} has exponential synapses; this level runs DeltaSynapse().")
-    if circuit.rules:
-        names = ", ".join(r.population for r in circuit.rules)
-        raise ValueError(
-            f"spiking: the circuit has homeostatic rules ({names}), which this level does not run. Take them out with "
-            "eq.Circuit(populations=[*circuit.populations, *circuit.sources], projections=circuit.projections)."
-        )
     if noise not in ("poisson", "gaussian"):
         raise ValueError(f"spiking: noise must be 'poisson' or 'gaussian', got {noise!r}.")
     for s in circuit.sources:

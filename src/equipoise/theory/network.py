@@ -13,7 +13,6 @@ from equipoise.model.homeostasis import CalciumHomeostasis, CalciumSetPoint, Set
 from equipoise.quantities import Array, finite
 from equipoise.theory import balance, balanced, distributions, network_homeostasis
 from equipoise.theory import network_state as states
-from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.theory.network_loop import NetworkLoop
 from equipoise.theory.network_state import NetworkState
@@ -142,7 +141,7 @@ def _calcium_rule(rule, population) -> CalciumHomeostasis:
             "is treated for networks."
         )
     if isinstance(rule.target, SetPoint):
-        mean, second = moments_at(population.neuron, rule.sensor, rule.target)
+        mean, second = renewal.moments_at(population.neuron, rule.sensor, rule.target)
         return replace(rule, target=CalciumSetPoint(mean=mean, second_moment=second))
     return rule
 
