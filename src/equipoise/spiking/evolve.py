@@ -1,43 +1,30 @@
-"""Homeostasis over hours and days: two runs at two speeds, and what they say about no speed-up at all.
-
-Every run errs in proportion to its speed f, and neurons with weights of their own scatter in proportion to sqrt(f). So
-means and variances of runs at f and f/2.5 are extrapolated to f = 0, x = x_s + (x_s - x_f)/1.5 with s the slower and f
-the faster run, and their difference is the error. Where what fluctuations do explains the difference of the means, the
-slower run is kept in the same measure.
-"""
+"""The verb: homeostasis over hours and days, at two speeds and without losing what is done."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from equipoise.model.circuit import Circuit
-from equipoise.quantities import Array, Quantity, check
+from equipoise.quantities import Quantity, check
 from equipoise.results import Status
 from equipoise.spiking import checkpoint as store
-from equipoise.spiking.history import dataset_of, label
+from equipoise.spiking.evolution import RATIO, Evolution, together
 from equipoise.spiking.network import Network, build
 from equipoise.spiking.pace import Pace
-from equipoise.spiking.slow import RuleGroup
 from equipoise.spiking.walk import Walk
 from equipoise.units import day, ms
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 Progress = Callable[[float], None]
 Schedule = Sequence[tuple[float, Circuit]]
 
-RATIO = 2.5
 SHARED_SPEED = 500.0
 SEPARATION = 0.1
-"""Largest product of the fastest rate of the sped-up rules and tau of calcium, where neurons have their own weights."""
+"""Largest product of the fastest rate of the rules, sped up or not, and tau of calcium."""
 SAVE_EVERY = 5.0
 """Wall time between checkpoints [s]."""
-OFF, GROWING = 0.03, 0.05
 
 _DURATION = Quantity("slow time", unit="hour", low=0.0, high=3650 * day, open_low=True)
 _SPEED = Quantity("slow seconds per simulated second", low=1.0)
@@ -52,14 +39,13 @@ def evolve(
     pace: Pace | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
-) -> "xr.Dataset":
+) -> Evolution:
     """Homeostasis of a spiking circuit over `duration` [s], sped up by at most `speed`, with estimated errors.
 
-    `circuit` may be a schedule of (time [s], circuit), the first at 0: slow variables go on when a later one takes over.
-    Returns a Dataset over `time` [s]: the slow variables, extrapolated from two runs at two speeds, each with its spread
-    over neurons (`_sd`) and the errors of both (`_error`, `_sd_error`); rates and calcium moments of the slower run.
-    attrs carry status, message, advice, speeds, simulated and wall time. Ctrl-C keeps what is done, status INTERRUPTED.
-    With a `checkpoint` file a run that was stopped, even by force, goes on where it was and ends bit by bit the same.
+    `circuit` may be a schedule of (time [s], circuit), the first at 0; slow variables go on when a later one takes over
+    (same populations, sources and projections).
+    With a `checkpoint` file a run that was stopped, even by force, goes on where it was and ends bit by bit the same;
+    Ctrl-C keeps what is done, status INTERRUPTED. `progress` is called with the finished fraction.
 
     By default `speed` is 500 where populations share their weights, whose fast modes are stepped over implicitly; where
     neurons have their own it is what keeps the fastest mode slow against calcium, and ValueError refuses more.
@@ -70,7 +56,7 @@ def evolve(
     saver = _Saver(order, checkpoint)
     try:
         for k, walk in enumerate(walks):
-            while walk.t < span and walk.status is Status.OK:
+            while walk.t < span and all(w.status is Status.OK for w in walks):
                 _next(walk, order)
                 saver.sometimes(walks)
                 if progress is not None:
@@ -79,7 +65,9 @@ def evolve(
         saver.interrupted(walks)
     else:
         saver.save(walks)
-    return _dataset(walks, started)
+    if not walks[0].rows:
+        raise KeyboardInterrupt("evolve: interrupted before the first move.")
+    return together(walks, started)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,116 +167,26 @@ def _whole(time: float, dt: float) -> float:
 
 
 def _speed(walk: Walk, wanted: float | None) -> float:
-    """The speed of the faster walk; ValueError where neurons would not tell weights from calcium."""
+    """The speed of the faster walk; ValueError where the weights would move as fast as calcium."""
     given = None if wanted is None else check("evolve.speed", wanted, _SPEED)
-    if walk.shared:
-        return SHARED_SPEED if given is None else given
-    rate, tau = fastest_rate(walk), max(g.meter.sensor.tau for g in walk.coordinates.groups)
+    rate, tau = walk.fastest_rate(), max(g.meter.sensor.tau for g in walk.coordinates.groups)
     most = SEPARATION / (rate * tau)
     if most < 1.0:
         raise ValueError(
             f"evolve: the rules act within {1.0 / rate:.3g} s, near tau = {tau / ms:g} ms of calcium; there is no slow "
             "time to speed up. Take slower rules (larger tau), or eq.spiking.simulate."
         )
+    if walk.shared:
+        return SHARED_SPEED if given is None else given
     if given is not None and given > most:
         raise ValueError(
-            f"evolve.speed must be at most {most:.3g}: the fastest mode of the rules takes {1.0 / rate:.3g} s, and sped "
-            f"up by {given:g} it would come near tau = {tau / ms:g} ms of calcium. Got {given:g}."
+            f"evolve.speed must be at most {most:.3g}: the fastest mode of the rules takes {1.0 / rate:.3g} s, "
+            f"and sped up by {given:g} it would come near tau = {tau / ms:g} ms of calcium."
         )
     return most if given is None else given
-
-
-def fastest_rate(walk: Walk) -> float:
-    """Largest rate of the slow dynamics [1/s] where the walk stands, all neurons of a population moving alike."""
-    regulator = walk.regulator()
-    response, q = walk.measured(regulator), walk.coordinates
-    kept = walk.state
-    sensed = q.sensed(walk.sense(regulator, walk.pace.window))
-    walk.state = kept
-    return float(np.max(np.abs(np.linalg.eigvals(response.matrix(response.z, sensed)))))
 
 
 def _done(walks: list[Walk], k: int, span: float) -> float:
     """Finished fraction of all work, the slower walk being the longer."""
     faster, slower = (w.t / span for w in walks)
     return (faster + RATIO * slower) / (1.0 + RATIO) if k or faster < 1.0 else 1.0 / (1.0 + RATIO)
-
-
-# --- what both say ----------------------------------------------------------------------------------------------------
-def _dataset(walks: list[Walk], started: float) -> "xr.Dataset":
-    faster, slower = walks
-    whole = slower if slower.rows else faster
-    if not whole.rows:
-        raise KeyboardInterrupt("evolve: interrupted before the first move.")
-    status, message = _verdict(walks)
-    attrs = {
-        "status": status.name, "message": message, "advice": status.advice, "seed": whole.network.seed,
-        "speeds": [w.speed for w in walks], "simulated": sum(w.simulated for w in walks),
-        "wall": time.perf_counter() - started,
-    }  # fmt: skip
-    data = dataset_of([{k: v for k, v in row.items() if "_noise_" not in k} for row in whole.rows], attrs)
-    if faster.rows and slower.rows:
-        for group, name in whole.coordinates.places:
-            _extrapolate(data, walks, group, name)
-    return data
-
-
-def _extrapolate(data: "xr.Dataset", walks: list[Walk], group: RuleGroup, name: str) -> None:
-    """Put the limit of no speed-up and its errors in place of the slower run."""
-    key, t = label(name, group.name), data["time"].values
-    (fast, fast_noise, fast_sd), (slow, slow_noise, slow_sd) = (_along(w, group, name, t) for w in walks)
-    difference, expected = fast - slow, np.hypot(fast_noise, slow_noise)
-    real = 1.0
-    if (power := float(np.mean(difference**2))) > 0.0:
-        real = max(0.0, 1.0 - float(np.mean(expected**2)) / power)
-    correction = -real * difference / (RATIO - 1.0)
-    variance = np.maximum(slow_sd**2 + (slow_sd**2 - fast_sd**2) / (RATIO - 1.0), 0.0)
-    units = data[key].attrs
-    data[key] = ("time", slow + correction, units)
-    data[f"{key}_error"] = ("time", np.hypot(correction, slow_noise), units)
-    data[f"{key}_sd"] = ("time", np.sqrt(variance), units)
-    data[f"{key}_sd_error"] = ("time", np.abs(np.sqrt(variance) - slow_sd), units)
-
-
-def _along(walk: Walk, group: RuleGroup, name: str, t: Array) -> tuple[Array, Array, Array]:
-    """Mean, its SD by fluctuations, and SD over neurons at the times t; straight lines between moves."""
-    key, start = label(name, group.name), walk.start[group.name][name]
-    times = np.array([0.0, *(row["time"] for row in walk.rows)])
-    mean = np.array([np.nanmean(start), *(row[key] for row in walk.rows)])
-    sd = np.array([start.std(), *(row[f"{key}_sd"] for row in walk.rows)])
-    noise = np.array([0.0, *(row.get(f"{name}_noise_{group.name}", 0.0) for row in walk.rows)])
-    scale = mean if group.relative and name not in group.extras else 1.0
-    return tuple(np.interp(t, times, x) for x in (mean, noise * scale, sd))  # pyright: ignore[reportReturnType]
-
-
-def _verdict(walks: list[Walk]) -> tuple[Status, str]:
-    """How it ended: the first failure of a walk, or weights that grow while calcium stays off its targets."""
-    for walk in walks:
-        if walk.status is not Status.OK:
-            words = f"interrupted at {walk.t:.4g} s; a checkpoint goes on." if walk.status is Status.INTERRUPTED else ""
-            return walk.status, walk.message or words
-    slower = walks[-1]
-    for group in slower.coordinates.groups:
-        if (told := _growing(slower, group)) is not None:
-            return Status.RUNAWAY, told
-    return Status.OK, "the end was reached."
-
-
-def _growing(walk: Walk, group: RuleGroup) -> str | None:
-    """Whether the weights of a population kept growing over the last quarter while a calcium moment stayed off target."""
-    target = getattr(group.rule, "target", None)
-    if target is None or group.extras:
-        return None
-    late = [row for row in walk.rows if row["time"] >= 0.75 * walk.t]
-    wanted = {"calcium_mean": target.mean, "calcium_second_moment": target.second_moment}
-    off = {k: float(np.mean([row[f"{k} {group.name}"] for row in late])) / v - 1.0 for k, v in wanted.items()}
-    worst = max(off, key=lambda k: abs(off[k]))
-    growth = {s.name: late[-1][s.name] / late[0][s.name] - 1.0 for s in group.slots}
-    name = max(growth, key=lambda k: growth[k])
-    if len(late) < 2 or abs(off[worst]) < OFF or growth[name] < GROWING:
-        return None
-    text = (
-        f"population {group.name!r} at {group.scope} scope: {worst.replace('_', ' ')} stays {off[worst]:+.1%} off its "
-        f"target while {name} grew by {growth[name]:.1%} in the last quarter."
-    )
-    return text + " No cell can have these moments; take a SetPoint(rate, cv)." if group.scope == "neuron" else text

@@ -44,7 +44,7 @@ def _sensed(regulator: Regulator, group: Group) -> dict[str, Array]:
 
 
 def dataset_of(rows: Sequence[Row], attrs: Mapping[str, object]) -> "xr.Dataset":
-    """Rows as a Dataset over `time` [s]: slow variables, and over `population` what was sensed; SDs beside the means."""
+    """Rows as a Dataset over `time` [s]: slow variables, and over `population` what was sensed; means and SDs."""
     import xarray as xr
 
     names = list(dict.fromkeys(k for row in rows for k in row if k != "time"))

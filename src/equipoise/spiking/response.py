@@ -1,7 +1,7 @@
 """How calcium answers to the slow variables of a spiking network: a linear response measured on the network itself.
 
-Coordinates z: log J of weights that move in proportion to themselves, else the variable; the mean over neurons at neuron
-scope. With s what the populations sense on average and dz/dt = g(z, s),
+Coordinates z: log J of weights that move in proportion to themselves, else the variable; the mean over neurons at
+neuron scope. With s what the populations sense on average and dz/dt = g(z, s),
 
     A = dg/dz + dg/ds S,   S = ds/dz,
 

@@ -72,7 +72,7 @@ class ChannelWeight:
 
 @dataclass(frozen=True, eq=False)
 class SourceWeight:
-    """The weights of a source onto one population, of size `weight` at first; neurons that it `reaches` (n,) have one."""
+    """The weights of a source onto one population, of size `weight` at first, where it `reaches` a neuron (n,)."""
 
     name: str
     population: int

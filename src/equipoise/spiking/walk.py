@@ -1,8 +1,8 @@
 """One run of homeostasis at one speed: spikes are simulated in short stretches, slow variables move over long ones.
 
-Where every population shares its weights, a move over h seconds is h phi(h A) g (Hochbruck & Ostermann 2010, Acta Numer.
-19:209), with the response A measured on the network: exact for linear dynamics, so that modes much faster than h settle
-where they would and slow ones are followed. Where neurons have weights of their own, h is limited by the fastest mode.
+Where every population shares its weights, a move over h seconds is h phi(h A) g (Hochbruck & Ostermann 2010, Acta
+Numer. 19:209), with the response A measured on the network: exact for linear dynamics, so that modes much faster than h
+settle where they would and slow ones are followed. Where neurons have weights of their own, h is limited by the fastest mode.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,8 @@ class Noise:
 class Walk:
     """Where a run stands: slow time `t` [s], the state of the network, the response and what was written down.
 
-    `share` is the part of the pace's stride that it takes; `start` the slow variables at t = 0, `simulated` [s] of spikes.
+    `share` is the part of the pace's stride that it takes; `start` the slow variables at t = 0, `simulated` [s] of
+    spikes were played.
     """
 
     network: Network
@@ -181,6 +182,29 @@ class Walk:
         m = next(c.size for c in columns if c is not None)
         return Response(q, z, np.stack([np.zeros(m) if c is None else c for c in columns], axis=1))
 
+    def fastest_rate(self) -> float:
+        """Largest rate of the slow dynamics [1/s] as it stands, all neurons of a population moving alike."""
+        regulator, here = self.regulator(), self.state
+        self.response = self.measured(regulator)
+        sensed = self.coordinates.sensed(self.sense(regulator, self.pace.window))
+        self.state = here
+        return float(np.max(np.abs(self._modes(sensed))))
+
+    def growth(self) -> complex:
+        """The eigenvalue [1/s] with the largest real part where the response was measured last, as far as it is real.
+
+        0 where it is no larger than a tenth of the fastest one, the error of a measured response.
+        """
+        if self.response is None or self.noise is None:
+            return 0.0
+        modes = self._modes(self.noise.last)
+        worst = modes[np.argmax(modes.real)]
+        return complex(worst) if worst.real > 0.1 * np.max(np.abs(modes)) else 0.0
+
+    def _modes(self, sensed: Array) -> NDArray[np.complex128]:
+        assert self.response is not None
+        return np.linalg.eigvals(self.response.matrix(self.response.z, sensed)).astype(np.complex128)
+
     def _probe(self, state: State, values: Mapping[str, Mapping[str, NDArray]], dz: Array) -> Array:
         regulator = Regulator(self.network, plan_of(self.pace), state)
         regulator.set(self.coordinates.shifted(values, dz))
@@ -215,8 +239,8 @@ class Walk:
         self.status = Status.UNSTABLE
         self.message = (
             f"after {self.t:.4g} s the weights move by {self.pace.stride * self.share:.2g} of themselves, or calcium by "
-            f"five times that, in {h:.3g} s: as fast as calcium or as the network's fluctuations. The slow dynamics cannot "
-            "be told apart from the fast one. Take slower rules (larger tau), or eq.spiking.simulate."
+            f"five times that, in {h:.3g} s: as fast as calcium or as the network's fluctuations. The slow dynamics "
+            "cannot be told apart from the fast one. Take slower rules (larger tau), or eq.spiking.simulate."
         )
 
 
