@@ -29,9 +29,12 @@ struct Traces {
 
   // Bring neuron i to the end of the step before `now`.
   void decay(std::size_t i, std::int64_t now) const {
-    const auto steps = static_cast<std::size_t>(now - since[i]);
-    if (steps >= reach) throw std::invalid_argument("equipoise._core: no decay over so many steps");
-    const double high = level[i], low = high * decays[steps], drop = high - low, both = drop * (high + low);
+    auto steps = static_cast<std::size_t>(now - since[i]);
+    const double high = level[i];
+    double low = high;
+    for (; steps >= reach; steps -= reach - 1) low *= decays[reach - 1];  // longer than the table
+    low *= decays[steps];
+    const double drop = high - low, both = drop * (high + low);
     sums[i] += drop;
     sums[n + i] += both;
     if (k_m == k_m) {
@@ -58,6 +61,7 @@ void spiking_calcium(Raster raster, std::int64_t columns, std::int64_t first_col
   same_size(sums.size(), n_sums * n);
   same_size(spikes.size(), n);
   same_size(raster.size() % row, 0);
+  if (decays.size() < 2) same_size(decays.size(), 2);
   const std::size_t steps = raster.size() / row;
   if (first + words > row) same_size(first + words, row);
   const Traces traces{decays.data(), decays.size(), kept,        influx,        k_m, k_d,

@@ -233,7 +233,8 @@ def spiking_calcium(
     """Calcium of the places from first_column on along a raster: `level` (n,) at the end of step `since` (n,).
 
     `sums` (4, n) gather C+ - C-, C+^2 - C-^2 and the logarithms of the saturating integrals (NaN for k_m: none) between
-    events, `spikes` (n,) count. `decays` (k,): e^{-k dt/tau}. With `flush` all come to the end of the raster.
+    events, `spikes` (n,) count. `decays` (k,) holds e^{-k dt/tau} for k = 0, 1, ..., at least two. With `flush` all
+    come to the end of the raster.
     """
 
 def spiking_count(raster: Words) -> int:

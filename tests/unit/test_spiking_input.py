@@ -10,7 +10,7 @@ from equipoise.units import Hz, ms, mV, second
 LIF = eq.LIF(tau_m=20 * ms, v_threshold=20 * mV, v_reset=10 * mV)
 
 
-def circuit(size=300, neuron=LIF, source=20 * Hz, rules=(), **changes):
+def circuit(size=300, neuron=LIF, source=20 * Hz, **changes):
     """A small network; `changes` are those of its recurrent projection."""
     recurrent = {"weight": 0.1 * mV, "in_degree": 30} | changes
     return eq.Circuit(
@@ -24,12 +24,7 @@ def circuit(size=300, neuron=LIF, source=20 * Hz, rules=(), **changes):
             eq.Projection(source="E", target="E", **recurrent),
             eq.Projection(source="X", target="E", weight=0.1 * mV, in_degree=1000),
         ],
-        rules=rules,
     )
-
-
-SENSOR = eq.Calcium()
-RULE = eq.AttachedRule("E", eq.CalciumHomeostasis(SENSOR, eq.SetPoint(rate=5, cv=0.8)))
 
 
 @pytest.mark.parametrize(
@@ -45,11 +40,6 @@ RULE = eq.AttachedRule("E", eq.CalciumHomeostasis(SENSOR, eq.SetPoint(rate=5, cv
             lambda b: b(circuit(synapse=eq.ExponentialSynapse(5 * ms))),
             TypeError,
             "E -> E has exponential synapses; this level runs DeltaSynapse",
-        ),
-        (
-            lambda b: b(circuit(rules=[RULE])),
-            ValueError,
-            r"homeostatic rules \(E\), which this level does not run. Take",
         ),
         (lambda b: b(circuit(), noise="white"), ValueError, "noise must be 'poisson' or 'gaussian', got 'white'"),
         (

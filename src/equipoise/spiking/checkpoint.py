@@ -21,6 +21,8 @@ from equipoise.spiking.walk import Noise, Walk
 Arrays = dict[str, NDArray]
 Plan = Sequence[tuple[float, Circuit]]
 
+SAVE_EVERY = 5.0
+"""Wall time between checkpoints [s]."""
 NUMBERS = ("speed", "share", "until", "t", "simulated")
 UNREADABLE = (OSError, zipfile.BadZipFile, EOFError, KeyError, ValueError)
 

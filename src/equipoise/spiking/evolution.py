@@ -36,8 +36,8 @@ class Evolution:
 
     `data`: the slow variables without speed-up as extrapolated from two runs, mean and spread over neurons (`_sd`) with
     the errors of both (`_error`, `_sd_error`); rates and calcium moments in the windows of the slower run. `network`
-    and `end` let `eq.spiking.run(e.network, start=e.end, duration=...)` go on from the slower run, at real speed. `speeds`
-    are slow seconds per simulated second, at most; `simulated` [s] of spikes took `wall` [s].
+    and `end` let `eq.spiking.run(e.network, start=e.end, duration=...)` go on from the slower run, at real speed.
+    `speeds` are slow seconds per simulated second, at most; `simulated` [s] of spikes took `wall` [s].
     """
 
     data: "xr.Dataset"
@@ -143,4 +143,6 @@ def _growing(walk: Walk, group: RuleGroup) -> str | None:
         f"population {group.name!r} at {group.scope} scope: {worst.replace('_', ' ')} stays {off[worst]:+.1%} off its "
         f"target while {name} grew by {growth[name]:.1%} in the last quarter."
     )
-    return text + " No cell can have these moments; take a SetPoint(rate, cv)." if group.scope == "neuron" else text
+    if group.scope == "population":
+        return text
+    return text + " Mean moments of different cells may be out of reach of each one; take a SetPoint(rate, cv)."

@@ -23,8 +23,6 @@ Schedule = Sequence[tuple[float, Circuit]]
 SHARED_SPEED = 500.0
 SEPARATION = 0.1
 """Largest product of the fastest rate of the rules, sped up or not, and tau of calcium."""
-SAVE_EVERY = 5.0
-"""Wall time between checkpoints [s]."""
 
 _DURATION = Quantity("slow time", unit="hour", low=0.0, high=3650 * day, open_low=True)
 _SPEED = Quantity("slow seconds per simulated second", low=1.0)
@@ -110,7 +108,7 @@ class _Saver:
             self.last = time.perf_counter()
 
     def sometimes(self, walks: list[Walk]) -> None:
-        if time.perf_counter() - self.last > SAVE_EVERY:
+        if time.perf_counter() - self.last > store.SAVE_EVERY:
             self.save(walks)
 
     def interrupted(self, walks: list[Walk]) -> None:

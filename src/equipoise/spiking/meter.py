@@ -48,7 +48,7 @@ class Gathered:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Meter:
-    """Calcium of one population seen by one `sensor`, for windows of at most `steps` steps of `dt` [s].
+    """Calcium of one population of `size` neurons seen by one `sensor`, on time steps of `dt` [s].
 
     Spikes fall on the ends of steps, between them calcium decays, and all integrals are closed forms (Theorem 1).
     `half` are K_M [µM] and K_D [µM^2] of the saturating averages, or NaN.
@@ -64,7 +64,7 @@ class Meter:
 
     @classmethod
     def of(cls, layout: Layout, population: int, sensor: Calcium, half: tuple[float, float], *, time: tuple) -> "Meter":
-        """The meter of a population; `time` is (dt, longest window in steps)."""
+        """The meter of a population; `time` is (dt, steps that the table of decays covers)."""
         first, last = layout.first_columns[population : population + 2]
         dt, steps = time
         return cls(

@@ -56,8 +56,8 @@ class Run:
 
     `steps`, `units` (n,) hold the recorded spikes in order: the step at whose end each fell, and the neuron, numbered
     through the recorded neurons of all populations. `counts` (population, bin) are the spikes of all neurons in bins of
-    `bin` [s]; `recorded` neurons of each population; `slow` a row for each slow window. `wall` [s] is what it took, `end`
-    the state to go on from. Status OK, or INTERRUPTED with all that was done.
+    `bin` [s]; `recorded` neurons of each population; `slow` a row for each slow window. `wall` [s] is what it took,
+    `end` the state to go on from. Status OK, or INTERRUPTED with all that was done.
     """
 
     circuit: Circuit

@@ -54,16 +54,20 @@ class Slot(Protocol):
 
 @dataclass(frozen=True)
 class ChannelWeight:
-    """The weights of a channel of one population; projections of equal weight share it under the first one's name."""
+    """The weights of a channel of one population, of size `weight` at first.
+
+    Projections of equal weight share a channel, under the name of the first.
+    """
 
     name: str
     population: int
     sign: float
     channel: int
+    weight: float
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
-        return np.abs(network.weights[self.channel, network.layout.neurons(self.population)]).astype(np.float64)
+        return _exact(network.weights[self.channel, network.layout.neurons(self.population)], self.weight)
 
     def write(self, network: Network, value: Array) -> None:
         """As `Slot.write`."""
@@ -84,7 +88,7 @@ class SourceWeight:
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
         amplitude = network.externals[self.external].amplitude[: self.reaches.size]
-        return np.where(self.reaches, np.abs(amplitude), self.weight).astype(np.float64)
+        return np.where(self.reaches, _exact(amplitude, self.weight), self.weight)
 
     def write(self, network: Network, value: Array) -> None:
         """As `Slot.write`."""
@@ -125,6 +129,12 @@ class Drive:
         network.drive[network.layout.neurons(self.population)] = value * self.gain
 
 
+def _exact(single: NDArray[np.float32], weight: float) -> Array:
+    """Sizes of weights in double precision, where they are still those of the circuit without its rounding."""
+    size = np.abs(single)
+    return np.where(size == np.float32(weight), weight, size.astype(np.float64))
+
+
 def weights_of(network: Network, population: int) -> tuple[ChannelWeight | SourceWeight, ...]:
     """The weights onto a population, J_<target><source>, one for each channel and each source."""
     circuit, name = network.circuit, network.layout.names[population]
@@ -142,7 +152,7 @@ def weights_of(network: Network, population: int) -> tuple[ChannelWeight | Sourc
             out.append(SourceWeight(label, population, p.sign, i, abs(p.weight), reaches))
         elif channels[index] not in seen:
             seen.add(channels[index])
-            out.append(ChannelWeight(label, population, p.sign, channels[index]))
+            out.append(ChannelWeight(label, population, p.sign, channels[index], abs(p.weight)))
     return tuple(out)
 
 

@@ -2,7 +2,7 @@
 
 Where every population shares its weights, a move over h seconds is h phi(h A) g (Hochbruck & Ostermann 2010, Acta
 Numer. 19:209), with the response A measured on the network: exact for linear dynamics, so that modes much faster than h
-settle where they would and slow ones are followed. Where neurons have weights of their own, h is limited by the fastest mode.
+settle where they would and slow ones are followed. Where neurons have weights of their own, the fastest mode limits h.
 """
 
 from collections.abc import Mapping
@@ -238,7 +238,7 @@ class Walk:
     def _refuse(self, h: float) -> None:
         self.status = Status.UNSTABLE
         self.message = (
-            f"after {self.t:.4g} s the weights move by {self.pace.stride * self.share:.2g} of themselves, or calcium by "
+            f"after {self.t:.4g} s weights move by {self.pace.stride * self.share:.2g} of their size, or calcium by "
             f"five times that, in {h:.3g} s: as fast as calcium or as the network's fluctuations. The slow dynamics "
             "cannot be told apart from the fast one. Take slower rules (larger tau), or eq.spiking.simulate."
         )
