@@ -78,16 +78,16 @@ def test_shared_weights_follow_a_slow_simulation():
 
 
 def test_weights_of_neurons_follow_a_slow_simulation_in_mean_and_spread():
-    """Ten minutes at speeds of about 140 and 55 against f = 6: spread over neurons within 4 %."""
+    """Ten minutes at speeds of about 140 and 55 against f = 6: differences as the errors say, and no larger than 4.5 %."""
     circuit = network(rules=calcium_rules("neuron", CELLS))
     days = evolve(circuit, duration=10 * minute, seed=1)
     slow = sped_up(circuit, 6.0, 10 * minute).homeostasis
-    late = days.data.time.values > 2 * minute
-    for name in ("J_EE", "J_EI", "J_II"):
-        mean, sd = (np.interp(days.data.time, 6.0 * slow.time, slow[name + end])[late] for end in ("", "_sd"))
-        np.testing.assert_allclose(days.data[name].values[late], mean, rtol=5e-3)
-        np.testing.assert_allclose(days.data[f"{name}_sd"].values[late], sd, rtol=0.04)
-        assert (days.data[f"{name}_sd_error"].values[late] < 0.06 * sd).all()
+    data = days.data.isel(time=days.data.time > 2 * minute)
+    for name in ("J_EE", "J_EI", "J_IE", "J_II"):
+        mean, sd = (np.interp(data.time, 6.0 * slow.time, slow[name + end]) for end in ("", "_sd"))
+        assert (np.abs(data[name] - mean) < data[f"{name}_error"] + 1e-3 * mean).all()
+        assert (np.abs(data[f"{name}_sd"] - sd) < data[f"{name}_sd_error"] + 0.005 * sd).all()
+        np.testing.assert_allclose(data[f"{name}_sd"], sd, rtol=0.045)
 
 
 # --- whose calcium ----------------------------------------------------------------------------------------------------
@@ -98,9 +98,9 @@ def heterogeneity(days):
 
 
 def test_the_scope_decides_about_heterogeneous_rates():
-    """Cells with weights of their own all fire at 10 Hz up to counting noise, sqrt(10 C_v^2/15) = 0.7 Hz."""
-    own = evolve(network(rules=calcium_rules("neuron", CELLS)), duration=1 * hour, seed=1)
-    shared = evolve(network(rules=calcium_rules()), duration=1 * hour, seed=1)
+    """Cells with weights of their own all fire alike up to counting noise, sqrt(10 C_v^2/15) = 0.7 Hz."""
+    own = evolve(network(rules=calcium_rules("neuron", CELLS)), duration=30 * minute, seed=1)
+    shared = evolve(network(rules=calcium_rules()), duration=30 * minute, seed=1)
     assert heterogeneity(own) < 1.5
     assert heterogeneity(shared) > 6.0
     assert own.data["J_EE_sd"][-1] > 0.003
@@ -113,7 +113,7 @@ def test_moments_out_of_a_cells_reach_are_found():
     """More second moment than one law at this mean can have: excitation and inhibition grow together without end."""
     target = eq.CalciumSetPoint(mean=2.0, second_moment=7.5)
     rules = calcium_rules("neuron", {"E": target}, tau_e=2 * hour, tau_i=1 * hour)
-    days = evolve(alone(n=200, K=200, weights=(0.055, 0.033), rules=rules), duration=60 * hour, seed=1, speed=200)
+    days = evolve(alone(n=200, K=200, weights=(0.055, 0.033), rules=rules), duration=20 * hour, seed=1)
     assert days.status is eq.Status.RUNAWAY
     assert "second moment stays" in days.message or "has grown" in days.message
 
@@ -237,5 +237,5 @@ def test_the_neuron_and_the_sensor_are_those_of_the_circuit():
     assert days.network.circuit.populations[0].neuron == LIF
     assert days.data["calcium_mean"].attrs["units"] == "uM"
     assert float(days.data["rate"].max()) > 0.0
-    assert days.speeds == (500.0, 200.0)
+    assert days.speeds == (1000.0, 400.0)
     assert SENSOR.tau == 300 * ms

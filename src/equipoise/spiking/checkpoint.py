@@ -56,7 +56,7 @@ def load(path: str | Path, blank: Walk, plan: Plan, settings: tuple) -> list[Wal
         if not place.exists():
             continue
         try:
-            with np.load(place) as data:
+            with place.open("rb") as file, np.load(file) as data:
                 arrays = {name: data[name] for name in data.files}
         except UNREADABLE:
             continue
@@ -84,7 +84,9 @@ def _packed(walk: Walk) -> Arrays:
     out |= {"status": np.array(walk.status.name), "message": np.array(walk.message)}
     names = list(dict.fromkeys(k for row in walk.rows for k in row))
     out["row_names"] = np.array(json.dumps(names))
-    out["rows"] = np.array([[row.get(k, np.nan) for k in names] for row in walk.rows]).reshape(-1, len(names))
+    out["rows"] = np.array([[row.get(k, np.nan) for k in names] for row in walk.rows]).reshape(
+        len(walk.rows), len(names)
+    )
     out |= {f"state/{k}": np.array(getattr(walk.state, k)) for k in ("step", "v", "silent", "recent")}
     out |= {f"start/{k}": v for k, v in _flat(walk.start).items()}
     if walk.response is not None:

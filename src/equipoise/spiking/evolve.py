@@ -20,7 +20,7 @@ from equipoise.units import day, ms
 Progress = Callable[[float], None]
 Schedule = Sequence[tuple[float, Circuit]]
 
-SHARED_SPEED = 500.0
+SHARED_SPEED = 1000.0
 SEPARATION = 0.1
 """Largest product of the fastest rate of the rules, sped up or not, and tau of calcium."""
 
@@ -45,7 +45,7 @@ def evolve(
     With a `checkpoint` file a run that was stopped, even by force, goes on where it was and ends bit by bit the same;
     Ctrl-C keeps what is done, status INTERRUPTED. `progress` is called with the finished fraction.
 
-    By default `speed` is 500 where populations share their weights, whose fast modes are stepped over implicitly; where
+    By default `speed` is 1000 where populations share their weights, whose fast modes are stepped over implicitly; where
     neurons have their own it is what keeps the fastest mode slow against calcium, and ValueError refuses more.
     """
     started, span = time.perf_counter(), check("evolve.duration", duration, _DURATION)

@@ -21,7 +21,7 @@ from equipoise.spiking.network import Network, steps_of
 from equipoise.spiking.pace import Pace
 from equipoise.spiking.response import PROBE, Coordinates, Response, propagate
 
-FAR = 0.1
+FAR = 0.2
 """Move of a coordinate after which the response is measured anew."""
 CALCIUM_STRIDE = 5.0
 RUNAWAY = 20.0
