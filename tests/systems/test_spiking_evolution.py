@@ -78,7 +78,7 @@ def test_shared_weights_follow_a_slow_simulation():
 
 
 def test_weights_of_neurons_follow_a_slow_simulation_in_mean_and_spread():
-    """Ten minutes at speeds of about 140 and 55 against f = 6: differences as the errors say, and no larger than 4.5 %."""
+    """Ten minutes at speeds of about 140 and 55 against f = 6: differences as the errors say, and below 4.5 %."""
     circuit = network(rules=calcium_rules("neuron", CELLS))
     days = evolve(circuit, duration=10 * minute, seed=1)
     slow = sped_up(circuit, 6.0, 10 * minute).homeostasis

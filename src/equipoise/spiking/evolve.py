@@ -45,8 +45,8 @@ def evolve(
     With a `checkpoint` file a run that was stopped, even by force, goes on where it was and ends bit by bit the same;
     Ctrl-C keeps what is done, status INTERRUPTED. `progress` is called with the finished fraction.
 
-    By default `speed` is 1000 where populations share their weights, whose fast modes are stepped over implicitly; where
-    neurons have their own it is what keeps the fastest mode slow against calcium, and ValueError refuses more.
+    By default `speed` is 1000 where populations share their weights, whose fast modes are stepped over implicitly;
+    where neurons have their own it is what keeps the fastest mode slow against calcium, and ValueError refuses more.
     """
     started, span = time.perf_counter(), check("evolve.duration", duration, _DURATION)
     order = _Order(plan=_plan(circuit, span), span=span, seed=seed, speed=speed, pace=pace or Pace())
