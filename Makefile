@@ -4,10 +4,10 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(shell find src examples -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.npz' -o -name '*.toml') pyproject.toml CMakeLists.txt
 
-.PHONY: help demo test check sanitize bench clean
+.PHONY: help demo test check sanitize bench bench-spiking clean
 
 help:
-	@echo "make demo | test | check | sanitize | bench | clean"
+	@echo "make demo | test | check | sanitize | bench | bench-spiking | clean"
 
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit("equipoise needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -38,8 +38,9 @@ check: .venv/with-check .venv/with-test
 # The compiled core under the address and undefined-behaviour sanitizers (GCC on Linux; skipped where it has no libasan).
 LIBASAN := $(wildcard $(shell $(CXX) -print-file-name=libasan.so 2>/dev/null))
 SANITIZED := $(addprefix tests/, systems/test_cell_loop.py systems/test_isi_sampling.py systems/test_lif.py \
-	systems/test_pif.py systems/test_simulation.py systems/test_spiking_calcium.py systems/test_threshold_integration.py \
-	unit/test_calcium.py unit/test_core_stub.py unit/test_lif_tables.py unit/test_measures.py)
+	systems/test_pif.py systems/test_simulation.py systems/test_spiking_calcium.py systems/test_spiking_step.py \
+	systems/test_spiking_wiring.py systems/test_threshold_integration.py unit/test_calcium.py unit/test_core_stub.py \
+	unit/test_lif_tables.py unit/test_measures.py unit/test_spiking_input.py)
 
 ifeq ($(LIBASAN),)
 sanitize:
@@ -64,6 +65,9 @@ bench: .venv/with-bench
 	$(BIN)/python benchmarks/single_cell.py
 	$(BIN)/python benchmarks/absolute.py
 	$(BIN)/python benchmarks/network.py
+
+bench-spiking: .venv/with-nest
+	$(BIN)/python benchmarks/spiking.py
 
 clean:
 	rm -rf .venv build output

@@ -13,7 +13,9 @@ import os
 import statistics
 import sys
 import time
+from importlib import import_module
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 
@@ -76,11 +78,11 @@ def rate_and_cv(times, units, duration: float) -> tuple[float, float]:
 
 def nest_process(pipe, n: int, threads: int) -> None:
     """The same circuit in NEST, in a process of its own: a turn for every message."""
-    import nest
-
-    nest.set_verbosity("M_ERROR")
+    nest: Any = import_module("nest")
+    nest.verbosity = nest.VerbosityLevel.ERROR
     nest.set(resolution=0.1, local_num_threads=threads, rng_seed=1)
     network = circuit(n)
+    (source,) = network.sources
     neuron = {"tau_m": 20.0, "t_ref": 2.0, "V_th": 20.0, "V_reset": 10.0, "E_L": 0.0, "C_m": 1.0}
     cells = {p.name: nest.Create("iaf_psc_delta", int(p.size), neuron) for p in network.populations}
     for population in cells.values():
@@ -89,7 +91,7 @@ def nest_process(pipe, n: int, threads: int) -> None:
     for p in network.projections:
         synapse = {"weight": p.weight / mV, "delay": 1.5}
         if p.source == "X":
-            rate = network.sources[0].rate * p.connectivity.mean(np.inf)
+            rate = source.rate * p.connectivity.mean(np.inf)
             nest.Connect(nest.Create("poisson_generator", 1, {"rate": rate}), cells[p.target], syn_spec=synapse)
         else:
             degree = int(p.connectivity.mean(np.inf))

@@ -5,7 +5,7 @@
 The standard balanced network (8000 excitatory and 2000 inhibitory neurons, K = 1000) with delays of 0.1 ms, which keep
 it asynchronous, starts at 0.8 of its weights; population scope, relative scale, tau_E = 2 h, tau_I = 1 h, set points of
 the balanced limit. `evolve` runs it at speeds 1000 and 400 and extrapolates; the reference is a third run at 100.
-Printed are wall time, the share of the machine that this process had, the largest difference of the mean weights over the whole
+Printed are wall time, how many processors this process had, the largest difference of the mean weights over the whole
 trajectory from tau_I/10 on, and the Fano factor of population counts in 1 ms. Exit code 1 if a bar is missed.
 """
 

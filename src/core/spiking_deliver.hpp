@@ -11,43 +11,50 @@
 
 namespace spiking {
 
-using Lanes = std::uint64_t __attribute__((vector_size(64)));  // one bit for each neuron of a column
-using Bytes = std::uint8_t __attribute__((vector_size(64)));
-static_assert(sizeof(Lanes) * 8 == column_size, "a column is one vector of bits");
-
-EQ_INLINE void load_lanes(Lanes& to, const std::uint64_t* from) { std::memcpy(&to, from, sizeof to); }
+template <class Lanes>
+EQ_INLINE void load_lanes(Lanes& to, const std::uint64_t* from) {
+  std::memcpy(&to, from, sizeof to);
+}
 
 // low + x + y = low + 2 carry, bit by bit.
+template <class Lanes>
 EQ_INLINE void full_add(Lanes& carry, Lanes& low, const Lanes& x, const Lanes& y) {
   const Lanes either = x ^ y;
   carry = (x & y) | (either & low);
   low ^= either;
 }
 
+template <class Lanes>
 EQ_INLINE void half_add(Lanes& carry, Lanes& low, const Lanes& x) {
   carry = low & x;
   low ^= x;
 }
 
+template <int width>
 struct Counters {
-  Lanes ones, twos, fours, eights;
+  typename Vector<width>::Bits ones, twos, fours, eights;
 };
 
-EQ_INLINE void spread(const Counters& sum, std::uint16_t* counts) {
+template <int width>
+EQ_INLINE void spread(const Counters<width>& sum, std::uint16_t* counts) {
+  typedef typename Vector<width>::Bits Lanes;
+  static_assert(sizeof(Lanes) == width, "a vector fills its register");
   const Lanes bit = Lanes{} + 0x0101010101010101ULL;
   for (int b = 0; b < 8; ++b) {
     const Lanes value = ((sum.ones >> b) & bit) | (((sum.twos >> b) & bit) << 1) | (((sum.fours >> b) & bit) << 2) |
                         (((sum.eights >> b) & bit) << 3);
-    std::uint8_t bytes[64];
+    std::uint8_t bytes[width];
     std::memcpy(bytes, &value, sizeof bytes);
-    for (int q = 0; q < 64; ++q) counts[64 * b + q] = static_cast<std::uint16_t>(counts[64 * b + q] + bytes[q]);
+    for (std::size_t q = 0; q < width; ++q)
+      counts[64 * b + q] = static_cast<std::uint16_t>(counts[64 * b + q] + bytes[q]);
   }
 }
 
-// At most fifteen rows, each a pointer to its words of this column.
-EQ_INLINE void add_column(const std::uint64_t* const* rows, std::size_t n, std::size_t offset, std::uint16_t* counts) {
-  Counters sum{};
-  Lanes x, y, two, other_two, four, eight;
+// At most fifteen rows, at the words from `offset` on; byte k of them belongs to the neurons k, 64 + k, ... of counts.
+template <int width>
+EQ_INLINE void add_rows(const std::uint64_t* const* rows, std::size_t n, std::size_t offset, std::uint16_t* counts) {
+  Counters<width> sum{};
+  typename Vector<width>::Bits x, y, two, other_two, four, eight;
   std::size_t k = 0;
   for (; k + 4 <= n; k += 4) {
     load_lanes(x, rows[k] + offset);
@@ -70,6 +77,7 @@ EQ_INLINE void add_column(const std::uint64_t* const* rows, std::size_t n, std::
   spread(sum, counts);
 }
 
+template <int width>
 EQ_INLINE void add_bitmap(const Table& table, const std::vector<std::uint32_t>& fired, std::uint16_t* counts) {
   constexpr std::size_t most = 15;
   const std::size_t words = table.target_columns * words_per_column;
@@ -78,7 +86,8 @@ EQ_INLINE void add_bitmap(const Table& table, const std::vector<std::uint32_t>& 
     const std::size_t n = std::min(most, fired.size() - base);
     for (std::size_t k = 0; k < n; ++k) rows[k] = table.bits + fired[base + k] * words;
     for (std::size_t c = 0; c < table.target_columns; ++c)
-      add_column(rows, n, c * words_per_column, counts + c * column_size);
+      for (std::size_t byte = 0; byte < 64; byte += width)
+        add_rows<width>(rows, n, c * words_per_column + byte / 8, counts + c * column_size + byte);
   }
 }
 
@@ -149,13 +158,14 @@ struct Arrivals {
                   group.fired);
   }
 
+  template <int width>
   EQ_INLINE void deliver(const Network& network, const State& state) const {
     for (std::size_t i = 0; i < tables.size(); ++i) {
       const Table& table = *tables[i];
       const std::vector<std::uint32_t>& fired = groups[group_of[i]].fired;
       std::uint16_t* counts = state.counts + table.channel * network.neurons() + table.target_first * column_size;
       if (table.form == Form::bitmap)
-        add_bitmap(table, fired, counts);
+        add_bitmap<width>(table, fired, counts);
       else
         add_list(table, fired, counts);
     }

@@ -2,7 +2,8 @@
 //
 // Neurons are numbered population after population, each padded to whole columns of 512; padding never fires. A row of
 // the raster holds the spikes of one step, one bit a neuron. Arrivals are counted per channel, one channel for each
-// weight a neuron distinguishes, and weighed once per step: synapses carry no weights.
+// weight a neuron distinguishes, and weighed once per step: synapses carry no weights. What a channel or a source brings
+// goes to a sink: the potential itself, or a current that decays with the time constant of its synapses.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +15,22 @@ namespace spiking {
 
 inline constexpr std::size_t words_per_column = column_size / 64;
 
+// Vectors of as many bytes as the machine handles at once. (GCC forgets the size where such a type is an alias or a
+// template argument; hence typedefs, and widths as arguments.)
+template <int width>
+struct Vector {
+  typedef std::uint64_t Bits __attribute__((vector_size(width)));
+  typedef std::int32_t Ints __attribute__((vector_size(width)));
+  static_assert(sizeof(Bits) == width && sizeof(Ints) == width, "a vector fills its register");
+};
+
+// A synaptic current s [V/s] over one step: the potential gains transfer x s, s decays (Rotter & Diesmann 1999).
+struct Current {
+  float transfer, decay;
+};
+
+inline constexpr std::int64_t potential = -1;  // the sink that is no current
+
 // The neurons of one population. Potentials are measured from the leak potential.
 struct Cells {
   float decay;              // of the potential over one step; 1 without leak
@@ -21,18 +38,32 @@ struct Cells {
   float reset;
   std::int32_t refractory;  // steps of silence after a spike
   std::size_t first, last;  // columns
+  std::vector<Current> currents;
+  std::vector<std::int64_t> sinks;  // of each channel
 };
 
 enum class Noise : std::int64_t { poisson, gaussian };
 
+// Values of neurons come in strips of one column each; columns with the same values may share a strip, so that what is
+// uniform stays in the nearest cache.
+struct Strips {
+  const float* pool;
+  const std::int64_t* index;  // which strip each column uses
+
+  EQ_INLINE const float* of(std::size_t column) const {
+    return pool + static_cast<std::size_t>(index[column]) * column_size;
+  }
+};
+
 // External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number of
-// thresholds that a random word reaches; the thresholds are 2^32 P(count <= j) for j = 0, 1, ..., less 2^31.
+// thresholds that a random word, read as signed, reaches; they are 2^32 P(count <= j) - 2^31 for j = 0, 1, ...
 struct External {
   std::size_t population;
   Noise noise;
   std::uint32_t stream;
-  std::size_t thresholds;          // how many, a multiple of four
-  const float* amplitude;          // for each neuron of the population
+  std::int64_t sink;
+  std::size_t thresholds;          // how many
+  Strips amplitude;                // by columns of the population
   const std::int32_t* least;       // the lowest of all neurons, for each j
   const std::int32_t* of_neurons;  // (j, neuron) where neurons differ, else null
 };
@@ -56,16 +87,17 @@ struct Network {
   std::vector<Table> tables;  // ordered by thread, then source and delay
   Key key;
   std::size_t columns, channels;
-  const float* drive;      // v_inf (1 - decay), for each neuron
-  const float* threshold;  // infinite for padding
-  const float* weights;    // (channel, neuron)
+  Strips drive;                 // v_inf (1 - decay)
+  Strips threshold;             // infinite for padding
+  std::vector<Strips> weights;  // of each channel
 
   std::size_t neurons() const { return columns * column_size; }
 };
 
 struct State {
   float* v;
-  std::int32_t* silent;      // steps of refractoriness left
+  std::int32_t* silent;      // steps of refractoriness left; during the run, the step of its end
+  float* currents;           // (current, neuron)
   std::uint16_t* counts;     // (channel, neuron), zero between steps
   std::uint64_t* raster;     // (row, column, 8 words); row `history` is the first new step
   std::uint64_t first_step;  // its number

@@ -55,6 +55,8 @@ struct Job {
   Barrier& barrier;
 };
 
+// `width`: bytes of a vector register.
+template <int width>
 EQ_INLINE void work(const Job& job, std::size_t thread) {
   const Network& network = job.network;
   const State& state = job.state;
@@ -67,7 +69,7 @@ EQ_INLINE void work(const Job& job, std::size_t thread) {
     const std::size_t end = std::min(begin + job.window, state.steps);
     arrivals.list(network, state, begin);
     for (std::size_t k = begin; k < end; ++k) {
-      arrivals.deliver(network, state);
+      arrivals.template deliver<width>(network, state);
       if (k + 1 < end) {  // known already, as every delay is at least a window
         arrivals.list(network, state, k + 1);
         arrivals.look_ahead(ahead);
@@ -78,7 +80,7 @@ EQ_INLINE void work(const Job& job, std::size_t thread) {
         const spiking::Cells& cells = network.cells[extent.population];
         for (std::size_t column = extent.first; column < extent.last; ++column) {
           ahead.ask(share);
-          spiking::update_column(network, cells, extent.population, state, column, k, scratch);
+          spiking::update_column<width>(network, cells, extent.population, state, column, k, scratch);
         }
       }
     }
@@ -90,13 +92,13 @@ EQ_INLINE void work(const Job& job, std::size_t thread) {
 // best that the machine has, 1 the baseline, 2 AVX2, 3 AVX-512.
 using Worker = void (*)(const Job&, std::size_t);
 
-void work_baseline(const Job& job, std::size_t thread) { work(job, thread); }
+void work_baseline(const Job& job, std::size_t thread) { work<16>(job, thread); }
 
 #if defined(EQ_HAS_CLONES)
-__attribute__((target("avx2"))) void work_avx2(const Job& job, std::size_t thread) { work(job, thread); }
+__attribute__((target("avx2"))) void work_avx2(const Job& job, std::size_t thread) { work<32>(job, thread); }
 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) void work_avx512(
     const Job& job, std::size_t thread) {
-  work(job, thread);
+  work<64>(job, thread);
 }
 
 int best_instruction_set() {
@@ -118,28 +120,35 @@ Worker worker_for(int) { return work_baseline; }
 
 // ---- arrays as they come from Python ------------------------------------------------------------
 
-std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns) {
-  const std::size_t n = first_columns.size() - 1;
+// currents: rows of (population, transfer, decay); sinks: (population, channel).
+std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns, const In& currents,
+                                     const IndexIn& sinks) {
+  const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
   same_size(cells.size(), 4 * n);
   std::vector<spiking::Cells> out;
   for (std::size_t p = 0; p < n; ++p) {
     const double* x = cells.data() + 4 * p;
+    const std::int64_t* own = sinks.data() + p * channels;
     out.push_back({static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2]),
                    static_cast<std::int32_t>(x[3]), static_cast<std::size_t>(first_columns.data()[p]),
-                   static_cast<std::size_t>(first_columns.data()[p + 1])});
+                   static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels}});
+  }
+  for (std::size_t i = 0; i + 3 <= currents.size(); i += 3) {
+    const double* x = currents.data() + i;
+    out[static_cast<std::size_t>(x[0])].currents.push_back({static_cast<float>(x[1]), static_cast<float>(x[2])});
   }
   return out;
 }
 
-std::vector<spiking::External> externals_of(const IndexIn& rows, const Vector<const float>& amplitude,
+std::vector<spiking::External> externals_of(const IndexIn& rows, const spiking::Strips& strips,
                                             const Vector<const std::int32_t>& thresholds) {
-  constexpr std::size_t fields = 7;
+  constexpr std::size_t fields = 8;
   std::vector<spiking::External> out;
   for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
     const std::int64_t* x = rows.data() + i;
     out.push_back({static_cast<std::size_t>(x[0]), static_cast<spiking::Noise>(x[1]), static_cast<std::uint32_t>(x[2]),
-                   static_cast<std::size_t>(x[3]), amplitude.data() + x[4], thresholds.data() + x[5],
-                   x[6] < 0 ? nullptr : thresholds.data() + x[6]});
+                   x[3], static_cast<std::size_t>(x[4]), {strips.pool, strips.index + x[5]}, thresholds.data() + x[6],
+                   x[7] < 0 ? nullptr : thresholds.data() + x[7]});
   }
   return out;
 }
@@ -170,31 +179,36 @@ std::vector<Extent> extents_of(const IndexIn& rows) {
   return out;
 }
 
-void spiking_run(In cells, IndexIn first_columns, IndexIn extents, IndexIn tables, IndexIn externals,
-                 Vector<const float> drive, Vector<const float> threshold, Vector<const float> weights,
-                 Vector<const float> amplitude, Vector<const std::int32_t> thresholds, Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
+// strips: which strip of the pool each column uses, for drive, threshold and each channel, then for the externals.
+void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn extents, IndexIn tables,
+                 IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int32_t> thresholds,
+                 Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
                  Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key, Vector<float> v,
-                 Vector<std::int32_t> silent, Vector<std::uint16_t> counts, Vector<std::uint64_t> raster,
-                 std::int64_t first_step, std::int64_t history, std::int64_t steps, std::int64_t window,
-                 std::int64_t n_threads, int instruction_set) {
+                 Vector<std::int32_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
+                 Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history, std::int64_t steps,
+                 std::int64_t window, std::int64_t n_threads, int instruction_set) {
   same_size(key.size(), 2);
   const auto columns = static_cast<std::size_t>(first_columns.data()[first_columns.size() - 1]);
-  const std::size_t n = columns * spiking::column_size, channels = weights.size() / n;
-  for (const std::size_t size : {drive.size(), threshold.size(), v.size(), silent.size()}) same_size(size, n);
-  same_size(weights.size(), channels * n);
+  const std::size_t n = columns * spiking::column_size, channels = sinks.size() / (first_columns.size() - 1);
+  same_size(v.size(), n);
+  same_size(silent.size(), n);
   same_size(counts.size(), channels * n);
   same_size(raster.size(), static_cast<std::size_t>(history + steps) * columns * spiking::words_per_column);
-  const Network network{cells_of(cells, first_columns),
-                        externals_of(externals, amplitude, thresholds),
+  const auto strip = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
+  std::vector<spiking::Strips> weights;
+  for (std::size_t c = 0; c < channels; ++c) weights.push_back(strip(2 + c));
+  const Network network{cells_of(cells, first_columns, currents, sinks),
+                        externals_of(externals, strip(0), thresholds),
                         tables_of(tables, targets, offsets, bits),
                         spiking::Key(key.data()[0], key.data()[1]),
                         columns,
                         channels,
-                        drive.data(),
-                        threshold.data(),
-                        weights.data()};
+                        strip(0),
+                        strip(1),
+                        weights};
   const State state{v.data(),
                     silent.data(),
+                    s.data(),
                     counts.data(),
                     raster.data(),
                     static_cast<std::uint64_t>(first_step),
@@ -208,14 +222,26 @@ void spiking_run(In cells, IndexIn first_columns, IndexIn extents, IndexIn table
   for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, std::cref(job), t);
   worker(job, 0);
   for (std::thread& other : others) other.join();
+  const auto passed = static_cast<std::int32_t>(steps);
+  for (std::size_t i = 0; i < n; ++i) silent.data()[i] = std::max(silent.data()[i] - passed, 0);
 }
 
 // ---- what a raster holds, and random words by themselves ----------------------------------------
 
+EQ_CLONES static std::uint64_t count_bits(const std::uint64_t* words, std::size_t n) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    std::uint64_t x = words[i];
+    x -= (x >> 1) & 0x5555555555555555ULL;
+    x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
+    x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0FULL;
+    sum += (x * 0x0101010101010101ULL) >> 56;
+  }
+  return sum;
+}
+
 std::int64_t spiking_count(Vector<const std::uint64_t> raster) {
-  std::int64_t n = 0;
-  for (std::size_t i = 0; i < raster.size(); ++i) n += __builtin_popcountll(raster.data()[i]);
-  return n;
+  return static_cast<std::int64_t>(count_bits(raster.data(), raster.size()));
 }
 
 void spiking_list(Vector<const std::uint64_t> raster, std::int64_t columns, Vector<std::int32_t> steps,
@@ -246,10 +272,9 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
 
 void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
-  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("extents"),
-        nb::arg("tables"), nb::arg("externals"), nb::arg("drive"), nb::arg("threshold"), nb::arg("weights"),
-        nb::arg("amplitude"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"),
-        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("counts"), nb::arg("raster"),
+  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"), nb::arg("sinks"), nb::arg("extents"),
+        nb::arg("tables"), nb::arg("externals"), nb::arg("pool"), nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"),
+        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
         nb::arg("instruction_set"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));

@@ -1,7 +1,8 @@
 // Update: one step of the 512 neurons of a column.
 //
-//   u = v decay + drive + external input + sum over channels of weight x count        (in this order)
-//   a silent neuron keeps its v; another takes max(u, floor), and at threshold it fires, resets and falls silent
+//   u = v decay + drive + sum over currents of transfer x s, and each s takes its decay; then to u or to a current
+//   external input and weight x count of each channel, in this order;
+//   a silent neuron keeps its v; another takes max(u, floor); at threshold it fires, resets and falls silent
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -16,111 +17,164 @@ namespace spiking {
 struct Scratch {
   alignas(64) float u[column_size];
   alignas(64) std::uint32_t words[column_size];
-  alignas(64) std::uint8_t fired[column_size];
 };
 
-// Poisson counts by inversion: thresholds are counted that a word reaches, four at a time, until one is above all words
-// of the chunk. `differ`: each neuron has thresholds of its own.
-template <bool differ>
-EQ_INLINE void add_poisson(const External& external, std::size_t at, std::size_t n, Scratch& scratch) {
-  constexpr std::size_t chunk = 128;
-  alignas(64) std::int32_t word[chunk], count[chunk];
+// How many vectors fit into registers beside their counters.
+template <int width>
+inline constexpr std::size_t chunk_vectors = width == 64 ? 8 : 4;
+
+// Poisson counts by inversion: how many of the thresholds a word reaches, some vectors at a time, ending where a
+// threshold is above all of them. `differ`: each of the n neurons has thresholds of its own, from `own` on.
+template <int width, bool differ>
+EQ_INLINE void count_words(const External& external, const std::int32_t* own, std::size_t n, const std::uint32_t* words,
+                           std::int32_t* counts) {
+  typedef typename Vector<width>::Ints Ints;
+  static_assert(sizeof(Ints) == width, "a vector fills its register");
+  constexpr std::size_t lanes = width / sizeof(std::int32_t), vectors = chunk_vectors<width>;
+  const Ints none = {};
+  Ints word[vectors], count[vectors];
+  for (std::size_t q = 0; q < vectors; ++q) std::memcpy(&word[q], words + q * lanes, width);
+  for (std::size_t q = 0; q < vectors; ++q) count[q] = none;
+  std::int32_t highest = std::numeric_limits<std::int32_t>::min();
+  for (std::size_t i = 0; i < vectors * lanes; ++i) highest = std::max(highest, static_cast<std::int32_t>(words[i]));
+  for (std::size_t j = 0; j < external.thresholds && external.least[j] <= highest; ++j)
+    for (std::size_t q = 0; q < vectors; ++q) {
+      Ints threshold = none + external.least[j];
+      if constexpr (differ) std::memcpy(&threshold, own + j * n + q * lanes, width);
+      count[q] -= word[q] >= threshold;  // a comparison is -1 where it holds
+    }
+  for (std::size_t q = 0; q < vectors; ++q) std::memcpy(counts + q * lanes, &count[q], width);
+}
+
+template <int width, bool differ>
+EQ_INLINE void add_poisson(const External& external, std::size_t column, std::size_t n, const Scratch& scratch,
+                           float* sink) {
+  constexpr std::size_t chunk = chunk_vectors<width> * width / sizeof(std::int32_t);
+  const float* amplitude = external.amplitude.of(column);
+  alignas(64) std::int32_t counts[chunk];
   for (std::size_t first = 0; first < column_size; first += chunk) {
-    std::int32_t highest = std::numeric_limits<std::int32_t>::min();
-    for (std::size_t i = 0; i < chunk; ++i) {
-      word[i] = static_cast<std::int32_t>(scratch.words[first + i] ^ 0x80000000U);
-      highest = std::max(highest, word[i]);
-      count[i] = 0;
-    }
-    for (std::size_t j = 0; j < external.thresholds && external.least[j] <= highest; j += 4) {
-      const std::int32_t* same = external.least + j;
-      const std::int32_t* own = external.of_neurons + (differ ? j * n + at + first : 0);
-      for (std::size_t i = 0; i < chunk; ++i)
-        for (std::size_t k = 0; k < 4; ++k) count[i] += word[i] >= (differ ? own[k * n + i] : same[k]) ? 1 : 0;
-    }
-    for (std::size_t i = 0; i < chunk; ++i)
-      scratch.u[first + i] += external.amplitude[at + first + i] * static_cast<float>(count[i]);
+    const std::int32_t* own = differ ? external.of_neurons + column * column_size + first : nullptr;
+    count_words<width, differ>(external, own, n, scratch.words + first, counts);
+    for (std::size_t i = 0; i < chunk; ++i) sink[first + i] += amplitude[first + i] * static_cast<float>(counts[i]);
   }
 }
 
-EQ_INLINE void add_gaussian(const External& external, std::size_t at, Scratch& scratch) {
-  const float* amplitude = external.amplitude + at;
+EQ_INLINE void add_gaussian(const External& external, std::size_t column, const Scratch& scratch, float* sink) {
+  const float* amplitude = external.amplitude.of(column);
   for (std::size_t half = 0; half < column_size; half += 2 * quarter)
     for (std::size_t l = half; l < half + quarter; ++l) {
       const Pair32 z = normal_pair(scratch.words[l], scratch.words[l + quarter]);
-      scratch.u[l] += amplitude[l] * z.first;
-      scratch.u[l + quarter] += amplitude[l + quarter] * z.second;
+      sink[l] += amplitude[l] * z.first;
+      sink[l + quarter] += amplitude[l + quarter] * z.second;
     }
 }
 
-// Two channels at a time, as most neurons have excitation and inhibition; the order of the sum is that of the channels.
-EQ_INLINE void add_channels(const Network& network, const State& state, std::size_t at, Scratch& scratch) {
-  const std::size_t n = network.neurons();
-  const float* weight = network.weights + at;
-  std::uint16_t* count = state.counts + at;
-  std::size_t c = 0;
-  for (; c + 2 <= network.channels; c += 2, weight += 2 * n, count += 2 * n) {
+EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State& state, std::size_t at, Scratch& scratch) {
+  return sink == potential ? scratch.u : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
+}
+
+EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t at,
+                            Scratch& scratch) {
+  for (std::size_t k = 0; k < cells.currents.size(); ++k) {
+    const Current current = cells.currents[k];
+    float* s = state.currents + k * network.neurons() + at;
     for (std::size_t i = 0; i < column_size; ++i) {
-      const float first = scratch.u[i] + weight[i] * static_cast<float>(count[i]);
-      scratch.u[i] = first + weight[n + i] * static_cast<float>(count[n + i]);
+      scratch.u[i] += current.transfer * s[i];
+      s[i] *= current.decay;
     }
-    std::memset(count, 0, column_size * sizeof *count);
-    std::memset(count + n, 0, column_size * sizeof *count);
   }
-  if (c == network.channels) return;
-  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] += weight[i] * static_cast<float>(count[i]);
-  std::memset(count, 0, column_size * sizeof *count);
 }
 
-// Returns whether anyone fired. A silent neuron is compared with a potential below every threshold.
-EQ_INLINE bool fire(const Cells& cells, const float* threshold, float* v, std::int32_t* silent, Scratch& scratch) {
-  constexpr float lowest = std::numeric_limits<float>::lowest();
+EQ_INLINE void add_channel(const float* weight, std::uint16_t* count, float* sink) {
+  for (std::size_t i = 0; i < column_size; ++i) {
+    sink[i] += weight[i] * static_cast<float>(count[i]);
+    count[i] = 0;
+  }
+}
+
+// Two channels of one sink in one pass, as most neurons have excitation and inhibition; the order of the sum stays.
+EQ_INLINE void add_two_channels(const float* weight, const float* other_weight, std::uint16_t* count,
+                                std::uint16_t* other_count, float* sink) {
+  for (std::size_t i = 0; i < column_size; ++i) {
+    const float first = sink[i] + weight[i] * static_cast<float>(count[i]);
+    sink[i] = first + other_weight[i] * static_cast<float>(other_count[i]);
+    count[i] = 0;
+    other_count[i] = 0;
+  }
+}
+
+EQ_INLINE void add_channels(const Network& network, const Cells& cells, const State& state, std::size_t column,
+                            Scratch& scratch) {
+  const std::size_t n = network.neurons(), at = column * column_size;
+  for (std::size_t c = 0; c < cells.sinks.size(); ++c) {
+    const float* weight = network.weights[c].of(column);
+    std::uint16_t* count = state.counts + c * n + at;
+    float* sink = sink_of(cells.sinks[c], network, state, at, scratch);
+    if (c + 1 < cells.sinks.size() && cells.sinks[c + 1] == cells.sinks[c]) {
+      add_two_channels(weight, network.weights[c + 1].of(column), count, count + n, sink);
+      ++c;
+    } else {
+      add_channel(weight, count, sink);
+    }
+  }
+}
+
+// The neuron is silent until step `until`, counted like k; its v is then below threshold. Returns whether anyone fired.
+EQ_INLINE bool fire(const Cells& cells, const float* threshold, std::int32_t k, float* v, std::int32_t* until,
+                    const Scratch& scratch) {
+  const std::int32_t next = k + 1 + cells.refractory;
   std::int32_t any = 0;
   for (std::size_t i = 0; i < column_size; ++i) {
     const float free = scratch.u[i] > cells.floor ? scratch.u[i] : cells.floor;
-    const float next = silent[i] == 0 ? free : v[i];
-    const float seen = silent[i] == 0 ? free : lowest;
-    const std::int32_t fires = seen >= threshold[i] ? 1 : 0;
-    v[i] = seen >= threshold[i] ? cells.reset : next;
-    silent[i] = seen >= threshold[i] ? cells.refractory : std::max(silent[i] - 1, 0);
-    scratch.fired[i] = static_cast<std::uint8_t>(fires);
-    any |= fires;
+    const float now = until[i] <= k ? free : v[i];
+    const bool fires = now >= threshold[i];
+    v[i] = fires ? cells.reset : now;
+    until[i] = fires ? next : until[i];
+    any |= fires ? 1 : 0;
   }
   return any != 0;
 }
 
-// Eight flags, one a byte, become eight bits: the product moves flag k to bit 56 + k, and no two meet elsewhere.
-EQ_INLINE void write_row(const Scratch& scratch, bool any, std::uint64_t* row) {
+// Who fired in this step is silent until `next`. Eight flags, one a byte, become eight bits: the product moves flag k to
+// bit 56 + k, and no two meet elsewhere.
+EQ_INLINE void write_row(bool any, std::int32_t next, const std::int32_t* until, std::uint64_t* row) {
+  alignas(64) std::uint8_t fired[column_size];
+  for (std::size_t i = 0; any && i < column_size; ++i) fired[i] = until[i] == next ? 1 : 0;
   for (std::size_t w = 0; w < words_per_column; ++w) {
     std::uint64_t word = 0, flags;
     for (std::size_t byte = 0; any && byte < 8; ++byte) {
-      std::memcpy(&flags, scratch.fired + 64 * w + 8 * byte, sizeof flags);
+      std::memcpy(&flags, fired + 64 * w + 8 * byte, sizeof flags);
       word |= ((flags * 0x0102040810204080ULL) >> 56) << (8 * byte);
     }
     row[w] = word;
   }
 }
 
+template <int width>
 EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
                              std::size_t column, std::size_t k, Scratch& scratch) {
-  const std::size_t at = column * column_size, local = (column - cells.first) * column_size;
+  const std::size_t at = column * column_size, local = column - cells.first;
+  const std::size_t n = (cells.last - cells.first) * column_size;
   const std::uint64_t step = state.first_step + k;
+  const float* drive = network.drive.of(column);
   float* v = state.v + at;
-  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + network.drive[at + i];
+  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + drive[i];
+  add_currents(network, cells, state, at, scratch);
   for (const External& external : network.externals) {
     if (external.population != population) continue;
     column_words(network.key, external.stream, step, column, scratch.words);
-    const std::size_t n = (cells.last - cells.first) * column_size;
+    float* sink = sink_of(external.sink, network, state, at, scratch);
     if (external.noise == Noise::gaussian)
-      add_gaussian(external, local, scratch);
+      add_gaussian(external, local, scratch, sink);
     else if (external.of_neurons != nullptr)
-      add_poisson<true>(external, local, n, scratch);
+      add_poisson<width, true>(external, local, n, scratch, sink);
     else
-      add_poisson<false>(external, local, n, scratch);
+      add_poisson<width, false>(external, local, n, scratch, sink);
   }
-  add_channels(network, state, at, scratch);
-  const bool any = fire(cells, network.threshold + at, v, state.silent + at, scratch);
-  write_row(scratch, any, state.row(state.history + k, network.columns) + column * words_per_column);
+  add_channels(network, cells, state, column, scratch);
+  const auto now = static_cast<std::int32_t>(k);
+  const bool any = fire(cells, network.threshold.of(column), now, v, state.silent + at, scratch);
+  write_row(any, now + 1 + cells.refractory, state.silent + at, state.row(state.history + k, network.columns) + column * words_per_column);
 }
 
 }  // namespace spiking

@@ -183,13 +183,13 @@ def threshold_statistics(
 def spiking_run(
     cells: Array,
     first_columns: Index,
+    currents: Array,
+    sinks: Index,
     extents: Index,
     tables: Index,
     externals: Index,
-    drive: Floats,
-    threshold: Floats,
-    weights: Floats,
-    amplitude: Floats,
+    pool: Floats,
+    strips: Index,
     thresholds: Ints,
     targets: Shorts,
     offsets: HalfWords,
@@ -197,6 +197,7 @@ def spiking_run(
     key: Words,
     v: Floats,
     silent: Ints,
+    s: Floats,
     counts: Shorts,
     raster: Words,
     first_step: int,
@@ -206,12 +207,15 @@ def spiking_run(
     n_threads: int,
     instruction_set: int,
 ) -> None:
-    """Advance v and silent by `steps` steps and write their raster after its `history` rows.
+    """Advance v, silent and s by `steps` steps and write their raster after its `history` rows.
 
     Rows of integers describe: extents (population, first column, last, thread), tables (form, source's first column and
     columns, block's first column and columns, channel, delay, thread, start of data, start of offsets), externals
-    (population, noise, stream, thresholds, start of amplitude, of lowest and of own thresholds). `cells`: decay, floor,
-    reset, refractory steps of each population. instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512.
+    (population, noise, stream, sink, thresholds, start in strips, of lowest and of own thresholds), sinks (population,
+    channel) current or -1 for the potential. `cells`: decay, floor, reset, refractory steps of each population;
+    `currents`: rows of population, transfer, decay. `pool` holds strips of 512 values, and `strips` says which one each
+    column uses, for drive, threshold, each channel's weight and each external's amplitude. instruction_set: 0 best,
+    1 baseline, 2 AVX2, 3 AVX-512.
     """
 
 def spiking_calcium(

@@ -15,9 +15,10 @@ def alone(size, neuron=LIF, **projection):
     )
 
 
-def two_populations(n_e=1100, n_i=600, neuron_i=LIF, delays=(1.5, 0.3, 0.5, 1.5), k=100):
-    """E and I with lists and bitmaps, several delays and both kinds of connectivity."""
+def two_populations(n_e=1100, n_i=600, neuron_i=LIF, delays=(1.5, 0.3, 0.5, 1.5), tau_s=(0, 0, 0)):
+    """E and I with lists and bitmaps, several delays and both kinds of connectivity; tau_s [ms] of E, I and X."""
     ee, ei, ie, ii = (d * ms for d in delays)
+    e, i, x = (eq.ExponentialSynapse(t * ms) if t else eq.DeltaSynapse() for t in tau_s)
     return eq.Circuit(
         populations=[
             eq.Population("E", size=n_e, neuron=LIF),
@@ -25,13 +26,20 @@ def two_populations(n_e=1100, n_i=600, neuron_i=LIF, delays=(1.5, 0.3, 0.5, 1.5)
             eq.Source("X", rate=20 * Hz),
         ],
         projections=[
-            eq.Projection(source="E", target="E", weight=0.3 * mV, in_degree=k, delay=ee),
-            eq.Projection(source="E", target="I", weight=0.3 * mV, in_degree=20, delay=ei),
-            eq.Projection(source="I", target="E", weight=-1.5 * mV, connectivity=eq.FixedInDegree(25), delay=ie),
+            eq.Projection(source="E", target="E", weight=0.3 * mV, in_degree=100, delay=ee, synapse=e),
+            eq.Projection(source="E", target="I", weight=0.3 * mV, in_degree=20, delay=ei, synapse=e),
             eq.Projection(
-                source="I", target="I", weight=-1.5 * mV, connectivity=eq.ErdosRenyi(probability=0.2), delay=ii
+                source="I", target="E", weight=-1.5 * mV, connectivity=eq.FixedInDegree(25), delay=ie, synapse=i
             ),
-            eq.Projection(source="X", target="E", weight=0.2 * mV, in_degree=1000),
-            eq.Projection(source="X", target="I", weight=0.2 * mV, connectivity=eq.FixedInDegree(1000)),
+            eq.Projection(
+                source="I",
+                target="I",
+                weight=-1.5 * mV,
+                connectivity=eq.ErdosRenyi(probability=0.2),
+                delay=ii,
+                synapse=i,
+            ),
+            eq.Projection(source="X", target="E", weight=0.2 * mV, in_degree=1000, synapse=x),
+            eq.Projection(source="X", target="I", weight=0.2 * mV, connectivity=eq.FixedInDegree(1000), synapse=x),
         ],
     )

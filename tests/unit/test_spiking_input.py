@@ -36,11 +36,6 @@ def circuit(size=300, neuron=LIF, source=20 * Hz, **changes):
             "population 'E' is infinite; spikes need a number of neurons. G",
         ),
         (lambda b: b(circuit(neuron=eq.EIF())), TypeError, "'E' has EIF neurons; this level runs LIF and PIF"),
-        (
-            lambda b: b(circuit(synapse=eq.ExponentialSynapse(5 * ms))),
-            TypeError,
-            "E -> E has exponential synapses; this level runs DeltaSynapse",
-        ),
         (lambda b: b(circuit(), noise="white"), ValueError, "noise must be 'poisson' or 'gaussian', got 'white'"),
         (
             lambda b: b(circuit(), threads=0),

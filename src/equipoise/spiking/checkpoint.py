@@ -87,7 +87,7 @@ def _packed(walk: Walk) -> Arrays:
     out["rows"] = np.array([[row.get(k, np.nan) for k in names] for row in walk.rows]).reshape(
         len(walk.rows), len(names)
     )
-    out |= {f"state/{k}": np.array(getattr(walk.state, k)) for k in ("step", "v", "silent", "recent")}
+    out |= {f"state/{k}": np.array(getattr(walk.state, k)) for k in ("step", "v", "silent", "currents", "recent")}
     out |= {f"start/{k}": v for k, v in _flat(walk.start).items()}
     if walk.response is not None:
         out |= {"response/z": walk.response.z, "response/S": walk.response.S}
@@ -102,7 +102,7 @@ def _packed(walk: Walk) -> Arrays:
 def _unpacked(blank: Walk, arrays: Arrays) -> Walk:
     gathered = {name: Gathered(**parts) for name, parts in _nested(_part(arrays, "slow/gathered/")).items()}
     slow = SlowState(values=_nested(_part(arrays, "slow/values/")), gathered=gathered, at=int(arrays["slow/at"]))
-    parts = {k: arrays[f"state/{k}"] for k in ("v", "silent", "recent")}
+    parts = {k: arrays[f"state/{k}"] for k in ("v", "silent", "currents", "recent")}
     response, noise = _part(arrays, "response/"), _part(arrays, "noise/")
     names = json.loads(str(arrays["row_names"]))
     rows = [{k: float(v) for k, v in zip(names, row, strict=True) if not np.isnan(v)} for row in arrays["rows"]]

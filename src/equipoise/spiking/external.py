@@ -1,4 +1,4 @@
-"""Input from sources: K Poisson trains of rate r onto a neuron, as counts per step or as white noise.
+"""Input from sources: K trains of rate r onto a neuron, as Poisson counts per step or as white noise.
 
 Counts: K r dt arrivals per step on average, at its end. They are drawn by inversion: the count is the number of
 thresholds P(count <= j), j = 0, 1, ..., that a uniform number of 32 bits reaches; neurons whose K differs have
@@ -6,15 +6,24 @@ thresholds of their own. Noise: what the leak makes of mu + sigma xi(t) within a
 
     mean mu tau (1 - e^{-dt/tau}),   variance sigma^2 (tau/2) (1 - e^{-2 dt/tau}),   mu = K J r, sigma^2 = K J^2 F r
 
-and mu dt, sigma^2 dt without a leak.
+and mu dt, sigma^2 dt without a leak. Through exponential synapses counts and noise enter the current (tau is then that
+of the synapse), and the mean the potential.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.model.circuit import Circuit
+from equipoise.model.populations import Source
+from equipoise.model.projections import Projection
 from equipoise.quantities import Array
+from equipoise.spiking.cells import Receptors, jump, leak, noise_of_step
+from equipoise.spiking.layout import Layout
+from equipoise.spiking.randomness import Words
+from equipoise.spiking.wiring import source_in_degrees
 
 Ints = NDArray[np.int32]
 
@@ -24,44 +33,92 @@ MOST_THRESHOLDS = 256
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class External:
-    """One input of one population: for each of its n places an amplitude [V], and for counts the thresholds.
+    """One input of one population: for each of its n places an amplitude, and for counts the thresholds.
 
-    `least` (J,) the lowest thresholds of all neurons; `thresholds` (J, n) where neurons differ, else (0, n). They are
-    2^32 P(count <= j) - 2^31.
+    The amplitude is in V, or in V/s where the sink is a current. `least` (J,) the lowest thresholds of all neurons;
+    `thresholds` (J, n) where neurons differ, else (0, n). They are 2^32 P(count <= j) - 2^31.
     """
 
     population: int
     noise: int
     stream: int
+    sink: int
     amplitude: NDArray[np.float32]
     least: Ints
     thresholds: Ints
 
 
-def poisson(population: int, stream: int, *, weight: float, mean: Array) -> External:
-    """Counts of the given mean per step for each place (n,), times a weight [V]; places of mean 0 are left alone."""
+@dataclass(frozen=True)
+class Trains:
+    """A projection from a source: the summed rate of its trains onto each place of the target [Hz]."""
+
+    projection: Projection
+    fano: float
+    rates: Array
+
+    @property
+    def tau_s(self) -> float:
+        """Synaptic time constant [s]; 0 for delta synapses."""
+        return self.projection.synapse.time_constant
+
+    @property
+    def jump(self) -> float:
+        """What one spike adds to its sink."""
+        return jump(self.projection.weight, self.tau_s)
+
+
+def trains_onto(circuit: Circuit, layout: Layout, population: int, key: Words) -> list[Trains]:
+    """All projections from sources onto a population."""
+    name, size = layout.names[population], layout.sizes[population]
+    out = []
+    for index, p in enumerate(circuit.projections):
+        source = circuit.node(p.source)
+        if p.target == name and isinstance(source, Source):
+            padded = layout.padded(population)
+            rates = np.zeros(padded.stop - padded.start)
+            rates[:size] = source.rate * source_in_degrees(p, size, key, index)
+            out.append(Trains(p, source.fano, rates))
+    return out
+
+
+def poisson(trains: list[Trains], population: int, receptors: Receptors, dt: float) -> Iterator[External]:
+    """Counts, one input for each projection; places without trains are left alone."""
+    for x in trains:
+        least, thresholds = _laws(x.rates * dt)
+        amplitude = np.where(x.rates > 0.0, x.jump, 0.0).astype(np.float32)
+        yield External(
+            population=population, noise=POISSON, stream=0, sink=receptors.sink(x.tau_s), amplitude=amplitude,
+            least=least, thresholds=thresholds,
+        )  # fmt: skip
+
+
+def gaussian(
+    trains: list[Trains], circuit: Circuit, population: int, receptors: Receptors, dt: float
+) -> Iterator[External]:
+    """White noise, one input for each synaptic time constant; the mean is not in it."""
+    none = np.empty(0, np.int32)
+    for tau_s in dict.fromkeys(x.tau_s for x in trains):
+        variance = np.sum([x.jump**2 * x.fano * x.rates for x in trains if x.tau_s == tau_s], axis=0)
+        rate = 1.0 / tau_s if tau_s else leak(circuit.populations[population].neuron)
+        amplitude = (np.sqrt(variance) * noise_of_step(rate, dt)).astype(np.float32)
+        yield External(
+            population=population, noise=GAUSSIAN, stream=0, sink=receptors.sink(tau_s), amplitude=amplitude,
+            least=none, thresholds=none.reshape(0, 1),
+        )  # fmt: skip
+
+
+def _laws(mean: Array) -> tuple[Ints, Ints]:
+    """The lowest thresholds, and those of each place where they differ."""
     means, which = np.unique(mean, return_inverse=True)
     n = number_of_thresholds(float(means[-1]))
     laws = np.array([thresholds(m, n) for m in means])
-    differ = np.unique(mean[mean > 0.0]).size > 1
-    return External(
-        population=population, noise=POISSON, stream=stream, least=laws[-1],
-        thresholds=np.ascontiguousarray(laws.T[:, which]) if differ else np.empty((0, mean.size), np.int32),
-        amplitude=np.where(mean > 0.0, weight, 0.0).astype(np.float32),
-    )  # fmt: skip
-
-
-def gaussian(population: int, stream: int, *, sd: Array) -> External:
-    """Normal variates of the given standard deviation [V] per step for each place (n,)."""
-    least, none = np.empty(0, np.int32), np.empty((0, sd.size), np.int32)
-    amplitude = sd.astype(np.float32)
-    return External(
-        population=population, noise=GAUSSIAN, stream=stream, amplitude=amplitude, least=least, thresholds=none
-    )
+    if np.unique(mean[mean > 0.0]).size <= 1:
+        return laws[-1], np.empty((0, mean.size), np.int32)
+    return laws[-1], np.ascontiguousarray(laws.T[:, which])
 
 
 def number_of_thresholds(largest_mean: float) -> int:
-    """How many counts have a probability that 32 bits can tell from 0, up to a multiple of four."""
+    """How many counts have a probability that 32 bits can tell from 0."""
     from scipy.special import pdtrc
 
     more = pdtrc(np.arange(MOST_THRESHOLDS), largest_mean) >= 2.0**-32
@@ -70,7 +127,7 @@ def number_of_thresholds(largest_mean: float) -> int:
             f"spiking: a source gives {largest_mean:.4g} spikes to a neuron in one step, more than are counted. "
             "Shorten dt, or take noise='gaussian'."
         )
-    return 4 * (int(np.count_nonzero(more)) // 4 + 1)
+    return int(np.count_nonzero(more)) + 1
 
 
 def thresholds(mean: float, n: int) -> Ints:

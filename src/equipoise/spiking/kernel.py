@@ -1,12 +1,12 @@
 """The step in compiled form: state in, state and raster of spikes out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import _core
-from equipoise.spiking.layout import WORDS
+from equipoise.spiking.layout import COLUMN, WORDS
 from equipoise.spiking.network import Network
 from equipoise.spiking.randomness import START, Words, uniform
 from equipoise.spiking.slow_state import SlowState
@@ -19,13 +19,15 @@ BEST, BASELINE, AVX2, AVX512 = range(4)
 class State:
     """Where a network stands after `step` steps: all that its future depends on.
 
-    `v` (places,) from the leak potential, `silent` (places,) steps of refractoriness left, `recent` (longest delay,
-    columns * 8) the raster of the last steps, a bit for each place, `slow` where homeostasis stands.
+    `v` (places,) from the leak potential, `silent` (places,) steps of refractoriness left, `currents` (current, place)
+    [V/s], `recent` (longest delay, columns * 8) the raster of the last steps, a bit for each place. `slow`: where
+    homeostasis stands at the end of a run.
     """
 
     step: int
     v: NDArray[np.float32]
     silent: NDArray[np.int32]
+    currents: NDArray[np.float32]
     recent: Words
     slow: SlowState | None = None
 
@@ -39,7 +41,8 @@ def begin(network: Network) -> State:
         u = uniform(network.key, START + k, layout.sizes[k])
         v[place] = reset + u * (network.threshold[place].astype(np.float64) - reset)
     recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
-    return State(step=0, v=v, silent=np.zeros(layout.places, np.int32), recent=recent)
+    currents = np.zeros((network.most_currents, layout.places), np.float32)
+    return State(step=0, v=v, silent=np.zeros(layout.places, np.int32), currents=currents, recent=recent)
 
 
 def advance(network: Network, before: State, steps: int, *, instruction_set: int = BEST) -> tuple[State, Words]:
@@ -48,20 +51,21 @@ def advance(network: Network, before: State, steps: int, *, instruction_set: int
     `instruction_set` is for tests: results are the same for all of them.
     """
     layout, (shortest, longest) = network.layout, network.delays
-    after = replace(before, step=before.step + steps, v=_copy(before.v), silent=_copy(before.silent))
+    v, silent, currents = (_copy(x) for x in (before.v, before.silent, before.currents))
     counts = aligned(network.weights.size, np.uint16)
     raster = aligned((longest + steps) * layout.columns * WORDS, np.uint64).reshape(longest + steps, -1)
     raster[:longest] = before.recent
     e, t = network.externals, network.tables
     _core.spiking_run(
-        network.cells.ravel(), layout.first_columns, _extents(network), _rows([p.row(layout) for p in t.parts]),
-        _external_rows(network), network.drive, network.threshold, network.weights.ravel(),
-        _joined([x.amplitude for x in e], np.float32),
+        network.cells.ravel(), layout.first_columns, network.currents.ravel(), network.sinks.ravel(), _extents(network),
+        _rows([p.row(layout) for p in t.parts]), _external_rows(network), *strips_of(network),
         _joined([y.ravel() for x in e for y in (x.least, x.thresholds)], np.int32),
-        t.targets, t.offsets, t.bits, network.key, after.v, after.silent, counts, raster.ravel(),
+        t.targets, t.offsets, t.bits, network.key, v, silent, currents.ravel(), counts, raster.ravel(),
         before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
     )  # fmt: skip
-    return replace(after, recent=raster[steps:].copy()), raster[longest:]
+    recent = raster[steps:].copy()
+    after = State(step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent)
+    return after, raster[longest:]
 
 
 def spikes_in(raster: Words) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -74,8 +78,8 @@ def spikes_in(raster: Words) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 def _copy(x: NDArray) -> NDArray:
     out = aligned(x.size, x.dtype.type)
-    out[:] = x
-    return out
+    out[:] = x.ravel()
+    return out.reshape(x.shape)
 
 
 def _extents(network: Network) -> NDArray[np.int64]:
@@ -83,12 +87,22 @@ def _extents(network: Network) -> NDArray[np.int64]:
 
 
 def _external_rows(network: Network) -> NDArray[np.int64]:
-    rows, place, at = [], 0, 0
+    columns = network.layout.columns
+    rows, strip, at = [], (2 + network.weights.shape[0]) * columns, 0
     for x in network.externals:
         own = at + x.least.size if x.thresholds.size else -1
-        rows.append([x.population, x.noise, x.stream, x.least.size, place, at, own])
-        place, at = place + x.amplitude.size, at + x.least.size + x.thresholds.size
+        rows.append([x.population, x.noise, x.stream, x.sink, x.least.size, strip, at, own])
+        strip, at = strip + x.amplitude.size // COLUMN, at + x.least.size + x.thresholds.size
     return _rows(rows)
+
+
+def strips_of(network: Network) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """All values of neurons as strips of one column, neighbours that are equal stored once, and who uses which."""
+    parts = [network.drive, network.threshold, network.weights.ravel(), *(x.amplitude for x in network.externals)]
+    strips = np.concatenate(parts).reshape(-1, COLUMN)
+    new = np.ones(len(strips), bool)
+    new[1:] = (strips[1:].view(np.int32) != strips[:-1].view(np.int32)).any(axis=1)
+    return _copy(strips[new].ravel()), np.cumsum(new) - 1
 
 
 def _rows(rows: list[list[int]]) -> NDArray[np.int64]:

@@ -1,17 +1,17 @@
 """The step in NumPy: slow, readable, and equal to the compiled one spike for spike.
 
-    u = v decay + drive + external input + sum over channels of weight x count
+    u = v decay + drive + sum over currents of transfer x s, and each s takes its decay; then to u or to a current
+    external input and weight x count of each channel;
     a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls silent
 
 in single precision and in this order. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
 variates are made of them after Box & Muller with the core's polynomials.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.spiking.cells import POTENTIAL
 from equipoise.spiking.external import POISSON, External
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN
@@ -27,30 +27,53 @@ ROUNDS = 13
 
 def advance(network: Network, before: State, steps: int) -> tuple[State, Words]:
     """As `kernel.advance`: the state `steps` later and the raster of these steps."""
-    v, silent = before.v.copy(), before.silent.copy()
+    v, silent, currents = before.v.copy(), before.silent.copy(), before.currents.copy()
     fired = list(unpacked(before.recent))
     for step in range(before.step, before.step + steps):
-        fired.append(one_step(network, v, silent, fired, step))
+        fired.append(one_step(network, (v, silent, currents), fired, step))
     raster = packed(np.array(fired))
     longest = network.delays[1]
     recent = raster[raster.shape[0] - longest :]
-    return replace(before, step=before.step + steps, v=v, silent=silent, recent=recent), raster[longest:]
+    after = State(step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent)
+    return after, raster[longest:]
 
 
-def one_step(network: Network, v: NDArray, silent: NDArray[np.int32], fired: list, step: int) -> NDArray[np.bool_]:
-    """Update v and silent in place; `fired` holds who fired at earlier steps, the last one at its end."""
+def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: list, step: int) -> NDArray[np.bool_]:
+    """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
+    v, silent, currents = state
     decay, floor, reset, refractory = _by_place(network)
     u = v * decay + network.drive
+    pass_currents(network, u, currents)
     for x in network.externals:
-        u[network.layout.padded(x.population)] += external_input(network, x, step)
-    for weight, count in zip(network.weights, arrivals(network, fired), strict=True):
-        u += weight * count.astype(f32)
+        place = network.layout.padded(x.population)
+        sink = u if x.sink == POTENTIAL else currents[x.sink]
+        sink[place] += external_input(network, x, step)
+    pass_arrivals(network, u, currents, arrivals(network, fired))
     awake = silent == 0
     v[:] = np.where(awake, np.maximum(u, floor), v)
-    fires = awake & (v >= network.threshold)
+    fires = v >= network.threshold
     v[fires] = reset[fires]
     silent[:] = np.where(fires, refractory, silent - ~awake)
     return fires
+
+
+def pass_currents(network: Network, u: NDArray, currents: NDArray) -> None:
+    """Each current moves the potential, and decays."""
+    number = [0] * len(network.layout.sizes)
+    for population, transfer, decay in network.currents:
+        place, s = network.layout.padded(int(population)), currents[number[int(population)]]
+        u[place] += f32(transfer) * s[place]
+        s[place] *= f32(decay)
+        number[int(population)] += 1
+
+
+def pass_arrivals(network: Network, u: NDArray, currents: NDArray, counts: NDArray[np.uint16]) -> None:
+    """Each channel adds what arrived to its sink."""
+    for k, sinks in enumerate(network.sinks):
+        place = network.layout.padded(k)
+        for sink, weight, count in zip(sinks, network.weights, counts, strict=True):
+            target = u if sink == POTENTIAL else currents[sink]
+            target[place] += weight[place] * count[place].astype(f32)
 
 
 def arrivals(network: Network, fired: list) -> NDArray[np.uint16]:
@@ -72,7 +95,7 @@ def external_input(network: Network, external: External, step: int) -> NDArray:
     if external.noise != POISSON:
         return external.amplitude * normals(words).ravel()
     thresholds = external.thresholds if external.thresholds.size else external.least[:, None]
-    count = ((words.ravel() ^ np.uint32(0x80000000)).view(np.int32) >= thresholds).sum(axis=0)
+    count = (words.ravel().view(np.int32) >= thresholds).sum(axis=0)
     return external.amplitude * count.astype(f32)
 
 

@@ -12,11 +12,12 @@ from equipoise.model.circuit import Circuit
 from equipoise.quantities import Quantity, check
 from equipoise.results import Status
 from equipoise.spiking import kernel
+from equipoise.spiking.cells import steps_of
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
-from equipoise.spiking.network import Network, build, steps_of
+from equipoise.spiking.network import Network, build
 from equipoise.spiking.run import Provenance, Record, Run
 from equipoise.units import day, ms
 
@@ -41,7 +42,7 @@ def simulate(
 ) -> Run:
     """Simulate a circuit spike by spike for `duration` [s] after a `warmup` [s] that is not recorded.
 
-    LIF and PIF neurons with delta synapses on a time grid `dt` [s]: the leak is integrated exactly, arrivals and spikes
+    LIF and PIF neurons on a time grid `dt` [s]: leak and synaptic currents are integrated exactly, arrivals and spikes
     fall on the grid. Sources are Poisson. Rules of the circuit move its weights (see `Homeostasis`). The result depends
     on circuit, seed and dt, and neither on `threads` nor on the machine's instruction set. Ctrl-C returns what is done,
     status INTERRUPTED. For other graphs, Gaussian noise or a tonic drive see `build`. Raises ValueError or TypeError

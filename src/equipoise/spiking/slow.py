@@ -28,8 +28,9 @@ from equipoise.model.homeostasis import (
     with_target,
 )
 from equipoise.quantities import Array, suggest
+from equipoise.spiking.cells import gain_of_step, jump
 from equipoise.spiking.meter import Gathered, Meter
-from equipoise.spiking.network import Network, gain_of_step
+from equipoise.spiking.network import Network
 
 Values = Mapping[str, NDArray]
 
@@ -64,14 +65,17 @@ class ChannelWeight:
     sign: float
     channel: int
     weight: float
+    tau_s: float
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
-        return _exact(network.weights[self.channel, network.layout.neurons(self.population)], self.weight)
+        return _sizes(network.weights[self.channel, network.layout.neurons(self.population)], self.weight, self.tau_s)
 
     def write(self, network: Network, value: Array) -> None:
         """As `Slot.write`."""
-        network.weights[self.channel, network.layout.neurons(self.population)] = self.sign * value
+        network.weights[self.channel, network.layout.neurons(self.population)] = (
+            self.sign * value * jump(1.0, self.tau_s)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,16 +87,18 @@ class SourceWeight:
     sign: float
     external: int
     weight: float
+    tau_s: float
     reaches: NDArray[np.bool_]
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
         amplitude = network.externals[self.external].amplitude[: self.reaches.size]
-        return np.where(self.reaches, _exact(amplitude, self.weight), self.weight)
+        return np.where(self.reaches, _sizes(amplitude, self.weight, self.tau_s), self.weight)
 
     def write(self, network: Network, value: Array) -> None:
         """As `Slot.write`."""
-        network.externals[self.external].amplitude[: self.reaches.size] = np.where(self.reaches, self.sign * value, 0.0)
+        amplitude = np.where(self.reaches, self.sign * value * jump(1.0, self.tau_s), 0.0)
+        network.externals[self.external].amplitude[: self.reaches.size] = amplitude
 
 
 @dataclass(frozen=True)
@@ -129,10 +135,10 @@ class Drive:
         network.drive[network.layout.neurons(self.population)] = value * self.gain
 
 
-def _exact(single: NDArray[np.float32], weight: float) -> Array:
-    """Sizes of weights in double precision, where they are still those of the circuit without its rounding."""
-    size = np.abs(single)
-    return np.where(size == np.float32(weight), weight, size.astype(np.float64))
+def _sizes(jumps: NDArray[np.float32], weight: float, tau_s: float) -> Array:
+    """Sizes of weights behind jumps; without rounding to single precision where they are still those of the circuit."""
+    size = np.abs(jumps)
+    return np.where(size == np.float32(jump(weight, tau_s)), weight, size.astype(np.float64) / jump(1.0, tau_s))
 
 
 def weights_of(network: Network, population: int) -> tuple[ChannelWeight | SourceWeight, ...]:
@@ -145,14 +151,14 @@ def weights_of(network: Network, population: int) -> tuple[ChannelWeight | Sourc
     for index, p in enumerate(circuit.projections):
         if p.target != name:
             continue
-        label = f"J_{name}{p.source}"
+        label, size, tau_s = f"J_{name}{p.source}", abs(p.weight), p.synapse.time_constant
         if index not in channels:
             i = next(sources)
             reaches = network.externals[i].amplitude[: network.layout.sizes[population]] != 0.0
-            out.append(SourceWeight(label, population, p.sign, i, abs(p.weight), reaches))
+            out.append(SourceWeight(label, population, p.sign, i, size, tau_s, reaches))
         elif channels[index] not in seen:
             seen.add(channels[index])
-            out.append(ChannelWeight(label, population, p.sign, channels[index], abs(p.weight)))
+            out.append(ChannelWeight(label, population, p.sign, channels[index], size, tau_s))
     return tuple(out)
 
 

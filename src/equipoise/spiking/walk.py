@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from equipoise.quantities import Array
 from equipoise.results import Status
 from equipoise.spiking import kernel
+from equipoise.spiking.cells import steps_of
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
 from equipoise.spiking.kernel import State
-from equipoise.spiking.network import Network, steps_of
+from equipoise.spiking.network import Network
 from equipoise.spiking.pace import Pace
 from equipoise.spiking.response import PROBE, Coordinates, Response, propagate
 
@@ -107,7 +108,15 @@ class Walk:
 
     # --- moves --------------------------------------------------------------------------------------------------------
     def move(self, until: float) -> None:
-        """One stretch of spikes and one move, not beyond the time `until` [s]."""
+        """One stretch of spikes and one move, not beyond the time `until` [s]; nothing where that is interrupted."""
+        kept = vars(self).copy()
+        try:
+            self._move(until)
+        except BaseException:
+            vars(self).update(kept)
+            raise
+
+    def _move(self, until: float) -> None:
         regulator = self.regulator()
         if self.shared and self._response_is_old(regulator):
             self.response = self.measured(regulator)
@@ -117,7 +126,8 @@ class Walk:
         regulator.set({g.name: g.settled(regulator.values[g.name], sensed[g.name]) for g in self.coordinates.groups})
         h = self._together(regulator, sensed, until) if self.shared else self._apart(regulator, sensed, until)
         self.t = until if h >= until - self.t else self.t + h
-        self.rows.append({**row_of(regulator, self.t), "speed": h / self._simulated_per_move, **self._uncertainty()})
+        speed = {"speed": h / self._simulated_per_move}
+        self.rows = [*self.rows, row_of(regulator, self.t) | speed | self._uncertainty()]
         regulator.forget(self.state.step)
         self.state = replace(self.state, slow=regulator.keep())
         self._look_out(regulator)
