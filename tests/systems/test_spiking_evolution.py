@@ -17,7 +17,7 @@ import equipoise as eq
 from equipoise.spiking import checkpoint
 from equipoise.spiking.evolve import evolve
 from equipoise.spiking.pace import Pace
-from equipoise.spiking.response import propagate
+from equipoise.spiking.response import fast_part, propagate
 from equipoise.spiking.walk import Walk
 from equipoise.theory.network import loop_of
 from equipoise.theory.network_loop import slow_jacobian
@@ -27,6 +27,15 @@ CELLS = {"E": CELL, "I": CELL}
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
+def test_only_fast_modes_that_decay_are_kept():
+    rng = np.random.default_rng(2)
+    vectors = rng.standard_normal((5, 5))
+    A = vectors @ np.diag([-10.0, -4.0, -0.5, 0.3, 5.0]) @ np.linalg.inv(vectors)
+    modes = np.sort(np.linalg.eigvals(fast_part(A)).real)
+    np.testing.assert_allclose(modes, [-10.0, -4.0, 0.0, 0.0, 0.0], atol=1e-10)
+    np.testing.assert_allclose(fast_part(A) @ vectors[:, 0], -10.0 * vectors[:, 0], rtol=1e-9)
+
+
 @pytest.mark.parametrize("h", [1e-3, 1.0, 50.0])
 def test_moves_are_exact_for_linear_dynamics(h):
     """dz/dt = A z + b from 0 ends at A^-1 (e^{hA} - 1) b; a singular A counts too."""
@@ -40,9 +49,9 @@ def test_moves_are_exact_for_linear_dynamics(h):
 
 
 def test_the_measured_response_has_the_modes_of_theory():
-    """The fast pair within 20 % of mean field at K = 100, all others slower than a tenth of it."""
+    """The fast pair within 20 % of mean field at K = 100, all others slower than an eighth of it."""
     circuit = network(n=1000, factor=1.0, rules=calcium_rules())
-    walk = Walk.blank(eq.spiking.build(circuit, seed=1), Pace(), 1 * hour)
+    walk = Walk.blank(eq.spiking.build(circuit, seed=1), Pace(window=3 * second), 1 * hour)
     walk.warm_up()
     walk.fastest_rate()
     assert walk.response is not None
@@ -53,7 +62,7 @@ def test_the_measured_response_has_the_modes_of_theory():
     state = eq.theory.mean_field(circuit.infinite())
     expected = np.sort(np.linalg.eigvals(slow_jacobian(loop, state.x, loop.weights)).real)
     np.testing.assert_allclose(modes[:2].mean(), expected[:2].mean(), rtol=0.2)
-    assert np.abs(modes[2:]).max() < 0.1 * abs(modes[0])
+    assert np.abs(modes[2:]).max() < 0.125 * abs(modes[0])
 
 
 # --- against simulations that are not sped up as much -----------------------------------------------------------------

@@ -80,9 +80,11 @@ def test_weights_stop_at_zero():
     assert after["J_EX"] == after["J_EY"] == 0.0
 
 
-def test_slow_arrays_reach_the_step_and_come_back():
-    rules = calcium_rules("neuron", {"E": CELL})
-    net = slow.own_arrays(eq.spiking.build(network(n=50, K=10, rules=rules), seed=1))
+@pytest.mark.parametrize("synapse", [eq.DeltaSynapse(), eq.ExponentialSynapse(5 * ms)])
+def test_slow_arrays_reach_the_step_and_come_back(synapse):
+    circuit = network(n=50, K=10, synapse=synapse)
+    net = slow.own_arrays(eq.spiking.build(circuit, seed=1))
+    assert slow.weights_of(net, 0)[0].read(net)[7] == circuit.projection("E", "E").weight
     for slot in (*slow.weights_of(net, 0), *slow.intrinsic_of(net, 0)):
         wanted = np.linspace(0.5, 1.5, 50)
         slot.write(net, wanted)
@@ -90,7 +92,7 @@ def test_slow_arrays_reach_the_step_and_come_back():
         np.testing.assert_allclose(slot.read(net)[reached], wanted[reached], rtol=1e-6)
     assert (net.weights[0, :50] > 0).all()
     assert (net.weights[1, :50] < 0).all()
-    assert (net.weights[:, 512:] == eq.spiking.build(network(n=50, K=10), seed=1).weights[:, 512:]).all()
+    assert (net.weights[:, 512:] == eq.spiking.build(circuit, seed=1).weights[:, 512:]).all()
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------

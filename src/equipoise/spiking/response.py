@@ -21,6 +21,7 @@ from equipoise.spiking.slow import RuleGroup
 
 Values = Mapping[str, Mapping[str, NDArray]]
 
+SLOW = 0.1
 PROBE = 0.01
 """Relative change of a weight in a measurement of the response."""
 
@@ -95,6 +96,17 @@ class Response:
     def by_sensed(self, z: Array, sensed: Array) -> Array:
         """dg/ds (k, m)."""
         return dynamics.complex_step(lambda s: self.coordinates.flow(z, s), sensed)
+
+
+def fast_part(A: Array) -> Array:
+    """A with all modes slower than a tenth of the fastest, and all that grow, taken for neutral.
+
+    A measured response has errors of several per cent of its largest entries, as much as the slow modes are in all:
+    these are better followed by what is sensed alone.
+    """
+    modes, vectors = np.linalg.eig(A)
+    kept = (np.abs(modes) > SLOW * np.max(np.abs(modes))) & (modes.real < 0.0)
+    return np.real(vectors @ np.diag(np.where(kept, modes, 0.0)) @ np.linalg.pinv(vectors))
 
 
 def propagate(A: Array, h: float, source: Array) -> Array:

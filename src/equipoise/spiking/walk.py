@@ -1,8 +1,8 @@
 """One run of homeostasis at one speed: spikes are simulated in short stretches, slow variables move over long ones.
 
 Where every population shares its weights, a move over h seconds is h phi(h A) g (Hochbruck & Ostermann 2010, Acta
-Numer. 19:209), with the response A measured on the network: exact for linear dynamics, so that modes much faster than h
-settle where they would and slow ones are followed. Where neurons have weights of their own, the fastest mode limits h.
+Numer. 19:209), with A the fast modes of the response measured on the network: these settle where they would, and slow
+ones are followed by Euler's rule. Where neurons have weights of their own, the fastest mode limits h.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from equipoise.spiking.homeostasis import Homeostasis, Regulator
 from equipoise.spiking.kernel import State
 from equipoise.spiking.network import Network
 from equipoise.spiking.pace import Pace
-from equipoise.spiking.response import PROBE, Coordinates, Response, propagate
+from equipoise.spiking.response import PROBE, Coordinates, Response, fast_part, propagate
 
 FAR = 0.2
 """Move of a coordinate after which the response is measured anew."""
@@ -145,7 +145,7 @@ class Walk:
         q, response = self.coordinates, self.response
         assert response is not None
         z, s = q.of(regulator.values), q.sensed(sensed)
-        A, g = response.matrix(z, s), q.flow(z, s)
+        A, g = fast_part(response.matrix(z, s)), q.flow(z, s)
         most = min(self.speed * self._simulated_per_move, until - self.t)
         h, dz = self._stride(response, (A, g), (z, s), most)
         if h < min(most, SLOWEST * self.share * self._simulated_per_move):
@@ -203,13 +203,13 @@ class Walk:
     def growth(self) -> complex:
         """The eigenvalue [1/s] with the largest real part where the response was measured last, as far as it is real.
 
-        0 where it is no larger than a tenth of the fastest one, the error of a measured response.
+        0 where it is smaller than a quarter of the fastest one, which the error of a measured response may explain.
         """
         if self.response is None or self.noise is None:
             return 0.0
         modes = self._modes(self.noise.last)
         worst = modes[np.argmax(modes.real)]
-        return complex(worst) if worst.real > 0.1 * np.max(np.abs(modes)) else 0.0
+        return complex(worst) if worst.real > 0.25 * np.max(np.abs(modes)) else 0.0
 
     def _modes(self, sensed: Array) -> NDArray[np.complex128]:
         assert self.response is not None
@@ -218,15 +218,18 @@ class Walk:
     def _probe(self, state: State, values: Mapping[str, Mapping[str, NDArray]], dz: Array) -> Array:
         regulator = Regulator(self.network, plan_of(self.pace), state)
         regulator.set(self.coordinates.shifted(values, dz))
-        later = _played(self.network, regulator, state, max(self.pace.settle, self._calcium))
+        settle, window = max(self.pace.settle, 2.0 * self._calcium), max(self.pace.window, 4.0 * self._calcium)
+        later = _played(self.network, regulator, state, settle)
         regulator.forget(later.step)
-        later = _played(self.network, regulator, later, self.pace.window)
-        self.simulated += max(self.pace.settle, self._calcium) + self.pace.window
+        later = _played(self.network, regulator, later, window)
+        self.simulated += settle + window
         return self.coordinates.sensed(regulator.measure(later.step))  # pyright: ignore[reportArgumentType]
 
     @property
     def _calcium(self) -> float:
-        return 2.0 * max(g.meter.sensor.tau for g in self.coordinates.groups)
+        """The longest tau of calcium, in whole steps [s]."""
+        tau = max(g.meter.sensor.tau for g in self.coordinates.groups)
+        return round(tau / self.network.dt) * self.network.dt
 
     # --- looking out --------------------------------------------------------------------------------------------------
     def _uncertainty(self) -> dict[str, float]:
