@@ -87,16 +87,16 @@ def test_shared_weights_follow_a_slow_simulation():
 
 
 def test_weights_of_neurons_follow_a_slow_simulation_in_mean_and_spread():
-    """Ten minutes at speeds of about 140 and 55 against f = 6: differences as the errors say, and below 4.5 %."""
+    """Ten minutes at speeds of about 80 and 32 against f = 6: the spread differs by no more than is reported."""
     circuit = network(rules=calcium_rules("neuron", CELLS))
     days = evolve(circuit, duration=10 * minute, seed=1)
     slow = sped_up(circuit, 6.0, 10 * minute).homeostasis
     data = days.data.isel(time=days.data.time > 2 * minute)
     for name in ("J_EE", "J_EI", "J_IE", "J_II"):
         mean, sd = (np.interp(data.time, 6.0 * slow.time, slow[name + end]) for end in ("", "_sd"))
-        assert (np.abs(data[name] - mean) < data[f"{name}_error"] + 1e-3 * mean).all()
+        np.testing.assert_allclose(data[name], mean, rtol=3e-3)
         assert (np.abs(data[f"{name}_sd"] - sd) < data[f"{name}_sd_error"] + 0.005 * sd).all()
-        np.testing.assert_allclose(data[f"{name}_sd"], sd, rtol=0.045)
+        assert (data[f"{name}_sd_error"] < 0.12 * sd).all()
 
 
 # --- whose calcium ----------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def heterogeneity(days):
 
 def test_the_scope_decides_about_heterogeneous_rates():
     """Cells with weights of their own all fire alike up to counting noise, sqrt(10 C_v^2/15) = 0.7 Hz."""
-    own = evolve(network(rules=calcium_rules("neuron", CELLS)), duration=30 * minute, seed=1)
+    own = evolve(network(rules=calcium_rules("neuron", CELLS)), duration=20 * minute, seed=1)
     shared = evolve(network(rules=calcium_rules()), duration=30 * minute, seed=1)
     assert heterogeneity(own) < 1.5
     assert heterogeneity(shared) > 6.0
@@ -120,9 +120,9 @@ def test_the_scope_decides_about_heterogeneous_rates():
 
 def test_moments_out_of_a_cells_reach_are_found():
     """More second moment than one law at this mean can have: excitation and inhibition grow together without end."""
-    target = eq.CalciumSetPoint(mean=2.0, second_moment=7.5)
+    target = eq.CalciumSetPoint(mean=2.0, second_moment=9.0)
     rules = calcium_rules("neuron", {"E": target}, tau_e=2 * hour, tau_i=1 * hour)
-    days = evolve(alone(n=200, K=200, weights=(0.055, 0.033), rules=rules), duration=20 * hour, seed=1)
+    days = evolve(alone(n=200, K=200, weights=(0.055, 0.033), rules=rules), duration=6 * hour, seed=1)
     assert days.status is eq.Status.RUNAWAY
     assert "second moment stays" in days.message or "has grown" in days.message
 
@@ -147,7 +147,7 @@ def test_a_schedule_keeps_the_weights_and_homeostasis_answers():
 
 
 # --- what is done is kept ---------------------------------------------------------------------------------------------
-TINY = {"duration": 20 * minute, "seed": 3, "pace": Pace(window=200 * ms, settle=100 * ms, warmup=500 * ms)}
+TINY = {"duration": 8 * minute, "seed": 3, "pace": Pace(window=200 * ms, settle=100 * ms, warmup=500 * ms)}
 
 
 def tiny(scope="population", **changes):
@@ -210,7 +210,8 @@ def test_the_checkpoint_of_another_run_is_refused(tmp_path):
 
 
 def test_threads_change_nothing():
-    one, two = (evolve(tiny(), **TINY | {"pace": replace(TINY["pace"], threads=n)}) for n in (1, 2))
+    short = TINY | {"duration": 2 * minute}
+    one, two = (evolve(tiny(), **short | {"pace": replace(TINY["pace"], threads=n)}) for n in (1, 2))
     same(one, two)
 
 
@@ -222,7 +223,7 @@ def test_threads_change_nothing():
         (lambda: evolve(tiny(), duration=0.0, seed=1), r"evolve.duration \(slow time\) must lie in"),
         (
             lambda: evolve([(1.0, tiny())], **TINY),
-            r"times of a schedule must rise from 0 and end before duration=1200 s, got \[1.0\]",
+            r"times of a schedule must rise from 0 and end before duration=480 s, got \[1.0\]",
         ),
         (lambda: evolve(tiny(), **TINY, speed=0.5), "evolve.speed .* must be .*1.*, got 0.5"),
         (

@@ -21,7 +21,7 @@ Progress = Callable[[float], None]
 Schedule = Sequence[tuple[float, Circuit]]
 
 SHARED_SPEED = 1000.0
-SEPARATION = 0.1
+SEPARATION = 0.05
 """Largest product of the fastest rate of the rules, sped up or not, and tau of calcium."""
 
 _DURATION = Quantity("slow time", unit="hour", low=0.0, high=3650 * day, open_low=True)

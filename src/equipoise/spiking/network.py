@@ -28,6 +28,8 @@ from equipoise.units import ms, us
 
 Noise = Literal["poisson", "gaussian"]
 
+NEURONS_PER_THREAD = 2000
+"""Below this number a thread waits for the others longer than it works."""
 _DT = Quantity("time step", unit="ms", low=1 * us, high=1 * ms)
 
 
@@ -97,13 +99,13 @@ def build(
 
     `noise`: sources as Poisson counts per step, or as Gaussian white noise of the same mean and variance. `drive` is a
     tonic input [V/s] by population. Threads share the work and change nothing else; by default as many as there are
-    processors. Raises ValueError or TypeError for what this level cannot represent, by name, and MemoryError with the
-    number of bytes where the synapses would not fit.
+    processors, fewer in small networks. Raises ValueError or TypeError for what this level cannot represent, by name,
+    and MemoryError with the number of bytes where the synapses would not fit.
     """
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
     _check_represented(circuit, noise)
     names, sizes = tuple(p.name for p in circuit.populations), tuple(int(p.size) for p in circuit.populations)
-    layout = Layout(names=names, sizes=sizes, threads=_threads(threads))
+    layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sum(sizes)))
     receptors = [Receptors.of(circuit, name) for name in names]
     silence = [steps_of(f"{p.name}: tau_ref", p.neuron.tau_ref, step) for p in circuit.populations]
     routes = _routes(circuit, receptors, step)
@@ -158,9 +160,10 @@ def available_memory() -> float:
         return math.inf
 
 
-def _threads(given: int | None) -> int:
+def _threads(given: int | None, neurons: int) -> int:
     if given is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, min(processors, neurons // NEURONS_PER_THREAD))
     number = check("spiking.threads", given, Quantity("number of threads", low=1.0, high=1024.0))
     if number != int(number):
         raise ValueError(f"spiking: threads must be a whole number, got {given!r}.")
