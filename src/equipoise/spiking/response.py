@@ -105,7 +105,7 @@ def fast_part(A: Array) -> Array:
     these are better followed by what is sensed alone.
     """
     modes, vectors = np.linalg.eig(A)
-    kept = (np.abs(modes) > SLOW * np.max(np.abs(modes))) & (modes.real < 0.0)
+    kept = (np.abs(modes) > SLOW * np.max(np.abs(modes))) & (np.real(modes) < 0.0)
     return np.real(vectors @ np.diag(np.where(kept, modes, 0.0)) @ np.linalg.pinv(vectors))
 
 
