@@ -68,6 +68,7 @@ bench: .venv/with-bench
 
 bench-spiking: .venv/with-nest
 	$(BIN)/python benchmarks/spiking.py
+	$(BIN)/python benchmarks/spiking_homeostasis.py
 
 clean:
 	rm -rf .venv build output
