@@ -35,9 +35,10 @@ class Evolution:
     """Homeostasis over `data.time` [s], and the network at its end.
 
     `data`: the slow variables without speed-up as extrapolated from two runs, mean and spread over neurons (`_sd`) with
-    the errors of both (`_error`, `_sd_error`, as standard deviations); rates and calcium moments in the windows of the slower run. `network`
-    and `end` let `eq.spiking.run(e.network, start=e.end, duration=...)` go on from the slower run, at real speed.
-    `speeds` are slow seconds per simulated second, at most; `simulated` [s] of spikes took `wall` [s].
+    the errors of both (`_error`, `_sd_error`; as standard deviations), and rates and calcium moments in the windows of
+    the slower run. `network` and `end` let `eq.spiking.run(e.network, start=e.end, duration=...)` go on from the slower
+    run, at real speed. `speeds` are slow seconds per simulated second, at most; `simulated` [s] of spikes took `wall`
+    [s].
     """
 
     data: "xr.Dataset"
