@@ -1,8 +1,8 @@
 // Deliver: add the rows of the neurons that fired to the counts of arrivals.
 //
-// Dense tables are bitmaps. Up to fifteen rows are added at a time bit by bit with carry-save adders (Harley & Seal), for
-// a whole column at once, and the binary counters are then spread over the neurons: neuron n of a column is bit n / 64
-// of byte n % 64. Sparse tables are lists of 16-bit indices within a block.
+// Dense tables are bitmaps. Up to fifteen rows are added at a time bit by bit with carry-save adders (Harley & Seal),
+// for a whole column at once, and the binary counters are then spread over the neurons: neuron n of a column is bit
+// n / 64 of byte n % 64. Sparse tables are lists of 16-bit indices within a block.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -113,12 +113,14 @@ struct Ahead {
                                  : static_cast<const void*>(table.targets + table.offsets[source]);
       const void* end = bitmap ? static_cast<const void*>(table.bits + (source + 1) * words)
                                : static_cast<const void*>(table.targets + table.offsets[source + 1]);
-      for (auto at = static_cast<const char*>(begin); at < static_cast<const char*>(end); at += line) lines.push_back(at);
+      const char* at = static_cast<const char*>(begin);
+      for (; at < static_cast<const char*>(end); at += line) lines.push_back(at);
     }
   }
 
   EQ_INLINE void ask(std::size_t n) {
-    for (const std::size_t end = std::min(asked + n, lines.size()); asked < end; ++asked) __builtin_prefetch(lines[asked]);
+    const std::size_t end = std::min(asked + n, lines.size());
+    for (; asked < end; ++asked) __builtin_prefetch(lines[asked]);
   }
 };
 

@@ -2,8 +2,8 @@
 //
 // Neurons are numbered population after population, each padded to whole columns of 512; padding never fires. A row of
 // the raster holds the spikes of one step, one bit a neuron. Arrivals are counted per channel, one channel for each
-// weight a neuron distinguishes, and weighed once per step: synapses carry no weights. What a channel or a source brings
-// goes to a sink: the potential itself, or a current that decays with the time constant of its synapses.
+// weight a neuron distinguishes, and weighed once per step: synapses carry no weights. What a channel or a source
+// brings goes to a sink: the potential itself, or a current that decays with the time constant of its synapses.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -29,6 +29,11 @@ struct Current {
   float transfer, decay;
 };
 
+// What the spike-generating current of the EIF adds per step, gain e^{(v - onset) steepness}; none where gain is 0.
+struct Upstroke {
+  float gain, onset, steepness;
+};
+
 inline constexpr std::int64_t potential = -1;  // the sink that is no current
 
 // The neurons of one population. Potentials are measured from the leak potential.
@@ -37,6 +42,7 @@ struct Cells {
   float floor;              // reflecting lower bound; far below everything where there is none
   float reset;
   std::int32_t refractory;  // steps of silence after a spike
+  Upstroke upstroke;
   std::size_t first, last;  // columns
   std::vector<Current> currents;
   std::vector<std::int64_t> sinks;  // of each channel
@@ -55,8 +61,8 @@ struct Strips {
   }
 };
 
-// External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number of
-// thresholds that a random word, read as signed, reaches; they are 2^32 P(count <= j) - 2^31 for j = 0, 1, ...
+// External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number
+// of thresholds that a random word, read as signed, reaches; they are 2^32 P(count <= j) - 2^31 for j = 0, 1, ...
 struct External {
   std::size_t population;
   Noise noise;

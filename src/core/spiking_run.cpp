@@ -124,13 +124,15 @@ Worker worker_for(int) { return work_baseline; }
 std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns, const In& currents,
                                      const IndexIn& sinks) {
   const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
-  same_size(cells.size(), 4 * n);
+  constexpr std::size_t fields = 7;
+  same_size(cells.size(), fields * n);
   std::vector<spiking::Cells> out;
   for (std::size_t p = 0; p < n; ++p) {
-    const double* x = cells.data() + 4 * p;
+    const double* x = cells.data() + fields * p;
+    const spiking::Upstroke upstroke{static_cast<float>(x[4]), static_cast<float>(x[5]), static_cast<float>(x[6])};
     const std::int64_t* own = sinks.data() + p * channels;
     out.push_back({static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2]),
-                   static_cast<std::int32_t>(x[3]), static_cast<std::size_t>(first_columns.data()[p]),
+                   static_cast<std::int32_t>(x[3]), upstroke, static_cast<std::size_t>(first_columns.data()[p]),
                    static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels}});
   }
   for (std::size_t i = 0; i + 3 <= currents.size(); i += 3) {
@@ -272,9 +274,10 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
 
 void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
-  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"), nb::arg("sinks"), nb::arg("extents"),
-        nb::arg("tables"), nb::arg("externals"), nb::arg("pool"), nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"),
-        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
+  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"),
+        nb::arg("sinks"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"), nb::arg("pool"),
+        nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
+        nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
         nb::arg("instruction_set"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));

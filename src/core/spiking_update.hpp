@@ -1,14 +1,14 @@
 // Update: one step of the 512 neurons of a column.
 //
-//   u = v decay + drive + sum over currents of transfer x s, and each s takes its decay; then to u or to a current
-//   external input and weight x count of each channel, in this order;
+//   u = v decay + drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s;
+//   each s takes its decay; then to u or to a current external input and weight x count of each channel, in this order;
 //   a silent neuron keeps its v; another takes max(u, floor); at threshold it fires, resets and falls silent
 #pragma once
 #include <algorithm>
 #include <cstring>
 #include <limits>
 
-#include "normal32.hpp"
+#include "float32.hpp"
 #include "spiking_network.hpp"
 
 namespace spiking {
@@ -69,7 +69,8 @@ EQ_INLINE void add_gaussian(const External& external, std::size_t column, const 
     }
 }
 
-EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State& state, std::size_t at, Scratch& scratch) {
+EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State& state, std::size_t at,
+                         Scratch& scratch) {
   return sink == potential ? scratch.u : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
 }
 
@@ -119,6 +120,16 @@ EQ_INLINE void add_channels(const Network& network, const Cells& cells, const St
   }
 }
 
+// The upstroke of the EIF, from the potential at the step's beginning.
+EQ_INLINE void add_upstroke(const Upstroke& upstroke, const float* v, Scratch& scratch) {
+  if (upstroke.gain == 0.0f) return;
+  for (std::size_t i = 0; i < column_size; ++i) {
+    const float x = (v[i] - upstroke.onset) * upstroke.steepness;
+    const float above = x > -87.0f ? x : -87.0f;
+    scratch.u[i] += upstroke.gain * exp32(above < 88.0f ? above : 88.0f);
+  }
+}
+
 // The neuron is silent until step `until`, counted like k; its v is then below threshold. Returns whether anyone fired.
 EQ_INLINE bool fire(const Cells& cells, const float* threshold, std::int32_t k, float* v, std::int32_t* until,
                     const Scratch& scratch) {
@@ -135,8 +146,8 @@ EQ_INLINE bool fire(const Cells& cells, const float* threshold, std::int32_t k, 
   return any != 0;
 }
 
-// Who fired in this step is silent until `next`. Eight flags, one a byte, become eight bits: the product moves flag k to
-// bit 56 + k, and no two meet elsewhere.
+// Who fired in this step is silent until `next`. Eight flags, one a byte, become eight bits: the product moves flag k
+// to bit 56 + k, and no two meet elsewhere.
 EQ_INLINE void write_row(bool any, std::int32_t next, const std::int32_t* until, std::uint64_t* row) {
   alignas(64) std::uint8_t fired[column_size];
   for (std::size_t i = 0; any && i < column_size; ++i) fired[i] = until[i] == next ? 1 : 0;
@@ -159,6 +170,7 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   const float* drive = network.drive.of(column);
   float* v = state.v + at;
   for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + drive[i];
+  add_upstroke(cells.upstroke, v, scratch);
   add_currents(network, cells, state, at, scratch);
   for (const External& external : network.externals) {
     if (external.population != population) continue;
@@ -174,7 +186,8 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   add_channels(network, cells, state, column, scratch);
   const auto now = static_cast<std::int32_t>(k);
   const bool any = fire(cells, network.threshold.of(column), now, v, state.silent + at, scratch);
-  write_row(any, now + 1 + cells.refractory, state.silent + at, state.row(state.history + k, network.columns) + column * words_per_column);
+  std::uint64_t* row = state.row(state.history + k, network.columns) + column * words_per_column;
+  write_row(any, now + 1 + cells.refractory, state.silent + at, row);
 }
 
 }  // namespace spiking

@@ -212,10 +212,10 @@ def spiking_run(
     Rows of integers describe: extents (population, first column, last, thread), tables (form, source's first column and
     columns, block's first column and columns, channel, delay, thread, start of data, start of offsets), externals
     (population, noise, stream, sink, thresholds, start in strips, of lowest and of own thresholds), sinks (population,
-    channel) current or -1 for the potential. `cells`: decay, floor, reset, refractory steps of each population;
-    `currents`: rows of population, transfer, decay. `pool` holds strips of 512 values, and `strips` says which one each
-    column uses, for drive, threshold, each channel's weight and each external's amplitude. instruction_set: 0 best,
-    1 baseline, 2 AVX2, 3 AVX-512.
+    channel) current or -1 for the potential. `cells`: decay, floor, reset, refractory steps, gain, onset and steepness
+    of the upstroke of each population; `currents`: rows of population, transfer, decay. `pool` holds strips of 512
+    values, and `strips` says which one each column uses, for drive, threshold, each channel's weight and each
+    external's amplitude. instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512.
     """
 
 def spiking_calcium(

@@ -5,6 +5,9 @@ from equipoise.units import Hz, ms, mV
 
 LIF = eq.LIF(tau_m=20 * ms, tau_ref=2 * ms, v_threshold=20 * mV, v_reset=10 * mV)
 PIF = eq.PIF(v_threshold=20 * mV, v_reset=10 * mV, v_bound=-5 * mV, tau_ref=1 * ms)
+EIF = eq.EIF(
+    tau_m=20 * ms, tau_ref=2 * ms, v_reset=10 * mV, v_onset=18 * mV, slope=1 * mV, v_threshold=35 * mV, v_leak=1 * mV
+)
 
 
 def alone(size, neuron=LIF, **projection):

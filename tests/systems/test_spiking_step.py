@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spiking_circuits import LIF, PIF, alone, two_populations
+from spiking_circuits import EIF, LIF, PIF, alone, two_populations
 
 import equipoise as eq
 from equipoise import _core
@@ -50,7 +50,7 @@ def test_random_words_are_the_published_answers_of_threefry(counter, key, wanted
 @given(
     sizes=st.tuples(st.integers(101, 1300), st.integers(26, 700)),
     delays=st.tuples(*[st.sampled_from([0.1, 0.2, 0.7, 1.5])] * 4),
-    neuron=st.sampled_from([LIF, PIF]),
+    neuron=st.sampled_from([LIF, PIF, EIF]),
     tau_s=st.tuples(*[st.sampled_from([0, 2, 5])] * 3),
     noise=st.sampled_from(["poisson", "gaussian"]),
     wiring=st.builds(eq.spiking.Wiring, autapses=st.booleans(), multapses=st.booleans()),
@@ -81,12 +81,12 @@ def test_the_number_of_threads_changes_nothing(one_thread, threads):
 
 
 @pytest.mark.parametrize("noise", ["poisson", "gaussian"])
-@pytest.mark.parametrize("tau_s", [(0, 0, 0), (2, 5, 0)])
+@pytest.mark.parametrize(("tau_s", "neuron"), [((0, 0, 0), LIF), ((2, 5, 0), EIF)])
 @pytest.mark.parametrize("instructions", [kernel.BASELINE, kernel.AVX2, kernel.AVX512])
-def test_the_instruction_set_changes_nothing(noise, tau_s, instructions):
+def test_the_instruction_set_changes_nothing(noise, tau_s, neuron, instructions):
     if instructions > _core.spiking_instruction_set():
         pytest.skip("this machine does not have it")
-    network = BUILD(two_populations(tau_s=tau_s), seed=5, threads=1, noise=noise)
+    network = BUILD(two_populations(neuron_i=neuron, tau_s=tau_s), seed=5, threads=1, noise=noise)
     start = kernel.begin(network)
     best = kernel.advance(network, start, 200)
     assert_same(kernel.advance(network, start, 200, instruction_set=instructions), best)
@@ -274,9 +274,11 @@ def test_normal_variates_are_normal():
         assert abs((pairs[:, a] * pairs[:, b]).mean()) < 4 / math.sqrt(pairs[:, a].size)
 
 
-def test_logarithm_of_the_radius_is_accurate():
+def test_logarithm_and_exponential_are_accurate():
     x = np.concatenate([(np.arange(1 << 16) + 0.5) * 2.0**-24, np.linspace(1e-3, 1 - 2**-24, 200_001)]).astype(
         np.float32
     )
+    exponents = np.linspace(-87, 88, 300_001).astype(np.float32)
+    assert np.abs(reference.exp32(exponents) / np.exp(exponents.astype(np.float64)) - 1).max() < 3e-7
     error = np.abs(reference.log32(x) - np.log(x.astype(np.float64)))
     assert (error <= 1.5e-7 * (1 + np.abs(np.log(x.astype(np.float64))))).all()

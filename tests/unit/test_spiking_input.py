@@ -10,6 +10,10 @@ from equipoise.units import Hz, ms, mV, second
 LIF = eq.LIF(tau_m=20 * ms, v_threshold=20 * mV, v_reset=10 * mV)
 
 
+class Own(eq.IntegrateAndFire):
+    """A neuron that someone wrote."""
+
+
 def circuit(size=300, neuron=LIF, source=20 * Hz, **changes):
     """A small network; `changes` are those of its recurrent projection."""
     recurrent = {"weight": 0.1 * mV, "in_degree": 30} | changes
@@ -35,7 +39,7 @@ def circuit(size=300, neuron=LIF, source=20 * Hz, **changes):
             ValueError,
             "population 'E' is infinite; spikes need a number of neurons. G",
         ),
-        (lambda b: b(circuit(neuron=eq.EIF())), TypeError, "'E' has EIF neurons; this level runs LIF and PIF"),
+        (lambda b: b(circuit(neuron=Own())), TypeError, "'E' has Own neurons; this level runs LIF, PIF and EIF"),
         (lambda b: b(circuit(), noise="white"), ValueError, "noise must be 'poisson' or 'gaussian', got 'white'"),
         (
             lambda b: b(circuit(), threads=0),

@@ -1,6 +1,8 @@
-"""One step of each neuron model, exactly: what becomes of the potential, of constant input, noise and currents.
+"""One step of each neuron model: what becomes of the potential, of constant input, noise and currents.
 
-The LIF has du/dt = -u/tau + input with u = v - v_leak, the PIF the same without the first term and with a floor.
+The LIF has du/dt = -u/tau + input with u = v - v_leak, integrated exactly; the PIF the same without the first term and
+with a floor; the EIF has the LIF's terms and slope e^{(v - v_onset)/slope}/tau, held constant over a step (exponential
+Euler, first order in dt).
 """
 
 import math
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.neurons import LIF, IntegrateAndFire
+from equipoise.model.neurons import EIF, LIF, IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.spiking.layout import Layout
 from equipoise.units import ms
@@ -51,15 +53,19 @@ def jump(weight: float, tau_s: float) -> float:
 
 
 def cell(neuron: IntegrateAndFire, refractory: int, dt: float) -> list[float]:
-    """Decay of the potential, floor, reset, steps of refractoriness."""
-    if isinstance(neuron, LIF):
-        return [math.exp(-dt / neuron.tau_m), NO_FLOOR, neuron.v_reset - neuron.v_leak, refractory]
-    return [1.0, neuron.lower_bound(0.0, 0.0), neuron.v_reset, refractory]
+    """Decay of the potential, floor, reset, steps of refractoriness; gain, onset and steepness of the upstroke."""
+    if isinstance(neuron, LIF | EIF):
+        common = [math.exp(-dt / neuron.tau_m), NO_FLOOR, neuron.v_reset - neuron.v_leak, refractory]
+        if isinstance(neuron, LIF):
+            return [*common, 0.0, 0.0, 0.0]
+        onset = neuron.v_onset - neuron.v_leak
+        return [*common, neuron.slope * -math.expm1(-dt / neuron.tau_m), onset, 1.0 / neuron.slope]
+    return [1.0, neuron.lower_bound(0.0, 0.0), neuron.v_reset, refractory, 0.0, 0.0, 0.0]
 
 
 def leak(neuron: IntegrateAndFire) -> float:
     """1/tau_m, or 0 without a leak [Hz]."""
-    return 1.0 / neuron.tau_m if isinstance(neuron, LIF) else 0.0
+    return 1.0 / neuron.tau_m if isinstance(neuron, LIF | EIF) else 0.0
 
 
 def gain_of_step(neuron: IntegrateAndFire, dt: float) -> float:

@@ -33,13 +33,14 @@ class State:
 
 
 def begin(network: Network) -> State:
-    """Potentials evenly spread between reset and threshold by the seed, nobody refractory, no spikes on their way."""
+    """Potentials spread evenly by the seed from reset to threshold (EIF: onset), nobody refractory, no spikes sent."""
     layout = network.layout
     v = np.zeros(layout.places, np.float32)
-    for k, (_, _, reset, _) in enumerate(network.cells):
+    for k, (_, _, reset, _, gain, onset, _) in enumerate(network.cells):
         place = layout.neurons(k)
         u = uniform(network.key, START + k, layout.sizes[k])
-        v[place] = reset + u * (network.threshold[place].astype(np.float64) - reset)
+        top = max(onset, reset) if gain else network.threshold[place].astype(np.float64)
+        v[place] = reset + u * (top - reset)
     recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
     currents = np.zeros((network.most_currents, layout.places), np.float32)
     return State(step=0, v=v, silent=np.zeros(layout.places, np.int32), currents=currents, recent=recent)

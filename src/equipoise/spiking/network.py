@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.neurons import LIF, PIF
+from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.quantities import Array, Quantity, check, finite, suggest
 from equipoise.spiking import cells, external
 from equipoise.spiking.cells import Floats, Receptors, steps_of
 from equipoise.spiking.external import External
-from equipoise.spiking.layout import Layout
+from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.randomness import Words, key_of
 from equipoise.spiking.tables import Tables, build_tables, expected_bytes
 from equipoise.spiking.wiring import Route, Wiring
@@ -28,8 +28,6 @@ from equipoise.units import ms, us
 
 Noise = Literal["poisson", "gaussian"]
 
-NEURONS_PER_THREAD = 2000
-"""Below this number a thread waits for the others longer than it works."""
 _DT = Quantity("time step", unit="ms", low=1 * us, high=1 * ms)
 
 
@@ -37,7 +35,8 @@ _DT = Quantity("time step", unit="ms", low=1 * us, high=1 * ms)
 class Network:
     """A circuit ready to run; arrays are over places (see `Layout`), potentials measured from the leak potential.
 
-    `cells` (P, 4): decay per step, reflecting floor, reset, steps of refractoriness. `drive`: what the potential gains
+    `cells` (P, 7): decay per step, reflecting floor, reset, steps of refractoriness, gain, onset and steepness of the
+    upstroke. `drive`: what the potential gains
     per step without input, v_inf (1 - decay). `threshold`, `weights` (channel, place). `currents`: rows (population,
     transfer, decay); `sinks` (population, channel): the current that a channel feeds, or -1 for the potential.
     """
@@ -105,7 +104,7 @@ def build(
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
     _check_represented(circuit, noise)
     names, sizes = tuple(p.name for p in circuit.populations), tuple(int(p.size) for p in circuit.populations)
-    layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sum(sizes)))
+    layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sizes))
     receptors = [Receptors.of(circuit, name) for name in names]
     silence = [steps_of(f"{p.name}: tau_ref", p.neuron.tau_ref, step) for p in circuit.populations]
     routes = _routes(circuit, receptors, step)
@@ -130,8 +129,9 @@ def _check_represented(circuit: Circuit, noise: str) -> None:
                 f"spiking: population {p.name!r} is infinite; spikes need a number of neurons. "
                 f"Give eq.Population({p.name!r}, size=..., ...), or use eq.theory."
             )
-        if type(p.neuron) not in (LIF, PIF):
-            raise TypeError(f"spiking: {p.name!r} has {type(p.neuron).__name__} neurons; this level runs LIF and PIF.")
+        if type(p.neuron) not in (LIF, PIF, EIF):
+            kind = type(p.neuron).__name__
+            raise TypeError(f"spiking: {p.name!r} has {kind} neurons; this level runs LIF, PIF and EIF.")
     if noise not in ("poisson", "gaussian"):
         raise ValueError(f"spiking: noise must be 'poisson' or 'gaussian', got {noise!r}.")
     for s in circuit.sources:
@@ -160,10 +160,11 @@ def available_memory() -> float:
         return math.inf
 
 
-def _threads(given: int | None, neurons: int) -> int:
+def _threads(given: int | None, sizes: tuple[int, ...]) -> int:
+    """By default one for each processor, but none without at least two columns of neurons."""
     if given is None:
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, min(processors, neurons // NEURONS_PER_THREAD))
+        return max(1, min(processors, sum(-(-n // COLUMN) for n in sizes) // 2))
     number = check("spiking.threads", given, Quantity("number of threads", low=1.0, high=1024.0))
     if number != int(number):
         raise ValueError(f"spiking: threads must be a whole number, got {given!r}.")

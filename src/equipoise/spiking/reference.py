@@ -1,7 +1,7 @@
 """The step in NumPy: slow, readable, and equal to the compiled one spike for spike.
 
-    u = v decay + drive + sum over currents of transfer x s, and each s takes its decay; then to u or to a current
-    external input and weight x count of each channel;
+    u = v decay + drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s;
+    each s takes its decay; then to u or to a current external input and weight x count of each channel;
     a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls silent
 
 in single precision and in this order. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
@@ -41,8 +41,9 @@ def advance(network: Network, before: State, steps: int) -> tuple[State, Words]:
 def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: list, step: int) -> NDArray[np.bool_]:
     """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
     v, silent, currents = state
-    decay, floor, reset, refractory = _by_place(network)
+    decay, floor, reset, refractory, gain, onset, steepness = _by_place(network)
     u = v * decay + network.drive
+    u += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
     pass_currents(network, u, currents)
     for x in network.externals:
         place = network.layout.padded(x.population)
@@ -161,6 +162,17 @@ def log32(x: NDArray) -> NDArray:
     return e.astype(f32) * f32(0.6931472) + (p * (z * z) + z)
 
 
+def exp32(x: NDArray) -> NDArray:
+    """e^x for -87 <= x <= 88."""
+    grid = f32(12582912.0)
+    shifted = x * f32(1.442695) + grid
+    n = shifted - grid
+    r = (x - n * f32(0.693359375)) + n * f32(2.1219444e-4)
+    p = polynomial(r, 8.369343e-3, 0.04190204, 0.16666514, 0.4999911)
+    power = (shifted.view(np.int32) - grid.view(np.int32) + np.int32(127)) * np.int32(1 << 23)
+    return ((p * r) * r + r + f32(1.0)) * power.view(f32)
+
+
 def polynomial(x: NDArray, *coefficients: float) -> NDArray:
     """Horner's rule, highest power first."""
     value = np.full_like(x, coefficients[0])
@@ -181,7 +193,7 @@ def unpacked(raster: Words) -> NDArray[np.bool_]:
 
 
 def _by_place(network: Network) -> tuple[NDArray, ...]:
-    """Decay, floor, reset and refractoriness of the cell at each place."""
+    """What `Network.cells` says, for each place."""
     which = np.repeat(np.arange(len(network.layout.sizes)), np.diff(network.layout.first_columns) * COLUMN)
-    decay, floor, reset, refractory = network.cells[which].T
-    return decay.astype(f32), floor.astype(f32), reset.astype(f32), refractory.astype(np.int32)
+    decay, floor, reset, refractory, *upstroke = network.cells[which].T.astype(f32)
+    return decay, floor, reset, refractory.astype(np.int32), *upstroke

@@ -42,11 +42,11 @@ def simulate(
 ) -> Run:
     """Simulate a circuit spike by spike for `duration` [s] after a `warmup` [s] that is not recorded.
 
-    LIF and PIF neurons on a time grid `dt` [s]: leak and synaptic currents are integrated exactly, arrivals and spikes
-    fall on the grid. Sources are Poisson. Rules of the circuit move its weights (see `Homeostasis`). The result depends
-    on circuit, seed and dt, and neither on `threads` nor on the machine's instruction set. Ctrl-C returns what is done,
-    status INTERRUPTED. For other graphs, Gaussian noise or a tonic drive see `build`. Raises ValueError or TypeError
-    for what cannot be represented, by name.
+    LIF, PIF and EIF neurons on a time grid `dt` [s]: leak and synaptic currents are integrated exactly, arrivals and
+    spikes fall on the grid. Sources are Poisson. Rules of the circuit move its weights (see `Homeostasis`). The result
+    depends on circuit, seed and dt, and neither on `threads` nor on the machine's instruction set. Ctrl-C returns what
+    is done, status INTERRUPTED. For other graphs, Gaussian noise or a tonic drive see `build`. Raises ValueError or
+    TypeError for what cannot be represented, by name.
     """
     _check_times(duration, warmup)
     return run(build(circuit, seed=seed, dt=dt, threads=threads), duration=duration, warmup=warmup, record=record)
