@@ -2,11 +2,11 @@
 
     python benchmarks/spiking_homeostasis.py [hours] [reference speed]
 
-The standard balanced network (8000 excitatory and 2000 inhibitory neurons, K = 1000) with delays of 0.1 ms, which keep
-it asynchronous, starts at 0.8 of its weights; population scope, relative scale, tau_E = 2 h, tau_I = 1 h, set points of
-the balanced limit. `evolve` runs it at speeds 1000 and 400 and extrapolates; the reference is a third run at 100.
-Printed are wall time, how many processors this process had, the largest difference of the mean weights over the whole
-trajectory from tau_I/10 on, and the Fano factor of population counts in 1 ms. Exit code 1 if a bar is missed.
+The standard balanced network with 5000 excitatory and 5000 inhibitory neurons, K = 1000, and delays of 0.1 ms, which
+keep it asynchronous, starts at 0.8 of its weights; population scope, relative scale, tau_E = 2 h, tau_I = 1 h, set
+points of the balanced limit. `evolve` runs it at speeds 1000 and 400 and extrapolates; the reference is a third run at
+100. Printed are wall time, how many processors this process had, the largest difference of the mean weights over the
+whole trajectory from tau_I/10 on, and the Fano factor of population counts in 1 ms. Exit code 1 if a bar is missed.
 """
 
 import os
@@ -34,7 +34,7 @@ def circuit() -> eq.Circuit:
         for name, target in targets.items()
     ]
     near = [replace(p, delay=0.1 * ms, weight=0.8 * p.weight) for p in plain.projections]
-    return replace(plain, projections=near, rules=rules, sources=plain.sources)
+    return replace(plain, populations=[replace(p, size=5000) for p in plain.populations], projections=near, rules=rules)
 
 
 def reference(network: eq.spiking.Network, duration: float, speed: float) -> Walk:
