@@ -236,6 +236,29 @@ def spiking_run(
     external's amplitude. instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512.
     """
 
+def spiking_calcium(
+    raster: Words,
+    columns: int,
+    first_column: int,
+    first_step: int,
+    decays: Array,
+    kept: float,
+    influx: float,
+    k_m: float,
+    k_d: float,
+    flush: int,
+    level: Array,
+    since: Index,
+    sums: Array,
+    spikes: Index,
+) -> None:
+    """Calcium of the places from first_column on along a raster: `level` (n,) at the end of step `since` (n,).
+
+    `sums` (4, n) gather C+ - C-, C+^2 - C-^2 and the logarithms of the saturating integrals (NaN for k_m: none) between
+    events, `spikes` (n,) count. `decays` (k,) holds e^{-k dt/tau} for k = 0, 1, ..., at least two. With `flush` all
+    come to the end of the raster.
+    """
+
 def spiking_count(raster: Words) -> int:
     """Number of bits that are set."""
 

@@ -14,7 +14,7 @@ class Own(eq.IntegrateAndFire):
     """A neuron that someone wrote."""
 
 
-def circuit(size=300, neuron=LIF, source=20 * Hz, rules=(), **changes):
+def circuit(size=300, neuron=LIF, source=20 * Hz, **changes):
     """A small network; `changes` are those of its recurrent projection."""
     recurrent = {"weight": 0.1 * mV, "in_degree": 30} | changes
     return eq.Circuit(
@@ -28,12 +28,7 @@ def circuit(size=300, neuron=LIF, source=20 * Hz, rules=(), **changes):
             eq.Projection(source="E", target="E", **recurrent),
             eq.Projection(source="X", target="E", weight=0.1 * mV, in_degree=1000),
         ],
-        rules=rules,
     )
-
-
-SENSOR = eq.Calcium()
-RULE = eq.AttachedRule("E", eq.CalciumHomeostasis(SENSOR, eq.SetPoint(rate=5, cv=0.8)))
 
 
 @pytest.mark.parametrize(
@@ -45,11 +40,6 @@ RULE = eq.AttachedRule("E", eq.CalciumHomeostasis(SENSOR, eq.SetPoint(rate=5, cv
             "population 'E' is infinite; spikes need a number of neurons. G",
         ),
         (lambda b: b(circuit(neuron=Own())), TypeError, "'E' has Own neurons; this level runs LIF, PIF and EIF"),
-        (
-            lambda b: b(circuit(rules=[RULE])),
-            ValueError,
-            r"homeostatic rules \(E\), which this level does not run. Take",
-        ),
         (lambda b: b(circuit(), noise="white"), ValueError, "noise must be 'poisson' or 'gaussian', got 'white'"),
         (
             lambda b: b(circuit(), threads=0),

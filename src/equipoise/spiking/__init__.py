@@ -1,7 +1,10 @@
 """Level 3: the same circuit spike by spike, on a compiled kernel without per-synapse weights."""
 
+from equipoise.spiking.evolve import evolve as evolve
+from equipoise.spiking.homeostasis import Homeostasis as Homeostasis
 from equipoise.spiking.network import Network as Network
 from equipoise.spiking.network import build as build
+from equipoise.spiking.pace import Pace as Pace
 from equipoise.spiking.run import Record as Record
 from equipoise.spiking.run import Run as Run
 from equipoise.spiking.simulate import run as run

@@ -9,6 +9,7 @@ from equipoise import _core
 from equipoise.spiking.layout import COLUMN, WORDS
 from equipoise.spiking.network import Network
 from equipoise.spiking.randomness import START, Words, uniform
+from equipoise.spiking.slow_state import SlowState
 from equipoise.spiking.tables import aligned
 
 BEST, BASELINE, AVX2, AVX512 = range(4)
@@ -19,7 +20,8 @@ class State:
     """Where a network stands after `step` steps: all that its future depends on.
 
     `v` (places,) from the leak potential, `silent` (places,) steps of refractoriness left, `currents` (current, place)
-    [V/s], `recent` (longest delay, columns * 8) the raster of the last steps, a bit for each place.
+    [V/s], `recent` (longest delay, columns * 8) the raster of the last steps, a bit for each place. `slow`: where
+    homeostasis stands at the end of a run.
     """
 
     step: int
@@ -27,6 +29,7 @@ class State:
     silent: NDArray[np.int32]
     currents: NDArray[np.float32]
     recent: Words
+    slow: SlowState | None = None
 
 
 def begin(network: Network) -> State:

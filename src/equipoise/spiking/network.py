@@ -98,8 +98,8 @@ def build(
 
     `noise`: sources as Poisson counts per step, or as Gaussian white noise of the same mean and variance. `drive` is a
     tonic input [V/s] by population. Threads share the work and change nothing else; by default as many as there are
-    processors. Raises ValueError or TypeError for what this level cannot represent, by name, and MemoryError with the
-    number of bytes where the synapses would not fit.
+    processors, fewer in small networks. Raises ValueError or TypeError for what this level cannot represent, by name,
+    and MemoryError with the number of bytes where the synapses would not fit.
     """
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
     _check_represented(circuit, noise)
@@ -132,12 +132,6 @@ def _check_represented(circuit: Circuit, noise: str) -> None:
         if type(p.neuron) not in (LIF, PIF, EIF):
             kind = type(p.neuron).__name__
             raise TypeError(f"spiking: {p.name!r} has {kind} neurons; this level runs LIF, PIF and EIF.")
-    if circuit.rules:
-        names = ", ".join(r.population for r in circuit.rules)
-        raise ValueError(
-            f"spiking: the circuit has homeostatic rules ({names}), which this level does not run. Take them out with "
-            "eq.Circuit(populations=[*circuit.populations, *circuit.sources], projections=circuit.projections)."
-        )
     if noise not in ("poisson", "gaussian"):
         raise ValueError(f"spiking: noise must be 'poisson' or 'gaussian', got {noise!r}.")
     for s in circuit.sources:

@@ -1,5 +1,6 @@
 """What a simulation returns: spikes, population rates, where it came from, and the state to go on from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from equipoise import _core
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array, check_fields, quantity, suggest
 from equipoise.results import SpikeTrains, Status
+from equipoise.spiking.history import dataset_of
 from equipoise.spiking.kernel import State
 from equipoise.units import ms, second
 
@@ -54,8 +56,8 @@ class Run:
 
     `steps`, `units` (n,) hold the recorded spikes in order: the step at whose end each fell, and the neuron, numbered
     through the recorded neurons of all populations. `counts` (population, bin) are the spikes of all neurons in bins of
-    `bin` [s]; `recorded` neurons of each population. `wall` [s] is what it took, `end` the state to go on from. Status
-    OK, or INTERRUPTED with all that was done.
+    `bin` [s]; `recorded` neurons of each population; `slow` a row for each slow window. `wall` [s] is what it took,
+    `end` the state to go on from. Status OK, or INTERRUPTED with all that was done.
     """
 
     circuit: Circuit
@@ -67,6 +69,7 @@ class Run:
     counts: NDArray[np.int64]
     provenance: Provenance
     end: State
+    slow: tuple[Mapping[str, float], ...]
     wall: float
     threads: int
     status: Status
@@ -117,6 +120,25 @@ class Run:
         return xr.DataArray(rates, dims=("population", "time"), coords=coords, name="rate", attrs={"units": "Hz"})
 
     @cached_property
+    def homeostasis(self) -> "xr.Dataset":
+        """Slow variables, rates and calcium moments over time, each as mean and SD (`_sd`) over neurons.
+
+        A row stands at the end of each slow window: slow variables as they left it, rates and calcium as they were in
+        it. The SD of rates holds the fluctuation of counts in one window. Whole arrays at the end are in
+        `slow_variables`. ValueError without rules.
+        """
+        if not self.slow:
+            raise ValueError(
+                "Run.homeostasis: nothing moved; the circuit has no rules, or no slow window was finished."
+            )
+        return dataset_of(self.slow, {"status": self.status.name, "seed": self.provenance.seed})
+
+    @property
+    def slow_variables(self) -> dict[str, dict[str, Array]]:
+        """Slow variables at the end, by population and name, for all neurons (n,) or shared by them (1,)."""
+        return {} if self.end.slow is None else self.end.slow.values
+
+    @cached_property
     def cvs(self) -> Array:
         """C_v of the intervals, mean over the recorded neurons with ten intervals or more (P,); NaN without any."""
         return np.array([_mean_cv(self.spikes_of(name)) for name in self.names])
@@ -127,6 +149,10 @@ class Run:
         rows = [f"Run({name}: {self.duration:g} s of {n:,} neurons, dt {p.dt / ms:g} ms; {self.status.name})"]
         for population, rate, cv in zip(self.names, self.rates, self.cvs, strict=True):
             rows.append(f"  {population:<6} {rate:8.3f} Hz" + ("" if np.isnan(cv) else f", C_v {cv:.3f}"))
+        if self.slow:
+            last = self.slow[-1]
+            weights = (f"{k} {v:.4g}" for k, v in last.items() if k.startswith("J_") and not k.endswith("_sd"))
+            rows.append("  " + ", ".join(weights))
         rows.append(f"  {self.wall / self.duration:.3g} s per simulated second on {self.threads} threads")
         rows.append(f"  seed {p.seed}, equipoise {p.version}, circuit {p.circuit_digest[:12]}")
         return "\n".join(rows)

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from equipoise.quantities import Quantity, check
 from equipoise.results import Status
 from equipoise.spiking import kernel
 from equipoise.spiking.cells import steps_of
+from equipoise.spiking.history import row_of
+from equipoise.spiking.homeostasis import Homeostasis, Regulator
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
 from equipoise.spiking.network import Network, build
@@ -41,9 +43,10 @@ def simulate(
     """Simulate a circuit spike by spike for `duration` [s] after a `warmup` [s] that is not recorded.
 
     LIF, PIF and EIF neurons on a time grid `dt` [s]: leak and synaptic currents are integrated exactly, arrivals and
-    spikes fall on the grid. Sources are Poisson. The result depends on circuit, seed and dt, and neither on `threads`
-    nor on the machine's instruction set. Ctrl-C returns what is done, status INTERRUPTED. For other graphs, Gaussian
-    noise or a tonic drive see `build`. Raises ValueError or TypeError for what cannot be represented, by name.
+    spikes fall on the grid. Sources are Poisson. Rules of the circuit move its weights (see `Homeostasis`). The result
+    depends on circuit, seed and dt, and neither on `threads` nor on the machine's instruction set. Ctrl-C returns what
+    is done, status INTERRUPTED. For other graphs, Gaussian noise or a tonic drive see `build`. Raises ValueError or
+    TypeError for what cannot be represented, by name.
     """
     _check_times(duration, warmup)
     return run(build(circuit, seed=seed, dt=dt, threads=threads), duration=duration, warmup=warmup, record=record)
@@ -56,38 +59,61 @@ def run(
     warmup: float = 0.0,
     start: State | None = None,
     record: Record | None = None,
+    homeostasis: Homeostasis | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Run a network that is built, from its random start or from where an earlier run ended (`start=run.end`).
 
-    A run in pieces equals the run in one piece bit by bit. `progress` is called with the finished fraction.
+    A run in pieces equals the run in one piece bit by bit. Weights stay during the warm-up and then follow the rules of
+    the circuit and the functions of `homeostasis`. `progress` is called with the finished fraction.
     """
     _check_times(duration, warmup)
     record, dt = record or Record(), network.dt
     silent_steps, steps = (steps_of(n, t, dt) for n, t in (("warmup", warmup), ("duration", duration)))
     tape = _Tape.blank(network, record, steps_of("Record.bin", record.bin, dt), steps)
     state, done, wall, pace = start or kernel.begin(network), -silent_steps, 0.0, _Pace(network)
+    slow, learning = Regulator(network, homeostasis or Homeostasis(), state), _Slow()
     try:
         while done < steps:
-            n = min(pace.steps, (steps if done >= 0 else 0) - done)
+            n = int(min(pace.steps, (steps if done >= 0 else 0) - done, slow.left))
             before = time.perf_counter()
-            state, raster = kernel.advance(network, state, n)
+            state, raster = kernel.advance(slow.network, state, n)
             pace.saw(n, time.perf_counter() - before)
-            if done >= 0:
-                wall += time.perf_counter() - before
-                tape.write(raster, done)
+            slow.see(raster, state.step - n)
             done += n
+            learning.window(slow, state.step, done, dt)
+            if done > 0:
+                wall += time.perf_counter() - before
+                tape.write(raster, done - n)
             if progress is not None:
                 progress((done + silent_steps) / (steps + silent_steps))
     except KeyboardInterrupt:  # falls between two slices; what is written is whole
         if done <= 0:
             raise
-    return _run(network, tape, state, wall, (done, steps))
+    state = replace(state, slow=slow.keep())
+    return _run(network, tape, state, wall, (done, steps), learning.rows)
 
 
 def _check_times(duration: float, warmup: float) -> None:
     check("spiking.duration", duration, _TIME)
     check("spiking.warmup", warmup, _WARMUP)
+
+
+@dataclass
+class _Slow:
+    """The slow windows of a run, and what is written down of them."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+    def window(self, slow: Regulator, now: int, done: int, dt: float) -> None:
+        """At the end of a window move the slow variables; windows of the warm-up end with it and move nothing."""
+        if done == 0 or (done < 0 and slow.left == 0):
+            slow.forget(now)
+        elif slow.left == 0:
+            h = slow.window * dt
+            slow.step(slow.measure(now), h)
+            self.rows.append(row_of(slow, done * dt))
+            slow.forget(now)
 
 
 @dataclass
@@ -139,7 +165,7 @@ class _Tape:
         self.units.append(unit[kept])
 
 
-def _run(network: Network, tape: _Tape, state: State, wall: float, steps: tuple[int, int]) -> Run:
+def _run(network: Network, tape: _Tape, state: State, wall: float, steps: tuple[int, int], slow: list) -> Run:
     from equipoise import __version__
 
     done, wanted = steps
@@ -152,5 +178,5 @@ def _run(network: Network, tape: _Tape, state: State, wall: float, steps: tuple[
         circuit=network.circuit, duration=done * network.dt, bin=tape.bin_steps * network.dt, provenance=provenance,
         steps=np.concatenate([np.empty(0, np.int64), *tape.steps]), recorded=tape.recorded,
         units=np.concatenate([np.empty(0, np.int64), *tape.units]), counts=tape.counts[:, :bins], end=state, wall=wall,
-        threads=network.layout.threads, status=Status.OK if done == wanted else Status.INTERRUPTED,
+        threads=network.layout.threads, slow=tuple(slow), status=Status.OK if done == wanted else Status.INTERRUPTED,
     )  # fmt: skip

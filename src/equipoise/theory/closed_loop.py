@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise import dynamics, renewal
-from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import (
     AdaptiveCalciumHomeostasis,
     CalciumHomeostasis,
@@ -16,7 +15,6 @@ from equipoise.model.homeostasis import (
     with_target,
 )
 from equipoise.model.inputs import DrivenNeuron, Weights
-from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.theory import sensing
 
@@ -102,11 +100,4 @@ def resolve(cell: DrivenNeuron, rule: Rule) -> Rule:
     """
     if not isinstance(rule, CalciumHomeostasis) or not isinstance(rule.target, SetPoint):
         return rule
-    return with_target(rule, *moments_at(cell.neuron, rule.sensor, rule.target))
-
-
-def moments_at(neuron: IntegrateAndFire, sensor: Calcium, target: SetPoint) -> tuple[float, float]:
-    """Mean and second moment of calcium [µM, µM^2] of a neuron that fires at the target rate and C_v."""
-    mu, sigma = renewal.input_for(neuron, rate=target.rate, cv=target.cv)
-    mean, second = renewal.calcium_moments(sensor, renewal.NeuronISI(neuron, mu=mu, sigma=sigma))
-    return float(mean), float(second)
+    return with_target(rule, *renewal.moments_at(cell.neuron, rule.sensor, rule.target))

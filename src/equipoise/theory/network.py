@@ -14,7 +14,6 @@ from equipoise.model.neurons import LIF, PIF
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope, spectral
 from equipoise.theory import network_state as states
-from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.theory.network_loop import NetworkLoop
 from equipoise.theory.network_state import NetworkState
@@ -194,7 +193,7 @@ def _calcium_rule(rule, population) -> CalciumHomeostasis:
             "and AdaptiveCalciumHomeostasis are treated for networks."
         )
     if isinstance(rule.target, SetPoint):
-        mean, second = moments_at(population.neuron, rule.sensor, rule.target)
+        mean, second = renewal.moments_at(population.neuron, rule.sensor, rule.target)
         return replace(rule, target=CalciumSetPoint(mean=mean, second_moment=second))
     return rule
 

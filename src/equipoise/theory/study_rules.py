@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis, SetPoint, targets_of
 from equipoise.quantities import Array
+from equipoise.renewal import moments_at
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network, network_evolution
-from equipoise.theory.closed_loop import moments_at
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.units import hour
 

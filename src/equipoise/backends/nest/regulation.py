@@ -29,8 +29,8 @@ from equipoise.model.homeostasis import (
 )
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array
+from equipoise.renewal import moments_at
 from equipoise.results import SpikeTrains
-from equipoise.theory.closed_loop import moments_at
 
 SEPARATION = 20.0
 """T in sensor time constants, at least."""

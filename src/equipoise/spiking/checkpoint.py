@@ -1,0 +1,137 @@
+"""Walks on disk: written whole, the one before kept, so that a run that was killed goes on where it was."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.model.circuit import Circuit
+from equipoise.results import Status, write_whole
+from equipoise.spiking.kernel import State
+from equipoise.spiking.meter import Gathered
+from equipoise.spiking.response import Response
+from equipoise.spiking.slow_state import SlowState
+from equipoise.spiking.walk import Noise, Walk
+
+Arrays = dict[str, NDArray]
+Plan = Sequence[tuple[float, Circuit]]
+
+SAVE_EVERY = 5.0
+"""Wall time between checkpoints [s]."""
+NUMBERS = ("speed", "share", "until", "t", "simulated")
+UNREADABLE = (OSError, zipfile.BadZipFile, EOFError, KeyError, ValueError)
+
+
+def previous(path: Path) -> Path:
+    """Where the checkpoint before the last one is kept."""
+    return path.with_name(path.name + ".previous")
+
+
+def save(path: str | Path, walks: Sequence[Walk], plan: Plan, settings: tuple) -> None:
+    """Write both walks; at every moment either this checkpoint or the one before is whole."""
+    path = Path(path)
+    arrays: Arrays = {"fingerprint": np.array(fingerprint(walks[0], plan, settings))}
+    for k, walk in enumerate(walks):
+        arrays |= {f"{k}/{name}": x for name, x in _packed(walk).items()}
+
+    def write(place: Path) -> None:
+        with place.open("wb") as file:
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+
+    fresh = write_whole(path.with_name(path.name + ".new"), write)
+    if path.exists():
+        path.replace(previous(path))
+    fresh.replace(path)
+
+
+def load(path: str | Path, blank: Walk, plan: Plan, settings: tuple) -> list[Walk] | None:
+    """Both walks from the last whole checkpoint, None where there is none; ValueError if it is one of another run."""
+    path = Path(path)
+    for place in (path, previous(path)):
+        if not place.exists():
+            continue
+        try:
+            with place.open("rb") as file, np.load(file) as data:
+                arrays = {name: data[name] for name in data.files}
+        except UNREADABLE:
+            continue
+        if str(arrays["fingerprint"]) != fingerprint(blank, plan, settings):
+            raise ValueError(
+                f"evolve: {place} is the checkpoint of another run (circuit, seed, duration, speed, pace and version "
+                "must be the same). Remove it, or give another file."
+            )
+        return [_unpacked(blank, _part(arrays, f"{k}/")) for k in range(2)]
+    return None
+
+
+def fingerprint(walk: Walk, plan: Plan, settings: tuple) -> str:
+    """A digest of all that decides how a run goes on."""
+    from equipoise import __version__
+
+    texts = [f"{t!r}\n{circuit.to_toml()}" for t, circuit in plan]
+    facts = [__version__, repr(walk.until), *map(repr, settings), *texts]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+
+
+# --- walks as arrays --------------------------------------------------------------------------------------------------
+def _packed(walk: Walk) -> Arrays:
+    out: Arrays = {name: np.array(getattr(walk, name)) for name in NUMBERS}
+    out |= {"status": np.array(walk.status.name), "message": np.array(walk.message)}
+    names = list(dict.fromkeys(k for row in walk.rows for k in row))
+    out["row_names"] = np.array(json.dumps(names))
+    out["rows"] = np.array([[row.get(k, np.nan) for k in names] for row in walk.rows]).reshape(
+        len(walk.rows), len(names)
+    )
+    out |= {f"state/{k}": np.array(getattr(walk.state, k)) for k in ("step", "v", "silent", "currents", "recent")}
+    out |= {f"start/{k}": v for k, v in _flat(walk.start).items()}
+    if walk.response is not None:
+        out |= {"response/z": walk.response.z, "response/S": walk.response.S}
+    if walk.noise is not None:
+        out |= {f"noise/{k}": np.array(v) for k, v in vars(walk.noise).items()}
+    slow = walk.state.slow
+    assert slow is not None
+    out |= {"slow/at": np.array(slow.at)} | {f"slow/values/{k}": v for k, v in _flat(slow.values).items()}
+    return out | {f"slow/gathered/{k}": v for k, v in _flat({n: vars(g) for n, g in slow.gathered.items()}).items()}
+
+
+def _unpacked(blank: Walk, arrays: Arrays) -> Walk:
+    gathered = {name: Gathered(**parts) for name, parts in _nested(_part(arrays, "slow/gathered/")).items()}
+    slow = SlowState(values=_nested(_part(arrays, "slow/values/")), gathered=gathered, at=int(arrays["slow/at"]))
+    parts = {k: arrays[f"state/{k}"] for k in ("v", "silent", "currents", "recent")}
+    response, noise = _part(arrays, "response/"), _part(arrays, "noise/")
+    names = json.loads(str(arrays["row_names"]))
+    rows = [{k: float(v) for k, v in zip(names, row, strict=True) if not np.isnan(v)} for row in arrays["rows"]]
+    return replace(
+        blank, state=State(step=int(arrays["state/step"]), slow=slow, **parts), rows=rows,
+        status=_status(str(arrays["status"])), message=str(arrays["message"]),
+        start=_nested(_part(arrays, "start/")),
+        response=Response(blank.coordinates, response["z"], response["S"]) if response else None,
+        noise=Noise(**(noise | {"seen": int(noise["seen"])})) if noise else None,  # pyright: ignore[reportArgumentType]
+        **{name: float(arrays[name]) for name in NUMBERS},
+    )  # fmt: skip
+
+
+def _status(name: str) -> Status:
+    """An interrupted run goes on."""
+    return Status.OK if name == Status.INTERRUPTED.name else Status[name]
+
+
+def _part(arrays: Arrays, start: str) -> Arrays:
+    return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+
+
+def _flat(nested: Mapping[str, Mapping[str, NDArray]]) -> Arrays:
+    return {f"{a}/{b}": np.asarray(x) for a, inner in nested.items() for b, x in inner.items()}
+
+
+def _nested(flat: Arrays) -> dict[str, dict[str, NDArray]]:
+    out: dict[str, dict[str, NDArray]] = {}
+    for key, x in flat.items():
+        a, b = key.split("/")
+        out.setdefault(a, {})[b] = x
+    return out

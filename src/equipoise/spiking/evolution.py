@@ -1,0 +1,149 @@
+"""What two runs of homeostasis at two speeds say together.
+
+Every run errs in proportion to its speed f, and neurons with weights of their own scatter in proportion to sqrt(f). So
+means and variances of runs at f and f/2.5 are extrapolated to f = 0, x = x_s + (x_s - x_f)/1.5 with s the slower and f
+the faster run, and what that changes is the error. As far as the fluctuations of the network explain why the means
+differ, the slower run is kept.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from equipoise.quantities import Array
+from equipoise.results import Status
+from equipoise.spiking.history import dataset_of, label
+from equipoise.spiking.kernel import State
+from equipoise.spiking.network import Network
+from equipoise.spiking.slow import RuleGroup
+from equipoise.spiking.walk import Walk
+from equipoise.units import hour
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+RATIO = 2.5
+"""Speed of the faster run over that of the slower one."""
+OFF, GROWING = 0.03, 0.05
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Evolution:
+    """Homeostasis over `data.time` [s], and the network at its end.
+
+    `data`: the slow variables without speed-up as extrapolated from two runs, mean and spread over neurons (`_sd`) with
+    the errors of both (`_error`, `_sd_error`; as standard deviations), and rates and calcium moments in the windows of
+    the slower run. `network` and `end` let `eq.spiking.run(e.network, start=e.end, duration=...)` go on from the slower
+    run, at real speed. `speeds` are slow seconds per simulated second, at most; `simulated` [s] of spikes took `wall`
+    [s].
+    """
+
+    data: "xr.Dataset"
+    network: Network
+    end: State
+    speeds: tuple[float, ...]
+    simulated: float
+    wall: float
+    status: Status
+    message: str
+
+    def __repr__(self) -> str:
+        data, name = self.data, self.network.circuit.name or "unnamed"
+        span = float(data.time[-1]) / hour
+        rows = [f"Evolution({name}: {span:.4g} h; {self.status.name}: {self.message})"]
+        for key in (str(k) for k in data if f"{k}_sd_error" in data):
+            first, last, error = (float(data[k][i]) for k, i in ((key, 0), (key, -1), (f"{key}_error", -1)))
+            spread = f", SD {float(data[f'{key}_sd'][-1]):.2g}" if data[f"{key}_sd"].any() else ""
+            rows.append(f"  {key:<8} {first:.5g} -> {last:.5g} +- {error:.2g}{spread}")
+        speeds = " and ".join(f"{s:.4g}" for s in self.speeds)
+        rows.append(f"  speeds {speeds}: {self.simulated:.0f} s of spikes in {self.wall:.0f} s")
+        return "\n".join(rows)
+
+
+def together(walks: Sequence[Walk], started: float) -> Evolution:
+    """The result of both walks, or of the faster one where the other has not begun."""
+    faster, slower = walks
+    whole = slower if slower.rows else faster
+    status, message = _verdict(walks)
+    wall = time.perf_counter() - started
+    rows = [{k: v for k, v in row.items() if "_noise_" not in k} for row in whole.rows]
+    data = dataset_of(rows, {"status": status.name, "message": message, "advice": status.advice})
+    if slower.rows:
+        for group, name in whole.coordinates.places:
+            _extrapolate(data, walks, group, name)
+    return Evolution(
+        data=data, network=whole.network, end=whole.state, speeds=tuple(w.speed for w in walks), status=status,
+        message=message, simulated=sum(w.simulated for w in walks), wall=wall,
+    )  # fmt: skip
+
+
+def _extrapolate(data: "xr.Dataset", walks: Sequence[Walk], group: RuleGroup, name: str) -> None:
+    """Put the limit of no speed-up and its errors in place of the slower run."""
+    key, t = label(name, group.name), data["time"].values
+    (fast, fast_noise, fast_sd), (slow, slow_noise, slow_sd) = (_along(w, group, name, t) for w in walks)
+    difference, expected = fast - slow, np.hypot(fast_noise, slow_noise)
+    real = 1.0
+    if (power := float(np.mean(difference**2))) > 0.0:
+        real = max(0.0, 1.0 - float(np.mean(expected**2)) / power)
+    correction = -real * difference / (RATIO - 1.0)
+    variance = np.maximum(slow_sd**2 + (slow_sd**2 - fast_sd**2) / (RATIO - 1.0), 0.0)
+    units = data[key].attrs
+    data[key] = ("time", slow + correction, units)
+    data[f"{key}_error"] = ("time", np.hypot(correction, slow_noise), units)
+    data[f"{key}_sd"] = ("time", np.sqrt(variance), units)
+    data[f"{key}_sd_error"] = ("time", np.abs(np.sqrt(variance) - slow_sd), units)
+
+
+def _along(walk: Walk, group: RuleGroup, name: str, t: Array) -> tuple[Array, Array, Array]:
+    """Mean, its SD by fluctuations, and SD over neurons at the times t; straight lines between moves."""
+    key, start = label(name, group.name), walk.start[group.name][name]
+    times = np.array([0.0, *(row["time"] for row in walk.rows)])
+    mean = np.array([np.nanmean(start), *(row[key] for row in walk.rows)])
+    sd = np.array([start.std(), *(row[f"{key}_sd"] for row in walk.rows)])
+    noise = np.array([0.0, *(row.get(f"{name}_noise_{group.name}", 0.0) for row in walk.rows)])
+    scale = mean if group.relative and name not in group.extras else 1.0
+    return tuple(np.interp(t, times, x) for x in (mean, noise * scale, sd))  # pyright: ignore[reportReturnType]
+
+
+def _verdict(walks: Sequence[Walk]) -> tuple[Status, str]:
+    """How it ended: the first failure of a walk, or weights that grow while calcium stays off its targets."""
+    for walk in walks:
+        if walk.status is not Status.OK:
+            words = f"interrupted at {walk.t:.4g} s; a checkpoint goes on." if walk.status is Status.INTERRUPTED else ""
+            return walk.status, walk.message or words
+    slower = walks[-1]
+    silent = [g.name for g in slower.coordinates.groups if slower.rows[-1][f"rate {g.name}"] == 0.0]
+    if silent:
+        return Status.SILENT, f"population {silent[0]!r} does not fire at the end."
+    if growth := slower.growth():
+        turns = f", turning once in {2 * np.pi / abs(growth.imag):.3g} s" if growth.imag else ""
+        return Status.UNSTABLE, f"a disturbance of the weights grows e-fold in {1 / growth.real:.3g} s{turns}."
+    for group in slower.coordinates.groups:
+        if (told := _growing(slower, group)) is not None:
+            return Status.RUNAWAY, told
+    return Status.OK, "the end was reached."
+
+
+def _growing(walk: Walk, group: RuleGroup) -> str | None:
+    """Words for weights that kept growing over the last quarter while a calcium moment stayed off target, or None."""
+    target = getattr(group.rule, "target", None)
+    if target is None or group.extras:
+        return None
+    late = [row for row in walk.rows if row["time"] >= 0.75 * walk.t]
+    wanted = {"calcium_mean": target.mean, "calcium_second_moment": target.second_moment}
+    off = {k: float(np.mean([row[f"{k} {group.name}"] for row in late])) / v - 1.0 for k, v in wanted.items()}
+    worst = max(off, key=lambda k: abs(off[k]))
+    growth = {s.name: late[-1][s.name] / late[0][s.name] - 1.0 for s in group.slots}
+    name = max(growth, key=lambda k: growth[k])
+    if len(late) < 2 or abs(off[worst]) < OFF or growth[name] < GROWING:
+        return None
+    text = (
+        f"population {group.name!r} at {group.scope} scope: {worst.replace('_', ' ')} stays {off[worst]:+.1%} off its "
+        f"target while {name} grew by {growth[name]:.1%} in the last quarter."
+    )
+    if group.scope == "population":
+        return text
+    return text + " Mean moments of different cells may be out of reach of each one; take a SetPoint(rate, cv)."

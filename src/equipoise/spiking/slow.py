@@ -1,0 +1,328 @@
+"""What homeostasis moves in a network of spikes, and how far in one slow window.
+
+A slow variable is the size |J| of the weights of a channel or a source, a threshold, a drive, or a variable of the rule
+itself (a set point, a protein). At population scope it is one number (1,), at neuron scope one a neuron (n,). Over a
+window of h seconds with the sensed values held fixed a variable x moves by
+
+    x + h phi(h a) dx/dt,   phi(z) = (e^z - 1)/z,   a = d(dx/dt)/dx,
+
+which is exact where dx/dt is linear in x: additive rules, multiplicative ones, proteins and set points that relax.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise import renewal
+from equipoise.model.attached_rules import Scope
+from equipoise.model.homeostasis import (
+    AdaptiveCalciumHomeostasis,
+    CalciumHomeostasis,
+    KineticHomeostasis,
+    Rule,
+    SetPoint,
+    targets_of,
+    with_target,
+)
+from equipoise.quantities import Array, suggest
+from equipoise.spiking.cells import gain_of_step, jump
+from equipoise.spiking.meter import Gathered, Meter
+from equipoise.spiking.network import Network
+
+Values = Mapping[str, NDArray]
+
+
+# --- places in the network --------------------------------------------------------------------------------------------
+class Slot(Protocol):
+    """An array of the network that is slow."""
+
+    @property
+    def name(self) -> str:
+        """Its name within the population."""
+        ...
+
+    def read(self, network: Network) -> Array:
+        """Its value for each neuron of the population (n,)."""
+        ...
+
+    def write(self, network: Network, value: Array) -> None:
+        """Set it in place, from one number (1,) or one a neuron (n,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class ChannelWeight:
+    """The weights of a channel of one population, of size `weight` at first.
+
+    Projections of equal weight share a channel, under the name of the first.
+    """
+
+    name: str
+    population: int
+    sign: float
+    channel: int
+    weight: float
+    tau_s: float
+
+    def read(self, network: Network) -> Array:
+        """As `Slot.read`."""
+        return _sizes(network.weights[self.channel, network.layout.neurons(self.population)], self.weight, self.tau_s)
+
+    def write(self, network: Network, value: Array) -> None:
+        """As `Slot.write`."""
+        network.weights[self.channel, network.layout.neurons(self.population)] = (
+            self.sign * value * jump(1.0, self.tau_s)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SourceWeight:
+    """The weights of a source onto one population, of size `weight` at first, where it `reaches` a neuron (n,)."""
+
+    name: str
+    population: int
+    sign: float
+    external: int
+    weight: float
+    tau_s: float
+    reaches: NDArray[np.bool_]
+
+    def read(self, network: Network) -> Array:
+        """As `Slot.read`."""
+        amplitude = network.externals[self.external].amplitude[: self.reaches.size]
+        return np.where(self.reaches, _sizes(amplitude, self.weight, self.tau_s), self.weight)
+
+    def write(self, network: Network, value: Array) -> None:
+        """As `Slot.write`."""
+        amplitude = np.where(self.reaches, self.sign * value * jump(1.0, self.tau_s), 0.0)
+        network.externals[self.external].amplitude[: self.reaches.size] = amplitude
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The thresholds of the neurons [V]."""
+
+    name: str
+    population: int
+    leak: float
+
+    def read(self, network: Network) -> Array:
+        """As `Slot.read`."""
+        return network.threshold[network.layout.neurons(self.population)].astype(np.float64) + self.leak
+
+    def write(self, network: Network, value: Array) -> None:
+        """As `Slot.write`."""
+        network.threshold[network.layout.neurons(self.population)] = value - self.leak
+
+
+@dataclass(frozen=True)
+class Drive:
+    """The tonic drive of the neurons [V/s]; `gain` [s] is what one step makes of it."""
+
+    name: str
+    population: int
+    gain: float
+
+    def read(self, network: Network) -> Array:
+        """As `Slot.read`."""
+        return network.drive[network.layout.neurons(self.population)].astype(np.float64) / self.gain
+
+    def write(self, network: Network, value: Array) -> None:
+        """As `Slot.write`."""
+        network.drive[network.layout.neurons(self.population)] = value * self.gain
+
+
+def _sizes(jumps: NDArray[np.float32], weight: float, tau_s: float) -> Array:
+    """Sizes of weights behind jumps; without rounding to single precision where they are still those of the circuit."""
+    size = np.abs(jumps)
+    return np.where(size == np.float32(jump(weight, tau_s)), weight, size.astype(np.float64) / jump(1.0, tau_s))
+
+
+def weights_of(network: Network, population: int) -> tuple[ChannelWeight | SourceWeight, ...]:
+    """The weights onto a population, J_<target><source>, one for each channel and each source."""
+    circuit, name = network.circuit, network.layout.names[population]
+    channels = {t.route.index: t.route.channel for t in network.tables.parts}
+    sources = iter(i for i, x in enumerate(network.externals) if x.population == population)
+    out: list[ChannelWeight | SourceWeight] = []
+    seen: set[int] = set()
+    for index, p in enumerate(circuit.projections):
+        if p.target != name:
+            continue
+        label, size, tau_s = f"J_{name}{p.source}", abs(p.weight), p.synapse.time_constant
+        if index not in channels:
+            i = next(sources)
+            reaches = network.externals[i].amplitude[: network.layout.sizes[population]] != 0.0
+            out.append(SourceWeight(label, population, p.sign, i, size, tau_s, reaches))
+        elif channels[index] not in seen:
+            seen.add(channels[index])
+            out.append(ChannelWeight(label, population, p.sign, channels[index], size, tau_s))
+    return tuple(out)
+
+
+def intrinsic_of(network: Network, population: int) -> tuple[Slot, ...]:
+    """Threshold and drive of a population."""
+    neuron = network.circuit.populations[population].neuron
+    gain = gain_of_step(neuron, network.dt)
+    return Threshold("threshold", population, getattr(neuron, "v_leak", 0.0)), Drive("drive", population, gain)
+
+
+def own_arrays(network: Network) -> Network:
+    """The network with arrays of its own where slow variables are written."""
+    externals = tuple(replace(x, amplitude=x.amplitude.copy()) for x in network.externals)
+    arrays = {name: getattr(network, name).copy() for name in ("weights", "threshold", "drive")}
+    return replace(network, externals=externals, **arrays)
+
+
+# --- rules of the circuit ---------------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RuleGroup:
+    """A population under a rule of the circuit, its set point resolved."""
+
+    name: str
+    rule: Rule
+    scope: Scope
+    meter: Meter
+    slots: tuple[ChannelWeight | SourceWeight, ...]
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Names of the rule's own variables."""
+        return self.rule.variables[2:]
+
+    @property
+    def relative(self) -> bool:
+        """Whether weights move in proportion to themselves."""
+        return getattr(self.rule, "scale", "absolute") == "relative"
+
+    def begin(self, network: Network) -> dict[str, Array]:
+        """The slow variables at the start; proteins are found in the first window."""
+        n = 1 if self.scope == "population" else self.meter.size
+        values = {slot.name: slot.read(network)[:n].copy() for slot in self.slots}
+        return values | {k: np.full(n, v) for k, v in zip(self.extras, _initial(self.rule, self.name), strict=True)}
+
+    def sensed(self, now: Gathered, steps: int) -> Array:
+        """What the rule senses: population averages (k, 1), or every neuron's own (k, n)."""
+        own = self.meter.sensed(self.rule.senses, now, steps)
+        return own.mean(axis=1, keepdims=True) if self.scope == "population" else own
+
+    def settled(self, values: Values, sensed: Array) -> dict[str, NDArray]:
+        """The variables with proteins that were not known yet at their equilibrium."""
+        if not isinstance(self.rule, KineticHomeostasis):
+            return dict(values)
+        k = self.rule.proteins
+        known = dict(zip(self.extras, (k.K_D * sensed[1], k.K_M * sensed[0]), strict=True))
+        return {name: np.where(np.isnan(v), known.get(name, v), v) for name, v in values.items()}
+
+    def rate(self, name: str, values: Values, sensed: NDArray) -> NDArray:
+        """dx/dt of one variable; complex numbers are welcome."""
+        extras = [values[k] for k in self.extras]
+        if name in self.extras:
+            pair = [values[self._first(sign)] for sign in (1.0, -1.0)]
+            return self.rule.rhs(_rows(*pair, *extras), sensed)[2 + self.extras.index(name)]
+        sign = next(slot.sign for slot in self.slots if slot.name == name)
+        return self.rule.rhs(_rows(values[name], values[name], *extras), sensed)[1 if sign < 0.0 else 0]
+
+    def step(self, values: Values, sensed: Array, h: float) -> dict[str, Array]:
+        """The variables after h seconds; weights stop at zero."""
+        values = self.settled(values, sensed)
+        moved = {name: self._moved(name, values, sensed, h) for name in values}
+        return {k: v if k in self.extras else np.maximum(v, 0.0) for k, v in moved.items()}
+
+    def _moved(self, name: str, values: Values, sensed: Array, h: float) -> Array:
+        rate = self.rate(name, {**values, name: values[name] + 1e-30j}, sensed)
+        return values[name] + h * phi(h * np.imag(rate) / 1e-30) * np.real(rate)
+
+    def _first(self, sign: float) -> str:
+        return next((slot.name for slot in self.slots if slot.sign == sign), self.slots[0].name)
+
+
+def phi(z: Array) -> Array:
+    """(e^z - 1)/z."""
+    safe = np.where(z == 0.0, 1.0, z)
+    return np.where(z == 0.0, 1.0, np.expm1(safe) / safe)
+
+
+def resolved(rule: Rule, network: Network, population: int) -> Rule:
+    """The rule with a SetPoint(rate, cv) as the calcium moments that the population's neuron has there."""
+    if not isinstance(rule, CalciumHomeostasis) or not isinstance(rule.target, SetPoint):
+        return rule
+    neuron = network.circuit.populations[population].neuron
+    return with_target(rule, *renewal.moments_at(neuron, rule.sensor, rule.target))
+
+
+def _initial(rule: Rule, population: str) -> tuple[float, ...]:
+    if isinstance(rule, AdaptiveCalciumHomeostasis):
+        mean, second = targets_of(rule.target)
+        return second, mean
+    if isinstance(rule, KineticHomeostasis):
+        return np.nan, np.nan
+    if len(rule.variables) > 2:
+        raise TypeError(
+            f"spiking: the rule of {population!r}, a {type(rule).__name__}, has variables {rule.variables[2:]} whose "
+            "start is not known. Give it as a function: eq.spiking.Homeostasis(functions={...})."
+        )
+    return ()
+
+
+def _rows(*rows: NDArray) -> NDArray:
+    return np.array(np.broadcast_arrays(*rows))
+
+
+# --- rules as functions -----------------------------------------------------------------------------------------------
+class SensedByNeurons(NamedTuple):
+    """What every neuron fired and sensed over a slow window (n,): rate [Hz], moments of calcium [µM, µM^2]."""
+
+    rate: Array
+    calcium_mean: Array
+    calcium_second_moment: Array
+
+
+Function = Callable[[dict[str, Array], SensedByNeurons, float], Mapping[str, Array]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FunctionGroup:
+    """A population under a rule that is a Python function on arrays over neurons."""
+
+    name: str
+    function: Function
+    meter: Meter
+    slots: tuple[Slot, ...]
+    scope: Scope = "neuron"
+
+    def begin(self, network: Network) -> dict[str, Array]:
+        """All slow arrays of the population."""
+        return {slot.name: slot.read(network) for slot in self.slots}
+
+    def sensed(self, now: Gathered, steps: int) -> SensedByNeurons:
+        """Rates and calcium moments."""
+        averages = self.meter.averages(now, steps)
+        return SensedByNeurons(self.meter.rates(now, steps), averages[0].copy(), averages[1].copy())
+
+    def step(self, values: Values, sensed: SensedByNeurons, h: float) -> dict[str, Array]:
+        """What the function makes of the variables; ValueError where that cannot be."""
+        changed = self.function({k: v.copy() for k, v in values.items()}, sensed, h)
+        if not isinstance(changed, Mapping):
+            raise TypeError(f"{self._who}: must return a dict of arrays, got {type(changed).__name__}.")
+        return {**values, **{k: self._checked(k, v, len(sensed.rate)) for k, v in changed.items()}}
+
+    @property
+    def _who(self) -> str:
+        return f"Homeostasis.functions[{self.name!r}]"
+
+    def _checked(self, name: str, value: object, n: int) -> Array:
+        array = np.asarray(value, dtype=np.float64)
+        if array.shape not in ((), (1,), (n,)):
+            raise ValueError(f"{self._who}: {name} must have shape ({n},), got {array.shape}.")
+        if not np.isfinite(array).all() or (name.startswith("J_") and (array < 0.0).any()):
+            wanted = "finite and at least 0" if name.startswith("J_") else "finite"
+            raise ValueError(f"{self._who}: {name} must be {wanted}, got {array.min():g} to {array.max():g}.")
+        if name.startswith("J_") and name not in (known := [s.name for s in self.slots]):
+            raise ValueError(f"{self._who}: no weights are named {name!r}.{suggest(name, known)}")
+        return np.broadcast_to(array, n).copy()
+
+
+Group = RuleGroup | FunctionGroup

@@ -1,0 +1,285 @@
+"""One run of homeostasis at one speed: spikes are simulated in short stretches, slow variables move over long ones.
+
+Where every population shares its weights, a move over h seconds is h phi(h A) g (Hochbruck & Ostermann 2010, Acta
+Numer. 19:209), with A the fast modes of the response measured on the network: these settle where they would, and slow
+ones are followed by Euler's rule. Where neurons have weights of their own, the fastest mode limits h.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.quantities import Array
+from equipoise.results import Status
+from equipoise.spiking import kernel
+from equipoise.spiking.cells import steps_of
+from equipoise.spiking.history import row_of
+from equipoise.spiking.homeostasis import Homeostasis, Regulator
+from equipoise.spiking.kernel import State
+from equipoise.spiking.network import Network
+from equipoise.spiking.pace import Pace
+from equipoise.spiking.response import PROBE, Coordinates, Response, fast_part, propagate
+
+FAR = 0.2
+"""Move of a coordinate after which the response is measured anew."""
+CALCIUM_STRIDE = 5.0
+RUNAWAY = 20.0
+SLICE_STEPS = 2000
+SLOWEST = 0.2
+"""Slow seconds per simulated second below which a walk is refused: then it is slower than the spikes themselves."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Noise:
+    """What the fluctuations of the network do to z: `sensed` (m, m) their covariance in a window, seen `seen` times.
+
+    `z` (k, k) is the covariance of the slow variables that they have caused.
+    """
+
+    seen: int
+    last: Array
+    sensed: Array
+    z: Array
+
+
+@dataclass(kw_only=True, eq=False)
+class Walk:
+    """Where a run stands: slow time `t` [s], the state of the network, the response and what was written down.
+
+    `share` is the part of the pace's stride that it takes; `start` the slow variables at t = 0, `simulated` [s] of
+    spikes were played.
+    """
+
+    network: Network
+    pace: Pace
+    coordinates: Coordinates
+    state: State
+    speed: float = 1.0
+    share: float = 1.0
+    until: float = 0.0
+    t: float = 0.0
+    response: Response | None = None
+    noise: Noise | None = None
+    rows: list[dict[str, float]] = field(default_factory=list)
+    status: Status = Status.OK
+    message: str = ""
+    start: dict[str, dict[str, Array]] = field(default_factory=dict)
+    simulated: float = 0.0
+
+    @classmethod
+    def blank(cls, network: Network, pace: Pace, until: float) -> "Walk":
+        """Before the warm-up, slow variables as the circuit has them."""
+        state = kernel.begin(network)
+        regulator = Regulator(network, plan_of(pace), state)
+        q = Coordinates(regulator.groups)  # pyright: ignore[reportArgumentType]
+        start = {k: dict(v) for k, v in regulator.values.items()}
+        state = replace(state, slow=regulator.keep())
+        return cls(network=network, pace=pace, coordinates=q, state=state, until=until, start=start)
+
+    def warm_up(self) -> None:
+        """The time before homeostasis."""
+        regulator = self.regulator()
+        self.play(regulator, self.pace.warmup)
+        self.state = replace(self.state, slow=regulator.keep())
+
+    # --- spikes -------------------------------------------------------------------------------------------------------
+    @property
+    def shared(self) -> bool:
+        """Whether all slow variables are shared by their populations."""
+        return all(g.scope == "population" for g in self.coordinates.groups)
+
+    def regulator(self) -> Regulator:
+        """The slow side as it stands."""
+        return Regulator(self.network, plan_of(self.pace), self.state)
+
+    def play(self, regulator: Regulator, seconds: float) -> None:
+        """Simulate without moving anything; a new window begins at the end."""
+        self.state = _played(self.network, regulator, self.state, seconds)
+        regulator.forget(self.state.step)
+        self.simulated += seconds
+
+    def sense(self, regulator: Regulator, seconds: float) -> Mapping[str, Array]:
+        """Simulate, and say what was sensed; the window stays open."""
+        self.state = _played(self.network, regulator, self.state, seconds)
+        self.simulated += seconds
+        return regulator.measure(self.state.step)  # pyright: ignore[reportReturnType]
+
+    # --- moves --------------------------------------------------------------------------------------------------------
+    def move(self, until: float) -> None:
+        """One stretch of spikes and one move, not beyond the time `until` [s]; nothing where that is interrupted."""
+        kept = vars(self).copy()
+        try:
+            self._move(until)
+        except BaseException:
+            vars(self).update(kept)
+            raise
+
+    def _move(self, until: float) -> None:
+        regulator = self.regulator()
+        if self.shared and self._response_is_old(regulator):
+            self.response = self.measured(regulator)
+        if self.pace.settle and self.shared:
+            self.play(regulator, self.pace.settle)
+        sensed = self.sense(regulator, self.pace.window)
+        regulator.set({g.name: g.settled(regulator.values[g.name], sensed[g.name]) for g in self.coordinates.groups})
+        h = self._together(regulator, sensed, until) if self.shared else self._apart(regulator, sensed, until)
+        self.t = until if h >= until - self.t else self.t + h
+        speed = {"speed": h / self._simulated_per_move}
+        self.rows = [*self.rows, row_of(regulator, self.t) | speed | self._uncertainty()]
+        regulator.forget(self.state.step)
+        self.state = replace(self.state, slow=regulator.keep())
+        self._look_out(regulator)
+
+    @property
+    def _simulated_per_move(self) -> float:
+        return self.pace.window + (self.pace.settle if self.shared else 0.0)
+
+    def _apart(self, regulator: Regulator, sensed: Mapping[str, Array], until: float) -> float:
+        h = min(self.speed * self._simulated_per_move, until - self.t)
+        regulator.step(sensed, h)
+        return h
+
+    def _together(self, regulator: Regulator, sensed: Mapping[str, Array], until: float) -> float:
+        q, response = self.coordinates, self.response
+        assert response is not None
+        z, s = q.of(regulator.values), q.sensed(sensed)
+        A, g = fast_part(response.matrix(z, s)), q.flow(z, s)
+        most = min(self.speed * self._simulated_per_move, until - self.t)
+        h, dz = self._stride(response, (A, g), (z, s), most)
+        if h < min(most, SLOWEST * self.share * self._simulated_per_move):
+            self._refuse(h)
+        gain, carried = propagate(A, h, response.by_sensed(z, s)), np.eye(z.size) + propagate(A, h, A)
+        self.noise = _noise(self.noise, s, response.S @ dz, (gain, carried))
+        regulator.set(q.shifted(regulator.values, dz))
+        return h
+
+    def _stride(
+        self, response: Response, linear: tuple[Array, Array], at: tuple[Array, Array], most: float
+    ) -> tuple[float, Array]:
+        """The longest h up to `most` [s] that keeps to the stride, and the move."""
+        (A, g), (z, s), q = linear, at, self.coordinates
+        size = np.where(q.logs, 1.0, np.maximum(np.abs(z), 1e-12))
+        allowed = self.pace.stride * self.share
+        h = most
+        while True:
+            dz = propagate(A, h, g)
+            bold = max(
+                np.max(np.abs(dz / size), where=q.weights, initial=0.0),
+                np.max(np.abs(response.S @ dz) / np.maximum(np.abs(s), 1e-12)) / CALCIUM_STRIDE,
+            )
+            if bold <= allowed:
+                return h, dz
+            h *= max(0.1, 0.9 * allowed / bold)
+
+    def _response_is_old(self, regulator: Regulator) -> bool:
+        if self.response is None:
+            return True
+        q = self.coordinates
+        moved = np.abs(q.of(regulator.values) - self.response.z) / np.where(q.logs, 1.0, np.abs(self.response.z))
+        return bool(np.max(moved, where=q.weights, initial=0.0) > FAR)
+
+    def measured(self, regulator: Regulator) -> Response:
+        """The response of what is sensed to every weight, each moved up and down from the present state."""
+        q, values = self.coordinates, {k: dict(v) for k, v in regulator.values.items()}
+        z, kept = q.of(values), replace(self.state, slow=regulator.keep())
+        steps = PROBE * np.where(q.logs, 1.0, np.abs(z))
+        columns = []
+        for k, is_weight in enumerate(q.weights):
+            ends = [self._probe(kept, values, sign * steps[k] * np.eye(z.size)[k]) for sign in (1, -1) if is_weight]
+            columns.append((ends[0] - ends[1]) / (2.0 * steps[k]) if ends else None)
+        m = next(c.size for c in columns if c is not None)
+        return Response(q, z, np.stack([np.zeros(m) if c is None else c for c in columns], axis=1))
+
+    def fastest_rate(self) -> float:
+        """Largest rate of the slow dynamics [1/s] as it stands, all neurons of a population moving alike."""
+        regulator, here = self.regulator(), self.state
+        self.response = self.measured(regulator)
+        sensed = self.coordinates.sensed(self.sense(regulator, self.pace.window))
+        self.state = here
+        return float(np.max(np.abs(self._modes(sensed))))
+
+    def growth(self) -> complex:
+        """The eigenvalue [1/s] with the largest real part where the response was measured last, as far as it is real.
+
+        0 where it is smaller than a quarter of the fastest one, which the error of a measured response may explain.
+        """
+        if self.response is None or self.noise is None:
+            return 0.0
+        modes = self._modes(self.noise.last)
+        worst = modes[np.argmax(modes.real)]
+        return complex(worst) if worst.real > 0.25 * np.max(np.abs(modes)) else 0.0
+
+    def _modes(self, sensed: Array) -> NDArray[np.complex128]:
+        assert self.response is not None
+        return np.linalg.eigvals(self.response.matrix(self.response.z, sensed)).astype(np.complex128)
+
+    def _probe(self, state: State, values: Mapping[str, Mapping[str, NDArray]], dz: Array) -> Array:
+        regulator = Regulator(self.network, plan_of(self.pace), state)
+        regulator.set(self.coordinates.shifted(values, dz))
+        settle, window = max(self.pace.settle, 2.0 * self._calcium), max(self.pace.window, 4.0 * self._calcium)
+        later = _played(self.network, regulator, state, settle)
+        regulator.forget(later.step)
+        later = _played(self.network, regulator, later, window)
+        self.simulated += settle + window
+        return self.coordinates.sensed(regulator.measure(later.step))  # pyright: ignore[reportArgumentType]
+
+    @property
+    def _calcium(self) -> float:
+        """The longest tau of calcium, in whole steps [s]."""
+        tau = max(g.meter.sensor.tau for g in self.coordinates.groups)
+        return round(tau / self.network.dt) * self.network.dt
+
+    # --- looking out --------------------------------------------------------------------------------------------------
+    def _uncertainty(self) -> dict[str, float]:
+        """SD of each weight that the network's fluctuations have caused, relative where it is."""
+        if self.noise is None:
+            return {}
+        q = self.coordinates
+        sd = np.sqrt(np.maximum(np.diag(self.noise.z), 0.0))
+        return {f"{name}_noise_{g.name}": float(x) for (g, name), x in zip(q.places, sd, strict=True)}
+
+    def _look_out(self, regulator: Regulator) -> None:
+        for g in self.coordinates.groups:
+            for slot in g.slots:
+                grown = float(np.mean(regulator.values[g.name][slot.name]) / np.mean(self.start[g.name][slot.name]))
+                if not grown < RUNAWAY:
+                    self.status = Status.RUNAWAY
+                    self.message = f"{slot.name} has grown {grown:.3g} times in {self.t / 3600:.3g} h."
+
+    def _refuse(self, h: float) -> None:
+        self.status = Status.UNSTABLE
+        self.message = (
+            f"after {self.t:.4g} s weights move by {self.pace.stride * self.share:.2g} of their size, or calcium by "
+            f"five times that, in {h:.3g} s: as fast as calcium or as the network's fluctuations. The slow dynamics "
+            "cannot be told apart from the fast one. Take slower rules (larger tau), or eq.spiking.simulate."
+        )
+
+
+def plan_of(pace: Pace) -> Homeostasis:
+    """Meters that reach over every stretch of a walk."""
+    return Homeostasis(window=max(pace.window, pace.settle, pace.warmup))
+
+
+def _played(network: Network, regulator: Regulator, state: State, seconds: float) -> State:
+    """The state after so many seconds of spikes, which the meters have seen."""
+    left = steps_of("Pace", seconds, network.dt)
+    while left:
+        n = min(left, SLICE_STEPS)
+        state, raster = kernel.advance(regulator.network, state, n)
+        regulator.see(raster, state.step - n)
+        left -= n
+    return state
+
+
+def _noise(before: Noise | None, s: Array, answer: Array, linear: tuple[Array, Array]) -> Noise:
+    """Fluctuations from what successive windows sensed beyond the expected answer, and what they did to z."""
+    gain, carried = linear
+    (k, m), expected = gain.shape, s + answer
+    if before is None:
+        return Noise(seen=0, last=expected, sensed=np.zeros((m, m)), z=np.zeros((k, k)))
+    surprise = s - before.last
+    sensed = (before.sensed * before.seen + 0.5 * np.outer(surprise, surprise)) / (before.seen + 1)
+    z = carried @ before.z @ carried.T + gain @ sensed @ gain.T
+    return Noise(seen=before.seen + 1, last=expected, sensed=sensed, z=z)
