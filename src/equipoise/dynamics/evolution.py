@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.dynamics.spectra import duration_text
 from equipoise.quantities import Array
 from equipoise.results import Status
 
@@ -138,14 +139,18 @@ class _Segment:
                     lambda _t, z: self.f(self.full(z))[free], (t, times[-1]), x[free], t_eval=ahead,
                     events=self.events(), rtol=self.rtol, atol=self.atol[free], **self.method(x),
                 )  # fmt: skip
-        except ValueError as failure:  # SciPy could not bracket an event: f jumps or is not finite there
-            return t, x, self.pinned, Status.NOT_CONVERGED, f"the solver lost its way: {failure}."
+        except ValueError:  # SciPy could not bracket an event
+            message = f"the solver lost its way after {duration_text(t)}: the dynamics jumps or ends there."
+            return t, x, self.pinned, Status.NOT_CONVERGED, message
         for t_k, z in zip(result.t, np.transpose(result.y), strict=True):
             states[:, times == t_k] = self.full(z)[:, None]
         if result.status == 0:
             return float(times[-1]), x, self.pinned, Status.OK, "the end was reached."
         if result.status < 0:
-            return t, x, self.pinned, Status.NOT_CONVERGED, str(result.message)
+            message = (
+                f"the solver could go no further than {duration_text(float(result.t[-1]) if result.t.size else t)}."
+            )
+            return t, x, self.pinned, Status.NOT_CONVERGED, message
         which = next(k for k, at in enumerate(result.t_events) if at.size)
         return float(result.t_events[which][0]), *self._after(which, self.full(result.y_events[which][0]))
 
