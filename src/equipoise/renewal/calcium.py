@@ -102,9 +102,16 @@ def _gauss_average(moments: Array, g: Callable[[Array], Array]) -> float:
     # <C^2>/<C> is a calcium concentration while the cell fires, so that no power of it under- or overflows.
     scale = moments[2] / moments[1] if moments.size > 2 else moments[1]
     diagonal, off = _jacobi(moments / scale ** np.arange(moments.size))
-    matrix = np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1)
-    points, vectors = np.linalg.eigh(matrix)
+    points, vectors = _spectrum(diagonal, off)
+    while points[0] < 0.0 and points.size > 1:  # calcium is positive: the last coefficients are rounding
+        points, vectors = _spectrum(diagonal[: points.size - 1], off[: points.size - 2])
     return float(np.sum(vectors[0] ** 2 * g(np.maximum(points, 0.0) * scale)))
+
+
+def _spectrum(diagonal: Array, off: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of a Jacobi matrix."""
+    points, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
+    return points, vectors
 
 
 def _jacobi(moments: Array) -> tuple[Array, Array]:
