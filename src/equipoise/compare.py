@@ -30,7 +30,6 @@ GRID = 0.5826
 CELLS = 2000
 BLOCKS = 20
 """Stretches of a run whose means give the standard error of its rate, slow fluctuations included."""
-COUNT_BIN = 1 * ms
 QUANTITIES = {
     "rate": "Hz", "rate_error": "Hz", "rate_sd": "Hz", "cv": "1", "cv_error": "1", "calcium_mean": "uM",
     "calcium_second_moment": "uM^2",

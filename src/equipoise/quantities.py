@@ -128,6 +128,28 @@ def together(function: str, **arrays: Array) -> tuple[Array, ...]:
         ) from None
 
 
+def steps_of(owner: str, name: str, time: float, dt: float, *, of: str = "dt") -> int:
+    """A time [s] as a number of steps dt [s]; ValueError with the nearest one where it is none."""
+    steps, ms = round(time / dt), units.ms
+    if abs(time / dt - steps) > 1e-6 * max(1, steps):
+        raise ValueError(
+            f"{owner}: {name} must be a multiple of {of}={dt / ms:g} ms, got {time / ms:g} ms. "
+            f"Take {steps * dt / ms:g} ms{'' if of != 'dt' else ', or another dt'}."
+        )
+    return steps
+
+
+def seed_sequence(seed: Any) -> np.random.SeedSequence:
+    """The SeedSequence of an integer of at least 0, or the one given; TypeError or ValueError for anything else."""
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed must be an integer or a numpy SeedSequence, got {seed!r}. Use seed=1, for example.")
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}.")
+    return np.random.SeedSequence(int(seed))
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """A sentence "Did you mean ...?" for a misspelt name, with the known names behind it."""
     known = sorted(known)

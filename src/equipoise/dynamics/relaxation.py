@@ -108,7 +108,7 @@ class _Modes:
         return self.apply(inverse.astype(np.complex128), value)
 
 
-def phi_1(z: ComplexArray) -> ComplexArray:
+def phi_1(z: Any) -> Any:
     """(e^z - 1)/z, elementwise."""
     safe = np.where(z == 0.0, 1.0, z)
     return np.where(z == 0.0, 1.0, np.expm1(safe) / safe)

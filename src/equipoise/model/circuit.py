@@ -4,6 +4,7 @@ A circuit is a description that theory, rate dynamics and simulation share. It i
 Arrays are indexed (post, pre): rows are the populations, columns the populations followed by the sources.
 """
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -207,6 +208,15 @@ class Circuit:
         from equipoise.model.toml_writer import write_circuit
 
         return write_circuit(self)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the circuit as TOML, or as Python text where it holds rules of the user's own."""
+        try:
+            text = self.to_toml()
+        except TypeError:
+            text = repr((self.populations, self.sources, self.projections, self.rules))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
     def example(cls, name: str) -> "Circuit":

@@ -29,6 +29,7 @@ from equipoise.renewal.laws import NeuronISI as NeuronISI
 from equipoise.renewal.laws import WeibullISI as WeibullISI
 from equipoise.renewal.laws import sample as sample
 from equipoise.renewal.set_points import moments_at as moments_at
+from equipoise.renewal.set_points import resolved as resolved
 from equipoise.renewal.statistics import cv as cv
 from equipoise.renewal.statistics import cv_gradient as cv_gradient
 from equipoise.renewal.statistics import isi_density as isi_density

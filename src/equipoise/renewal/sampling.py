@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from equipoise import _core
 from equipoise.model.neurons import LIF, PIF
-from equipoise.quantities import Array, Quantity, check, check_fields, finite, quantity
+from equipoise.quantities import Array, Quantity, check, check_fields, finite, quantity, seed_sequence
 from equipoise.results import NumericalFailure, Status
 from equipoise.units import hour, ms
 
@@ -93,13 +93,7 @@ def _(neuron: LIF, steps: StepControl) -> Array:
 
 def random_words(seed: int | np.random.SeedSequence) -> Words:
     """The four words of the xoshiro256++ stream that belongs to a seed."""
-    if isinstance(seed, np.random.SeedSequence):
-        return seed.generate_state(4, np.uint64).astype(np.uint64)
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"seed must be an integer or a numpy SeedSequence, got {seed!r}. Use seed=1, for example.")
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}.")
-    return random_words(np.random.SeedSequence(int(seed)))
+    return seed_sequence(seed).generate_state(4, np.uint64).astype(np.uint64)
 
 
 def whole_number(function: str, name: str, value: int) -> int:

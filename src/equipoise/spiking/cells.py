@@ -15,7 +15,6 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import EIF, LIF, IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.spiking.layout import Layout
-from equipoise.units import ms
 
 Floats = NDArray[np.float32]
 POTENTIAL = -1
@@ -130,14 +129,3 @@ def sinks_of(receptors: list[Receptors]) -> NDArray[np.int64]:
     n = max(len(r.channels) for r in receptors)
     rows = [[r.sink(tau) for _, tau in r.channels] + [POTENTIAL] * (n - len(r.channels)) for r in receptors]
     return np.array(rows, dtype=np.int64).reshape(len(receptors), n)
-
-
-def steps_of(name: str, time: float, dt: float) -> int:
-    """A time as a number of steps; ValueError with the nearest one where it is none."""
-    steps = round(time / dt)
-    if abs(time / dt - steps) > 1e-6 * max(1, steps):
-        raise ValueError(
-            f"spiking: {name} must be a multiple of dt={dt / ms:g} ms, got {time / ms:g} ms. "
-            f"Take {steps * dt / ms:g} ms, or another dt."
-        )
-    return steps

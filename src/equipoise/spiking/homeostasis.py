@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from equipoise import renewal
 from equipoise.model.calcium import Calcium
-from equipoise.quantities import Array, Quantity, check, suggest
+from equipoise.quantities import Array, Quantity, check, steps_of, suggest
 from equipoise.spiking import slow
-from equipoise.spiking.cells import steps_of
 from equipoise.spiking.external import GAUSSIAN
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
@@ -133,7 +133,10 @@ def _groups(network: Network, plan: Homeostasis) -> tuple[tuple[Group, ...], int
     ruled = [k for k, name in enumerate(names) if network.circuit.rule_of(name) is not None]
     if (ruled or plan.functions) and any(x.noise == GAUSSIAN for x in network.externals):
         raise ValueError("spiking: homeostasis moves the weights of sources one by one. Take noise='poisson'.")
-    rules = {k: slow.resolved(network.circuit.rule_of(names[k]).rule, network, k) for k in ruled}  # pyright: ignore[reportOptionalMemberAccess]
+    rules = {
+        k: renewal.resolved(network.circuit.rule_of(names[k]).rule, network.circuit.populations[k].neuron)  # pyright: ignore[reportOptionalMemberAccess]
+        for k in ruled
+    }
     sensors = {k: sensor_of(names[k], rule.senses) for k, rule in rules.items()}
     sensors |= {names.index(name): (plan.sensor, (np.nan, np.nan)) for name in plan.functions}
     window = _window(network, plan, [sensor for sensor, _ in sensors.values()])
@@ -158,5 +161,5 @@ def _rule_group(network: Network, population: int, rule: slow.Rule, meter: Meter
 
 def _window(network: Network, plan: Homeostasis, sensors: list[Calcium]) -> int:
     if plan.window is not None:
-        return max(1, steps_of("Homeostasis.window", plan.window, network.dt))
+        return max(1, steps_of("spiking", "Homeostasis.window", plan.window, network.dt))
     return max(1, round(min((s.tau for s in sensors), default=DEFAULT_WINDOW) / network.dt))

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import EIF, LIF, PIF
-from equipoise.quantities import Array, Quantity, check, finite, suggest
+from equipoise.quantities import Array, Quantity, check, finite, steps_of, suggest
 from equipoise.spiking import cells, external
-from equipoise.spiking.cells import Floats, Receptors, steps_of
+from equipoise.spiking.cells import Floats, Receptors
 from equipoise.spiking.external import External
 from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.randomness import Words, key_of
@@ -106,7 +106,7 @@ def build(
     names, sizes = tuple(p.name for p in circuit.populations), tuple(int(p.size) for p in circuit.populations)
     layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sizes))
     receptors = [Receptors.of(circuit, name) for name in names]
-    silence = [steps_of(f"{p.name}: tau_ref", p.neuron.tau_ref, step) for p in circuit.populations]
+    silence = [steps_of("spiking", f"{p.name}: tau_ref", p.neuron.tau_ref, step) for p in circuit.populations]
     routes = _routes(circuit, receptors, step)
     _check_memory(expected_bytes(routes, layout, wiring))
     key = key_of(seed)
@@ -179,7 +179,7 @@ def _routes(circuit: Circuit, receptors: list[Receptors], dt: float) -> list[Rou
     for index, p in enumerate(circuit.projections):
         if p.source not in place:
             continue
-        delay, target = steps_of(f"the delay of {p}", p.delay, dt), place[p.target]
+        delay, target = steps_of("spiking", f"the delay of {p}", p.delay, dt), place[p.target]
         if delay < 1:
             raise ValueError(f"spiking: the delay of {p} must be at least dt={dt / ms:g} ms, got {p.delay / ms:g} ms.")
         channel = receptors[target].channels.index((p.weight, p.synapse.time_constant))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import _core
-from equipoise.quantities import Array
+from equipoise.quantities import Array, seed_sequence
 from equipoise.spiking.layout import COLUMN
 
 Words = NDArray[np.uint64]
@@ -19,13 +19,7 @@ START, IN_DEGREE, PARTNERS = 1 << 28, 2 << 28, 3 << 28
 
 def key_of(seed: int | np.random.SeedSequence) -> Words:
     """The 128-bit key of a seed (2,)."""
-    if isinstance(seed, np.random.SeedSequence):
-        return seed.generate_state(2, np.uint64).astype(np.uint64)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"seed must be an integer or a numpy SeedSequence, got {seed!r}. Use seed=1, for example.")
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}.")
-    return key_of(np.random.SeedSequence(int(seed)))
+    return seed_sequence(seed).generate_state(2, np.uint64).astype(np.uint64)
 
 
 def words(key: Words, stream: int, n: int, *, step: int = 0, first_column: int = 0) -> NDArray[np.uint32]:

@@ -1,6 +1,5 @@
 """The verbs: simulate a circuit, or run a network that is built already."""
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -9,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
-from equipoise.quantities import Quantity, check
+from equipoise.quantities import Quantity, check, steps_of
 from equipoise.results import Status
 from equipoise.spiking import kernel
-from equipoise.spiking.cells import steps_of
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
 from equipoise.spiking.kernel import State
@@ -69,8 +67,8 @@ def run(
     """
     _check_times(duration, warmup)
     record, dt = record or Record(), network.dt
-    silent_steps, steps = (steps_of(n, t, dt) for n, t in (("warmup", warmup), ("duration", duration)))
-    tape = _Tape.blank(network, record, steps_of("Record.bin", record.bin, dt), steps)
+    silent_steps, steps = (steps_of("spiking", n, t, dt) for n, t in (("warmup", warmup), ("duration", duration)))
+    tape = _Tape.blank(network, record, steps_of("spiking", "Record.bin", record.bin, dt), steps)
     state, done, wall, pace = start or kernel.begin(network), -silent_steps, 0.0, _Pace(network)
     slow, learning = Regulator(network, homeostasis or Homeostasis(), state), _Slow()
     try:
@@ -169,9 +167,8 @@ def _run(network: Network, tape: _Tape, state: State, wall: float, steps: tuple[
     from equipoise import __version__
 
     done, wanted = steps
-    text = network.circuit.to_toml()
     provenance = Provenance(
-        seed=network.seed, dt=network.dt, version=__version__, circuit_digest=hashlib.sha256(text.encode()).hexdigest()
+        seed=network.seed, dt=network.dt, version=__version__, circuit_digest=network.circuit.digest
     )
     bins = -(-done // tape.bin_steps)
     return Run(

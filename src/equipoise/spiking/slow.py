@@ -16,16 +16,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise import renewal
+from equipoise import dynamics
 from equipoise.model.attached_rules import Scope
 from equipoise.model.homeostasis import (
     AdaptiveCalciumHomeostasis,
-    CalciumHomeostasis,
     KineticHomeostasis,
     Rule,
-    SetPoint,
     targets_of,
-    with_target,
 )
 from equipoise.quantities import Array, suggest
 from equipoise.spiking.cells import gain_of_step, jump
@@ -233,24 +230,10 @@ class RuleGroup:
 
     def _moved(self, name: str, values: Values, sensed: Array, h: float) -> Array:
         rate = self.rate(name, {**values, name: values[name] + 1e-30j}, sensed)
-        return values[name] + h * phi(h * np.imag(rate) / 1e-30) * np.real(rate)
+        return values[name] + h * dynamics.phi_1(h * np.imag(rate) / 1e-30) * np.real(rate)
 
     def _first(self, sign: float) -> str:
         return next((slot.name for slot in self.slots if slot.sign == sign), self.slots[0].name)
-
-
-def phi(z: Array) -> Array:
-    """(e^z - 1)/z."""
-    safe = np.where(z == 0.0, 1.0, z)
-    return np.where(z == 0.0, 1.0, np.expm1(safe) / safe)
-
-
-def resolved(rule: Rule, network: Network, population: int) -> Rule:
-    """The rule with a SetPoint(rate, cv) as the calcium moments that the population's neuron has there."""
-    if not isinstance(rule, CalciumHomeostasis) or not isinstance(rule.target, SetPoint):
-        return rule
-    neuron = network.circuit.populations[population].neuron
-    return with_target(rule, *renewal.moments_at(neuron, rule.sensor, rule.target))
 
 
 def _initial(rule: Rule, population: str) -> tuple[float, ...]:

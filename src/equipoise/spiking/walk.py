@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.quantities import Array
+from equipoise.quantities import Array, steps_of
 from equipoise.results import Status
 from equipoise.spiking import kernel
-from equipoise.spiking.cells import steps_of
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
 from equipoise.spiking.kernel import State
@@ -264,7 +263,7 @@ def plan_of(pace: Pace) -> Homeostasis:
 
 def _played(network: Network, regulator: Regulator, state: State, seconds: float) -> State:
     """The state after so many seconds of spikes, which the meters have seen."""
-    left = steps_of("Pace", seconds, network.dt)
+    left = steps_of("spiking", "Pace", seconds, network.dt)
     while left:
         n = min(left, SLICE_STEPS)
         state, raster = kernel.advance(regulator.network, state, n)

@@ -7,12 +7,9 @@ import numpy as np
 from equipoise import dynamics, renewal
 from equipoise.model.homeostasis import (
     AdaptiveCalciumHomeostasis,
-    CalciumHomeostasis,
     KineticHomeostasis,
     Rule,
-    SetPoint,
     targets_of,
-    with_target,
 )
 from equipoise.model.inputs import DrivenNeuron, Weights
 from equipoise.quantities import Array
@@ -98,6 +95,4 @@ def resolve(cell: DrivenNeuron, rule: Rule) -> Rule:
 
     Raises NumericalFailure where the neuron cannot fire at that rate and C_v (a PIF needs C_v < 1).
     """
-    if not isinstance(rule, CalciumHomeostasis) or not isinstance(rule.target, SetPoint):
-        return rule
-    return with_target(rule, *renewal.moments_at(cell.neuron, rule.sensor, rule.target))
+    return renewal.resolved(rule, cell.neuron)

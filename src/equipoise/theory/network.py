@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from equipoise import renewal
 from equipoise.model.circuit import Circuit
-from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint, SetPoint
+from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint
 from equipoise.model.neurons import LIF, PIF
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope, spectral
@@ -192,10 +192,7 @@ def _calcium_rule(rule, population) -> CalciumHomeostasis:
             f"network homeostasis: population {population.name!r} has a {type(rule).__name__}; only CalciumHomeostasis "
             "and AdaptiveCalciumHomeostasis are treated for networks."
         )
-    if isinstance(rule.target, SetPoint):
-        mean, second = renewal.moments_at(population.neuron, rule.sensor, rule.target)
-        return replace(rule, target=CalciumSetPoint(mean=mean, second_moment=second))
-    return rule
+    return renewal.resolved(rule, population.neuron)
 
 
 def _rates(function: str, circuit: Circuit, start: ArrayLike) -> Array:

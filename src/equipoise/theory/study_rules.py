@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.homeostasis import CalciumHomeostasis, SetPoint, targets_of
+from equipoise.model.homeostasis import CalciumHomeostasis, targets_of
 from equipoise.quantities import Array
-from equipoise.renewal import moments_at
+from equipoise.renewal import resolved
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network, network_evolution
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
@@ -143,9 +143,7 @@ def _target(circuit: Circuit, population: str) -> tuple[float, float]:
     rule = attached.rule if attached is not None else None
     if not isinstance(rule, CalciumHomeostasis):
         return np.nan, np.nan
-    if isinstance(rule.target, SetPoint):
-        return moments_at(circuit.node(population).neuron, rule.sensor, rule.target)  # type: ignore[union-attr]
-    return targets_of(rule.target)
+    return targets_of(resolved(rule, circuit.node(population).neuron).target)  # type: ignore[union-attr]
 
 
 def _loadings(found: NetworkEquilibrium) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.quantities import Quantity, check
+from equipoise.quantities import Quantity, check, steps_of
 from equipoise.units import ms, us
 
 OLDEST = (3, 10)
@@ -55,7 +55,7 @@ def reset(nest: Any, *, dt: float, seed: int, threads: int) -> None:
 def checked_dt(dt: float) -> float:
     """The time step [s], a multiple of NEST's 1 µs."""
     step = check("backends.nest: dt", dt, _DT)
-    steps_of("dt", step, TIC, of="NEST's resolution")
+    steps_of("backends.nest", "dt", step, TIC, of="NEST's resolution")
     return step
 
 
@@ -70,17 +70,6 @@ def whole(name: str, value: float, about: Quantity) -> int:
 def in_ms(time: float) -> float:
     """A time in ms, without the rounding error of the division."""
     return round(time / ms, 9)
-
-
-def steps_of(name: str, time: float, dt: float, *, of: str = "dt") -> int:
-    """A time as a number of steps; ValueError with the nearest ones where it is none."""
-    steps = round(time / dt)
-    if abs(time / dt - steps) > 1e-6 * max(1, steps):
-        raise ValueError(
-            f"backends.nest: {name} must be a multiple of {of}={dt / ms:g} ms, got {time / ms:g} ms. "
-            f"Take {steps * dt / ms:g} ms{'' if of != 'dt' else ', or another dt'}."
-        )
-    return steps
 
 
 def spikes_of(nest: Any, recorder: Any) -> tuple[Indices, Indices]:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from equipoise.backends.nest.neurons import Cell, cell
 from equipoise.backends.nest.recording import Recorder, record
 from equipoise.backends.nest.synapses import Route
 from equipoise.model.circuit import Circuit
+from equipoise.spiking.network import available_memory
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,18 +70,9 @@ def checked_cells(circuit: Circuit, dt: float) -> dict[str, Cell]:
 
 def check_memory(circuit: Circuit, processes: int) -> None:
     """Raise MemoryError where the share of one process does not fit."""
-    needed, available = synapses.expected_bytes(circuit) / processes, _available_memory()
+    needed, available = synapses.expected_bytes(circuit) / processes, available_memory()
     if needed > available:
         raise MemoryError(
             f"backends.nest: neurons and synapses need about {needed / 1e9:,.1f} GB a process, "
             f"{available / 1e9:,.1f} GB are free. Take fewer, or more processes of a NEST that has MPI."
         )
-
-
-def _available_memory() -> float:
-    """Memory that can be had without swapping [bytes]; infinite where the system does not say."""
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as lines:
-            return next(1024.0 * float(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return math.inf

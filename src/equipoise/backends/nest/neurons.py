@@ -11,11 +11,12 @@ currents are given by what they do to the potential.
 
 from dataclasses import dataclass
 
-from equipoise.backends.nest.kernel import in_ms, steps_of
+from equipoise.backends.nest.kernel import in_ms
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.model.populations import Population
 from equipoise.model.projections import Projection
+from equipoise.quantities import steps_of
 from equipoise.units import ms
 
 C_M = 250.0
@@ -45,7 +46,7 @@ class Cell:
 def cell(circuit: Circuit, population: Population, dt: float) -> Cell:
     """A population's neuron; TypeError or ValueError for what no model of NEST represents."""
     neuron, times = _known(population), _synaptic_times(circuit, population.name)
-    steps_of(f"{population.name}: tau_ref", neuron.tau_ref, dt)
+    steps_of("backends.nest", f"{population.name}: tau_ref", neuron.tau_ref, dt)
     scale = RANGE / (neuron.v_threshold - neuron.v_reset)
     shared = {
         "C_m": C_M, "E_L": 0.0, "t_ref": in_ms(neuron.tau_ref), "V_reset": scale * (neuron.v_reset - neuron.v_leak),

@@ -23,13 +23,11 @@ from equipoise.model.homeostasis import (
     KineticHomeostasis,
     RateHomeostasis,
     Rule,
-    SetPoint,
     targets_of,
-    with_target,
 )
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array
-from equipoise.renewal import moments_at
+from equipoise.renewal import resolved
 from equipoise.results import SpikeTrains
 
 SEPARATION = 20.0
@@ -100,7 +98,7 @@ def regulated(circuit: Circuit, name: str) -> Regulated:
     sizes = np.array([abs(p.weight) for p in mine])
     if attached.scope == "neuron":
         sizes = np.repeat(sizes[:, None], int(population.size), axis=1)
-    rule = _resolved(attached.rule, population.neuron)  # pyright: ignore[reportAttributeAccessIssue]
+    rule = resolved(attached.rule, population.neuron)  # pyright: ignore[reportAttributeAccessIssue]
     return Regulated(
         name=name,
         rule=rule,
@@ -109,12 +107,6 @@ def regulated(circuit: Circuit, name: str) -> Regulated:
         sizes=sizes,
         others=np.empty((0, *sizes.shape[1:])),
     )
-
-
-def _resolved(rule: Rule, neuron) -> Rule:
-    if isinstance(rule, CalciumHomeostasis) and isinstance(rule.target, SetPoint):
-        return with_target(rule, *moments_at(neuron, rule.sensor, rule.target))
-    return rule
 
 
 def begun(cells: Regulated, sensed: Array) -> Regulated:

@@ -1,6 +1,5 @@
 """The verb: a circuit run on NEST."""
 
-import hashlib
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -14,7 +13,7 @@ from equipoise.backends.nest.network import Network, build, check_memory, checke
 from equipoise.backends.nest.recording import together
 from equipoise.backends.nest.run import Provenance, Run
 from equipoise.model.circuit import Circuit
-from equipoise.quantities import Array, Quantity, check
+from equipoise.quantities import Array, Quantity, check, seed_sequence, steps_of
 from equipoise.results import Status
 from equipoise.units import ms, second
 
@@ -81,11 +80,11 @@ class _Settings:
         self.dt, self.threads = kernel.checked_dt(self.dt), kernel.whole("threads", self.threads, _THREADS)
         self.duration = check("backends.nest: duration", self.duration, _DURATION)
         self.warmup = check("backends.nest: warmup", self.warmup, _WARMUP)
-        self.steps = kernel.steps_of("duration", self.duration, self.dt)
-        self.warmup_steps = kernel.steps_of("warmup", self.warmup, self.dt)
+        self.steps = steps_of("backends.nest", "duration", self.duration, self.dt)
+        self.warmup_steps = steps_of("backends.nest", "warmup", self.warmup, self.dt)
         if self.record is not None:
             self.record = kernel.whole("record", self.record, _RECORD)
-        self.words = _words(self.seed)
+        self.words = seed_sequence(self.seed).generate_state(5)
 
     @property
     def kernel_seed(self) -> int:
@@ -95,16 +94,6 @@ class _Settings:
     def rng(self) -> np.random.Generator:
         """Potentials at the start, in-degrees from sources."""
         return np.random.default_rng(self.words[1:])
-
-
-def _words(seed: Seed) -> Any:
-    if isinstance(seed, np.random.SeedSequence):
-        return seed.generate_state(5)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"seed must be an integer or a numpy SeedSequence, got {seed!r}. Use seed=1, for example.")
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}.")
-    return np.random.SeedSequence(int(seed)).generate_state(5)
 
 
 def _seed_text(seed: Seed) -> str:
@@ -147,14 +136,6 @@ def _weights(circuit: Circuit, outcome: Outcome | None) -> tuple[Array, dict[tup
 def _provenance(network: Network, settings: _Settings) -> Provenance:
     return Provenance(
         seed=_seed_text(settings.seed), dt=settings.dt, version=version("equipoise"),
-        circuit_digest=hashlib.sha256(_text(network.circuit).encode()).hexdigest(),
+        circuit_digest=network.circuit.digest,
         nest_version=network.nest.__version__, threads=settings.threads, processes=network.nest.num_processes,
     )  # fmt: skip
-
-
-def _text(circuit: Circuit) -> str:
-    """The circuit as TOML, or as Python text where it holds rules of the user's own."""
-    try:
-        return circuit.to_toml()
-    except TypeError:
-        return repr((circuit.populations, circuit.sources, circuit.projections, circuit.rules))
