@@ -10,7 +10,7 @@ with J about 0.05 a tau of one hour acts within seconds. "relative" is dJ/dt = (
 time. Equilibria are the same, conserved quantities are not.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -230,8 +230,3 @@ def targets_of(target: SetPoint | CalciumSetPoint) -> tuple[float, float]:
     raise TypeError(
         "a SetPoint(rate, cv) becomes calcium moments only with a neuron; use eq.theory.resolve(cell, rule) first."
     )
-
-
-def with_target(rule: CalciumHomeostasis, mean: float, second_moment: float) -> CalciumHomeostasis:
-    """The same rule with its set point as calcium moments."""
-    return replace(rule, target=CalciumSetPoint(mean=mean, second_moment=second_moment))
