@@ -50,8 +50,27 @@ class Provenance:
     version: str
 
 
+class OfPopulations:
+    """Spikes of populations side by side: `spikes` holds the `recorded` neurons of each, one unit a neuron."""
+
+    circuit: Circuit
+    recorded: tuple[int, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the populations."""
+        return tuple(p.name for p in self.circuit.populations)
+
+    def units_of(self, population: str) -> slice:
+        """The units of `spikes` that belong to a population."""
+        if population not in self.names:
+            raise KeyError(f"Run: no population is named {population!r}.{suggest(population, self.names)}")
+        k = self.names.index(population)
+        return slice(sum(self.recorded[:k]), sum(self.recorded[: k + 1]))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Run:
+class Run(OfPopulations):
     """A simulated stretch of `duration` [s], time counted from the end of the warm-up.
 
     `steps`, `units` (n,) hold the recorded spikes in order: the step at whose end each fell, and the neuron, numbered
@@ -75,11 +94,6 @@ class Run:
     status: Status
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the populations."""
-        return tuple(p.name for p in self.circuit.populations)
-
-    @property
     def rates(self) -> Array:
         """Mean rate of each population, all neurons and the whole run [Hz] (P,)."""
         sizes = np.array([p.size for p in self.circuit.populations])
@@ -93,13 +107,6 @@ class Run:
     def _times(self, steps: NDArray[np.int64]) -> Array:
         """The ends of steps, in the same arithmetic as the duration."""
         return (steps + 1).astype(np.float64) * self.provenance.dt
-
-    def units_of(self, population: str) -> slice:
-        """The units of `spikes` that belong to a population."""
-        if population not in self.names:
-            raise KeyError(f"Run: no population is named {population!r}.{suggest(population, self.names)}")
-        k = self.names.index(population)
-        return slice(sum(self.recorded[:k]), sum(self.recorded[: k + 1]))
 
     def spikes_of(self, population: str) -> SpikeTrains:
         """The recorded spikes of one population."""

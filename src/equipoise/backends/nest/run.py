@@ -9,8 +9,9 @@ import numpy as np
 
 from equipoise import measures
 from equipoise.model.circuit import Circuit
-from equipoise.quantities import Array, suggest
+from equipoise.quantities import Array
 from equipoise.results import SpikeTrains, Status
+from equipoise.spiking.run import OfPopulations
 from equipoise.units import ms
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Run:
+class Run(OfPopulations):
     """A run of a circuit on NEST over `duration` [s], time counted from the end of the warm-up.
 
     `spikes` are those of the `recorded` neurons of each population, one unit a neuron, population after population;
@@ -52,18 +53,6 @@ class Run:
     wall: float
     status: Status
     message: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the populations."""
-        return tuple(p.name for p in self.circuit.populations)
-
-    def units_of(self, population: str) -> slice:
-        """The units of `spikes` that belong to a population."""
-        if population not in self.names:
-            raise KeyError(f"Run: no population is named {population!r}.{suggest(population, self.names)}")
-        k = self.names.index(population)
-        return slice(sum(self.recorded[:k]), sum(self.recorded[: k + 1]))
 
     def spikes_of(self, population: str) -> SpikeTrains:
         """The recorded spikes of one population."""
