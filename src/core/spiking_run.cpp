@@ -143,14 +143,16 @@ std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_colum
 }
 
 std::vector<spiking::External> externals_of(const IndexIn& rows, const spiking::Strips& strips,
-                                            const Vector<const std::int32_t>& thresholds) {
-  constexpr std::size_t fields = 8;
+                                            const Vector<const std::int16_t>& thresholds,
+                                            const Vector<const std::int32_t>& rests) {
+  constexpr std::size_t fields = 11;
   std::vector<spiking::External> out;
   for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
     const std::int64_t* x = rows.data() + i;
     out.push_back({static_cast<std::size_t>(x[0]), static_cast<spiking::Noise>(x[1]), static_cast<std::uint32_t>(x[2]),
-                   x[3], static_cast<std::size_t>(x[4]), {strips.pool, strips.index + x[5]}, thresholds.data() + x[6],
-                   x[7] < 0 ? nullptr : thresholds.data() + x[7]});
+                   x[3], {strips.pool, strips.index + x[4]}, static_cast<std::size_t>(x[5]), thresholds.data() + x[6],
+                   x[7] < 0 ? nullptr : thresholds.data() + x[7], static_cast<std::size_t>(x[8]),
+                   rests.data() + x[9], x[10] < 0 ? nullptr : rests.data() + x[10]});
   }
   return out;
 }
@@ -183,7 +185,7 @@ std::vector<Extent> extents_of(const IndexIn& rows) {
 
 // strips: which strip of the pool each column uses, for drive, threshold and each channel, then for the externals.
 void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn extents, IndexIn tables,
-                 IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int32_t> thresholds,
+                 IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int16_t> thresholds, Vector<const std::int32_t> rests,
                  Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
                  Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key, Vector<float> v,
                  Vector<std::int32_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
@@ -200,7 +202,7 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
   std::vector<spiking::Strips> weights;
   for (std::size_t c = 0; c < channels; ++c) weights.push_back(strip(2 + c));
   const Network network{cells_of(cells, first_columns, currents, sinks),
-                        externals_of(externals, strip(0), thresholds),
+                        externals_of(externals, strip(0), thresholds, rests),
                         tables_of(tables, targets, offsets, bits),
                         spiking::Key(key.data()[0], key.data()[1]),
                         columns,
@@ -266,7 +268,7 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
   same_size(key.size(), 2);
   const spiking::Key words(key.data()[0], key.data()[1]);
   for (std::size_t c = 0; (c + 1) * spiking::column_size <= out.size(); ++c)
-    spiking::column_words(words, static_cast<std::uint32_t>(stream), static_cast<std::uint64_t>(step),
+    spiking::column_words<spiking::blocks_of_words>(words, static_cast<std::uint32_t>(stream), static_cast<std::uint64_t>(step),
                           static_cast<std::size_t>(first_column) + c, out.data() + c * spiking::column_size);
 }
 
@@ -276,7 +278,7 @@ void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
   m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"),
         nb::arg("sinks"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"), nb::arg("pool"),
-        nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
+        nb::arg("strips"), nb::arg("thresholds"), nb::arg("rests"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
         nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
         nb::arg("instruction_set"));

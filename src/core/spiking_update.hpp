@@ -19,53 +19,74 @@ struct Scratch {
   alignas(64) std::uint32_t words[column_size];
 };
 
+// Where a column stands: its first neuron, in all populations and in its own of n places, and the step.
+struct Position {
+  std::size_t column, local, n;
+  std::uint64_t step;
+};
+
 // How many vectors fit into registers beside their counters.
 template <int width>
 inline constexpr std::size_t chunk_vectors = width == 64 ? 8 : 4;
 
-// Poisson counts by inversion: how many of the thresholds a word reaches, some vectors at a time, ending where a
-// threshold is above all of them. `differ`: each of the n neurons has thresholds of its own, from `own` on.
+// Poisson counts by inversion: how many of the thresholds a number reaches, some vectors at a time, ending where a
+// threshold is above all of them. `differ`: each of the n neurons has thresholds of its own, from `own` on. Returns
+// whether a number may have reached them all.
 template <int width, bool differ>
-EQ_INLINE void count_words(const External& external, const std::int32_t* own, std::size_t n, const std::uint32_t* words,
-                           std::int32_t* counts) {
-  typedef typename Vector<width>::Ints Ints;
-  static_assert(sizeof(Ints) == width, "a vector fills its register");
-  constexpr std::size_t lanes = width / sizeof(std::int32_t), vectors = chunk_vectors<width>;
-  const Ints none = {};
-  Ints word[vectors], count[vectors];
-  for (std::size_t q = 0; q < vectors; ++q) std::memcpy(&word[q], words + q * lanes, width);
+EQ_INLINE bool count_halves(const External& external, const std::int16_t* own, std::size_t n,
+                            const std::int16_t* numbers, std::int16_t* counts) {
+  typedef typename Vector<width>::Shorts Shorts;
+  static_assert(sizeof(Shorts) == width, "a vector fills its register");
+  constexpr std::size_t lanes = width / sizeof(std::int16_t), vectors = chunk_vectors<width>;
+  const Shorts none = {};
+  Shorts number[vectors], count[vectors];
+  for (std::size_t q = 0; q < vectors; ++q) std::memcpy(&number[q], numbers + q * lanes, width);
   for (std::size_t q = 0; q < vectors; ++q) count[q] = none;
-  std::int32_t highest = std::numeric_limits<std::int32_t>::min();
-  for (std::size_t i = 0; i < vectors * lanes; ++i) highest = std::max(highest, static_cast<std::int32_t>(words[i]));
-  for (std::size_t j = 0; j < external.thresholds && external.least[j] <= highest; ++j)
+  std::int16_t highest = std::numeric_limits<std::int16_t>::min();
+  for (std::size_t i = 0; i < vectors * lanes; ++i) highest = std::max(highest, numbers[i]);
+  std::size_t j = 0;
+  for (; j < external.thresholds && external.least[j] <= highest; ++j)
     for (std::size_t q = 0; q < vectors; ++q) {
-      Ints threshold = none + external.least[j];
+      Shorts threshold = none + external.least[j];
       if constexpr (differ) std::memcpy(&threshold, own + j * n + q * lanes, width);
-      count[q] -= word[q] >= threshold;  // a comparison is -1 where it holds
+      count[q] -= number[q] >= threshold;  // a comparison is -1 where it holds
     }
   for (std::size_t q = 0; q < vectors; ++q) std::memcpy(counts + q * lanes, &count[q], width);
+  return j == external.thresholds;
+}
+
+// Counts of numbers at the top, by another word each.
+EQ_INLINE void count_rest(const External& external, const Key& key, const Position& at, std::size_t first,
+                          std::size_t n, std::int16_t* counts) {
+  for (std::size_t i = 0; i < n; ++i)
+    if (static_cast<std::size_t>(counts[i]) == external.thresholds) {
+      const std::uint32_t word = extra_word(key, external.stream, at.step, at.column * column_size + first + i);
+      counts[i] = static_cast<std::int16_t>(external.count_of_rest(at.local * column_size + first + i, word));
+    }
 }
 
 template <int width, bool differ>
-EQ_INLINE void add_poisson(const External& external, std::size_t column, std::size_t n, const Scratch& scratch,
+EQ_INLINE void add_poisson(const External& external, const Key& key, const Position& at, const Scratch& scratch,
                            float* sink) {
-  constexpr std::size_t chunk = chunk_vectors<width> * width / sizeof(std::int32_t);
-  const float* amplitude = external.amplitude.of(column);
-  alignas(64) std::int32_t counts[chunk];
+  constexpr std::size_t chunk = chunk_vectors<width> * width / sizeof(std::int16_t);
+  const float* amplitude = external.amplitude.of(at.local);
+  alignas(64) std::int16_t numbers[column_size], counts[chunk];
+  std::memcpy(numbers, scratch.words, sizeof numbers);
   for (std::size_t first = 0; first < column_size; first += chunk) {
-    const std::int32_t* own = differ ? external.of_neurons + column * column_size + first : nullptr;
-    count_words<width, differ>(external, own, n, scratch.words + first, counts);
+    const std::int16_t* own = differ ? external.of_neurons + at.local * column_size + first : nullptr;
+    if (count_halves<width, differ>(external, own, at.n, numbers + first, counts))
+      count_rest(external, key, at, first, chunk, counts);
     for (std::size_t i = 0; i < chunk; ++i) sink[first + i] += amplitude[first + i] * static_cast<float>(counts[i]);
   }
 }
 
 EQ_INLINE void add_gaussian(const External& external, std::size_t column, const Scratch& scratch, float* sink) {
   const float* amplitude = external.amplitude.of(column);
-  for (std::size_t half = 0; half < column_size; half += 2 * quarter)
-    for (std::size_t l = half; l < half + quarter; ++l) {
-      const Pair32 z = normal_pair(scratch.words[l], scratch.words[l + quarter]);
+  for (std::size_t half = 0; half < column_size; half += 2 * blocks_of_words)
+    for (std::size_t l = half; l < half + blocks_of_words; ++l) {
+      const Pair32 z = normal_pair(scratch.words[l], scratch.words[l + blocks_of_words]);
       sink[l] += amplitude[l] * z.first;
-      sink[l + quarter] += amplitude[l + quarter] * z.second;
+      sink[l + blocks_of_words] += amplitude[l + blocks_of_words] * z.second;
     }
 }
 
@@ -162,11 +183,25 @@ EQ_INLINE void write_row(bool any, std::int32_t next, const std::int32_t* until,
 }
 
 template <int width>
+EQ_INLINE void add_external(const External& external, const Key& key, const Position& at, Scratch& scratch,
+                            float* sink) {
+  if (external.noise == Noise::gaussian) {
+    column_words<blocks_of_words>(key, external.stream, at.step, at.column, scratch.words);
+    add_gaussian(external, at.local, scratch, sink);
+    return;
+  }
+  column_words<blocks_of_halves>(key, external.stream, at.step, at.column, scratch.words);
+  if (external.of_neurons != nullptr)
+    add_poisson<width, true>(external, key, at, scratch, sink);
+  else
+    add_poisson<width, false>(external, key, at, scratch, sink);
+}
+
+template <int width>
 EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
                              std::size_t column, std::size_t k, Scratch& scratch) {
-  const std::size_t at = column * column_size, local = column - cells.first;
-  const std::size_t n = (cells.last - cells.first) * column_size;
-  const std::uint64_t step = state.first_step + k;
+  const std::size_t at = column * column_size;
+  const Position place{column, column - cells.first, (cells.last - cells.first) * column_size, state.first_step + k};
   const float* drive = network.drive.of(column);
   float* v = state.v + at;
   for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + drive[i];
@@ -174,14 +209,7 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   add_currents(network, cells, state, at, scratch);
   for (const External& external : network.externals) {
     if (external.population != population) continue;
-    column_words(network.key, external.stream, step, column, scratch.words);
-    float* sink = sink_of(external.sink, network, state, at, scratch);
-    if (external.noise == Noise::gaussian)
-      add_gaussian(external, local, scratch, sink);
-    else if (external.of_neurons != nullptr)
-      add_poisson<width, true>(external, local, n, scratch, sink);
-    else
-      add_poisson<width, false>(external, local, n, scratch, sink);
+    add_external<width>(external, network.key, place, scratch, sink_of(external.sink, network, state, at, scratch));
   }
   add_channels(network, cells, state, column, scratch);
   const auto now = static_cast<std::int32_t>(k);

@@ -92,21 +92,34 @@ def arrivals(network: Network, fired: list) -> NDArray[np.uint16]:
 def external_input(network: Network, external: External, step: int) -> NDArray:
     """What a source adds at each place of its population."""
     place = network.layout.padded(external.population)
-    words = column_words(network.key, external.stream, step, np.arange(place.start, place.stop, COLUMN) // COLUMN)
+    columns = np.arange(place.start, place.stop, COLUMN) // COLUMN
     if external.noise != POISSON:
+        words = column_words(network.key, external.stream, step, columns, BLOCKS_OF_WORDS)
         return external.amplitude * normals(words).ravel()
-    thresholds = external.thresholds if external.thresholds.size else external.least[:, None]
-    count = (words.ravel().view(np.int32) >= thresholds).sum(axis=0)
+    numbers = column_words(network.key, external.stream, step, columns, BLOCKS_OF_HALVES).view(np.int16).ravel()
+    laws = external.laws
+    count = (numbers >= (laws.thresholds if laws.law.size else laws.least[:, None])).sum(axis=0)
+    for i in np.flatnonzero(count == laws.least.size):
+        own = laws.rest[laws.law[i] if laws.law.size else 0]
+        count[i] = (own <= extra_word(network.key, external.stream, step, place.start + int(i))).sum()
     return external.amplitude * count.astype(f32)
 
 
 # --- random numbers ---------------------------------------------------------------------------------------------------
-def column_words(key: Words, stream: int, step: int, columns: NDArray[np.int64]) -> Word:
-    """One word for each neuron of the columns (n, 512)."""
-    lane = (columns[:, None] * (COLUMN // 4) + np.arange(COLUMN // 4)).astype(np.uint32)
+BLOCKS_OF_WORDS, BLOCKS_OF_HALVES = COLUMN // 4, COLUMN // 8
+
+
+def column_words(key: Words, stream: int, step: int, columns: NDArray[np.int64], blocks: int) -> Word:
+    """The words of so many blocks for each of the columns (n, 4 blocks)."""
+    lane = (columns[:, None] * blocks + np.arange(blocks)).astype(np.uint32)
     counter = np.array([step & 0xFFFFFFFF, step >> 32, stream], np.uint32)
-    blocks = [lane, *(np.broadcast_to(c, lane.shape) for c in counter)]
-    return np.concatenate(threefry(key, blocks), axis=1)
+    return np.concatenate(threefry(key, [lane, *(np.broadcast_to(c, lane.shape) for c in counter)]), axis=1)
+
+
+def extra_word(key: Words, stream: int, step: int, place: int) -> np.int32:
+    """One more word for a place, read as signed."""
+    counter = np.array([place, step & 0xFFFFFFFF, step >> 32, stream | 0x80000000], np.uint32)
+    return threefry(key, list(counter[:, None]))[0].view(np.int32)[0]
 
 
 def threefry(key: Words, counter: list[Word]) -> list[Word]:
