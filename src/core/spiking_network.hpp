@@ -21,6 +21,10 @@ template <int width>
 struct Vector {
   typedef std::uint64_t Bits __attribute__((vector_size(width)));
   typedef std::int16_t Shorts __attribute__((vector_size(width)));
+  typedef float Floats __attribute__((vector_size(width)));
+  typedef std::int32_t Ints __attribute__((vector_size(width)));
+  typedef std::uint16_t HalfCounts __attribute__((vector_size(width / 2)));  // one for each float
+  typedef std::int8_t QuarterFlags __attribute__((vector_size(width / 4)));
   static_assert(sizeof(Bits) == width && sizeof(Shorts) == width, "a vector fills its register");
 };
 

@@ -1,22 +1,32 @@
 // Update: one step of the 512 neurons of a column.
 //
-//   u = v decay + drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s;
-//   each s takes its decay; then to u or to a current external input and weight x count of each channel, in this order;
+//   x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input;
+//   u = v decay + x + sum over channels of weight x count;
 //   a silent neuron keeps its v; another takes max(u, floor); at threshold it fires, resets and falls silent
+//
+// summed in this order. What external input or a channel brings to a current is added to s, once s has decayed.
 #pragma once
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "float32.hpp"
 #include "spiking_network.hpp"
 
 namespace spiking {
 
+// One channel of a column: arrivals and what each weighs.
+struct Channel {
+  const float* weight;
+  std::uint16_t* count;
+};
+
 // A column's values on their way through the step.
 struct Scratch {
-  alignas(64) float u[column_size];
+  alignas(64) float x[column_size];
   alignas(64) std::uint32_t words[column_size];
+  std::vector<Channel> channels;
 };
 
 // Where a column stands: its first neuron, in all populations and in its own of n places, and the step.
@@ -92,53 +102,7 @@ EQ_INLINE void add_gaussian(const External& external, std::size_t column, const 
 
 EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State& state, std::size_t at,
                          Scratch& scratch) {
-  return sink == potential ? scratch.u : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
-}
-
-EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t at,
-                            Scratch& scratch) {
-  for (std::size_t k = 0; k < cells.currents.size(); ++k) {
-    const Current current = cells.currents[k];
-    float* s = state.currents + k * network.neurons() + at;
-    for (std::size_t i = 0; i < column_size; ++i) {
-      scratch.u[i] += current.transfer * s[i];
-      s[i] *= current.decay;
-    }
-  }
-}
-
-EQ_INLINE void add_channel(const float* weight, std::uint16_t* count, float* sink) {
-  for (std::size_t i = 0; i < column_size; ++i) {
-    sink[i] += weight[i] * static_cast<float>(count[i]);
-    count[i] = 0;
-  }
-}
-
-// Two channels of one sink in one pass, as most neurons have excitation and inhibition; the order of the sum stays.
-EQ_INLINE void add_two_channels(const float* weight, const float* other_weight, std::uint16_t* count,
-                                std::uint16_t* other_count, float* sink) {
-  for (std::size_t i = 0; i < column_size; ++i) {
-    const float first = sink[i] + weight[i] * static_cast<float>(count[i]);
-    sink[i] = first + other_weight[i] * static_cast<float>(other_count[i]);
-    count[i] = 0;
-    other_count[i] = 0;
-  }
-}
-
-EQ_INLINE void add_channels(const Network& network, const Cells& cells, const State& state, std::size_t column,
-                            Scratch& scratch) {
-  const std::size_t n = network.neurons(), at = column * column_size;
-  for (std::size_t c = 0; c < cells.sinks.size(); ++c) {
-    const float* weight = network.weights[c].of(column);
-    std::uint16_t* count = state.counts + c * n + at;
-    float* sink = sink_of(cells.sinks[c], network, state, at, scratch);
-    if (c + 1 < cells.sinks.size() && cells.sinks[c + 1] == cells.sinks[c]) {
-      add_two_channels(weight, network.weights[c + 1].of(column), count, count + n, sink);
-      ++c;
-    } else {
-      add_channel(weight, count, sink);
-    }
-  }
+  return sink == potential ? scratch.x : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
 }
 
 // The upstroke of the EIF, from the potential at the step's beginning.
@@ -147,38 +111,19 @@ EQ_INLINE void add_upstroke(const Upstroke& upstroke, const float* v, Scratch& s
   for (std::size_t i = 0; i < column_size; ++i) {
     const float x = (v[i] - upstroke.onset) * upstroke.steepness;
     const float above = x > -87.0f ? x : -87.0f;
-    scratch.u[i] += upstroke.gain * exp32(above < 88.0f ? above : 88.0f);
+    scratch.x[i] += upstroke.gain * exp32(above < 88.0f ? above : 88.0f);
   }
 }
 
-// The neuron is silent until step `until`, counted like k; its v is then below threshold. Returns whether anyone fired.
-EQ_INLINE bool fire(const Cells& cells, const float* threshold, std::int32_t k, float* v, std::int32_t* until,
-                    const Scratch& scratch) {
-  const std::int32_t next = k + 1 + cells.refractory;
-  std::int32_t any = 0;
-  for (std::size_t i = 0; i < column_size; ++i) {
-    const float free = scratch.u[i] > cells.floor ? scratch.u[i] : cells.floor;
-    const float now = until[i] <= k ? free : v[i];
-    const bool fires = now >= threshold[i];
-    v[i] = fires ? cells.reset : now;
-    until[i] = fires ? next : until[i];
-    any |= fires ? 1 : 0;
-  }
-  return any != 0;
-}
-
-// Who fired in this step is silent until `next`. Eight flags, one a byte, become eight bits: the product moves flag k
-// to bit 56 + k, and no two meet elsewhere.
-EQ_INLINE void write_row(bool any, std::int32_t next, const std::int32_t* until, std::uint64_t* row) {
-  alignas(64) std::uint8_t fired[column_size];
-  for (std::size_t i = 0; any && i < column_size; ++i) fired[i] = until[i] == next ? 1 : 0;
-  for (std::size_t w = 0; w < words_per_column; ++w) {
-    std::uint64_t word = 0, flags;
-    for (std::size_t byte = 0; any && byte < 8; ++byte) {
-      std::memcpy(&flags, fired + 64 * w + 8 * byte, sizeof flags);
-      word |= ((flags * 0x0102040810204080ULL) >> 56) << (8 * byte);
+EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t at,
+                            Scratch& scratch) {
+  for (std::size_t k = 0; k < cells.currents.size(); ++k) {
+    const Current current = cells.currents[k];
+    float* s = state.currents + k * network.neurons() + at;
+    for (std::size_t i = 0; i < column_size; ++i) {
+      scratch.x[i] += current.transfer * s[i];
+      s[i] *= current.decay;
     }
-    row[w] = word;
   }
 }
 
@@ -197,25 +142,115 @@ EQ_INLINE void add_external(const External& external, const Key& key, const Posi
     add_poisson<width, false>(external, key, at, scratch, sink);
 }
 
+EQ_INLINE void add_channel(const Channel& channel, float* s) {
+  for (std::size_t i = 0; i < column_size; ++i) {
+    s[i] += channel.weight[i] * static_cast<float>(channel.count[i]);
+    channel.count[i] = 0;
+  }
+}
+
+// Channels that feed currents are added to them; the others, which act on the potential, are listed.
+EQ_INLINE void list_channels(const Network& network, const Cells& cells, const State& state, std::size_t column,
+                             std::vector<Channel>& fast) {
+  const std::size_t n = network.neurons(), at = column * column_size;
+  fast.clear();
+  for (std::size_t c = 0; c < cells.sinks.size(); ++c) {
+    const Channel channel{network.weights[c].of(column), state.counts + c * n + at};
+    if (cells.sinks[c] == potential)
+      fast.push_back(channel);
+    else
+      add_channel(channel, state.currents + static_cast<std::size_t>(cells.sinks[c]) * n + at);
+  }
+}
+
+// Flags of 0 or -1, one a byte, as bits. Eight at a time: the product moves flag k to bit 56 + k, and no two meet
+// elsewhere.
+template <int width>
+EQ_INLINE void write_bits(const std::int8_t* flags, std::uint64_t* row, std::size_t first) {
+  std::uint64_t words[width / 8], any = 0;
+  std::memcpy(words, flags, sizeof words);
+  for (std::size_t k = 0; k < width / 8; ++k) any |= words[k];
+  std::uint8_t bits[width / 8] = {};
+  for (std::size_t k = 0; any != 0 && k < width / 8; ++k)
+    bits[k] = static_cast<std::uint8_t>(((words[k] & 0x0101010101010101ULL) * 0x0102040810204080ULL) >> 56);
+  std::memcpy(reinterpret_cast<char*>(row) + first / 8, bits, sizeof bits);
+}
+
+// The values of a column that every neuron has.
+struct Column {
+  const float* threshold;
+  float* v;
+  std::int32_t* until;  // the neuron is silent until this step, counted like k
+  std::uint64_t* row;
+};
+
+// Four vectors of neurons at a time: as many neurons as a vector has bytes.
+template <int width>
+EQ_INLINE void integrate_and_fire(const Cells& cells, const Column& column, const std::vector<Channel>& channels,
+                                  std::int32_t k, const float* x) {
+  typedef typename Vector<width>::Floats Floats;
+  typedef typename Vector<width>::Ints Ints;
+  typedef typename Vector<width>::HalfCounts HalfCounts;
+  typedef typename Vector<width>::QuarterFlags QuarterFlags;
+  constexpr std::size_t lanes = width / sizeof(float);
+  const Floats floor = Floats{} + cells.floor, reset = Floats{} + cells.reset;
+  const Ints now = Ints{} + k, next = now + 1 + cells.refractory;
+  const HalfCounts none = {};
+  for (std::size_t first = 0; first < column_size; first += 4 * lanes) {
+    Floats u[4], v, other;
+    Ints until;
+    HalfCounts count;
+    alignas(64) std::int8_t flags[4 * lanes];
+#pragma GCC unroll 4
+    for (std::size_t q = 0; q < 4; ++q) {
+      std::memcpy(&v, column.v + first + q * lanes, width);
+      std::memcpy(&other, x + first + q * lanes, width);
+      u[q] = v * cells.decay + other;
+    }
+    for (const Channel& channel : channels)
+#pragma GCC unroll 4
+      for (std::size_t q = 0; q < 4; ++q) {
+        const std::size_t i = first + q * lanes;
+        std::memcpy(&count, channel.count + i, sizeof count);
+        std::memcpy(&other, channel.weight + i, width);
+        u[q] += other * __builtin_convertvector(__builtin_convertvector(count, Ints), Floats);
+        std::memcpy(channel.count + i, &none, sizeof none);
+      }
+#pragma GCC unroll 4
+    for (std::size_t q = 0; q < 4; ++q) {
+      const std::size_t i = first + q * lanes;
+      std::memcpy(&v, column.v + i, width);
+      std::memcpy(&until, column.until + i, width);
+      std::memcpy(&other, column.threshold + i, width);
+      u[q] = u[q] > floor ? u[q] : floor;
+      v = until <= now ? u[q] : v;
+      const Ints fires = v >= other;
+      v = fires ? reset : v;
+      until = fires ? next : until;
+      const QuarterFlags flag = __builtin_convertvector(fires, QuarterFlags);
+      std::memcpy(column.v + i, &v, width);
+      std::memcpy(column.until + i, &until, width);
+      std::memcpy(flags + q * lanes, &flag, sizeof flag);
+    }
+    write_bits<width>(flags, column.row, first);
+  }
+}
+
 template <int width>
 EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
                              std::size_t column, std::size_t k, Scratch& scratch) {
   const std::size_t at = column * column_size;
   const Position place{column, column - cells.first, (cells.last - cells.first) * column_size, state.first_step + k};
-  const float* drive = network.drive.of(column);
-  float* v = state.v + at;
-  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + drive[i];
-  add_upstroke(cells.upstroke, v, scratch);
+  std::memcpy(scratch.x, network.drive.of(column), sizeof scratch.x);
+  add_upstroke(cells.upstroke, state.v + at, scratch);
   add_currents(network, cells, state, at, scratch);
-  for (const External& external : network.externals) {
-    if (external.population != population) continue;
-    add_external<width>(external, network.key, place, scratch, sink_of(external.sink, network, state, at, scratch));
-  }
-  add_channels(network, cells, state, column, scratch);
-  const auto now = static_cast<std::int32_t>(k);
-  const bool any = fire(cells, network.threshold.of(column), now, v, state.silent + at, scratch);
-  std::uint64_t* row = state.row(state.history + k, network.columns) + column * words_per_column;
-  write_row(any, now + 1 + cells.refractory, state.silent + at, row);
+  for (const External& external : network.externals)
+    if (external.population == population)
+      add_external<width>(external, network.key, place, scratch, sink_of(external.sink, network, state, at, scratch));
+  list_channels(network, cells, state, column, scratch.channels);
+  const Column values{network.threshold.of(column), state.v + at, state.silent + at,
+                      state.row(state.history + k, network.columns) + column * words_per_column};
+  integrate_and_fire<width>(cells, values, scratch.channels, static_cast<std::int32_t>(k), scratch.x);
 }
 
 }  // namespace spiking

@@ -1,10 +1,11 @@
 """The step in NumPy: slow, readable, and equal to the compiled one spike for spike.
 
-    u = v decay + drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s;
-    each s takes its decay; then to u or to a current external input and weight x count of each channel;
+    x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input;
+    u = v decay + x + sum over channels of weight x count;
     a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls silent
 
-in single precision and in this order. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
+in single precision and in this order. What external input or a channel brings to a current is added to s, once s has
+decayed. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
 variates are made of them after Box & Muller with the core's polynomials.
 """
 
@@ -42,13 +43,14 @@ def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: l
     """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
     v, silent, currents = state
     decay, floor, reset, refractory, gain, onset, steepness = _by_place(network)
-    u = v * decay + network.drive
-    u += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
-    pass_currents(network, u, currents)
-    for x in network.externals:
-        place = network.layout.padded(x.population)
-        sink = u if x.sink == POTENTIAL else currents[x.sink]
-        sink[place] += external_input(network, x, step)
+    x = network.drive.copy()
+    x += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
+    pass_currents(network, x, currents)
+    for source in network.externals:
+        place = network.layout.padded(source.population)
+        sink = x if source.sink == POTENTIAL else currents[source.sink]
+        sink[place] += external_input(network, source, step)
+    u = v * decay + x
     pass_arrivals(network, u, currents, arrivals(network, fired))
     awake = silent == 0
     v[:] = np.where(awake, np.maximum(u, floor), v)
@@ -58,12 +60,12 @@ def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: l
     return fires
 
 
-def pass_currents(network: Network, u: NDArray, currents: NDArray) -> None:
+def pass_currents(network: Network, x: NDArray, currents: NDArray) -> None:
     """Each current moves the potential, and decays."""
     number = [0] * len(network.layout.sizes)
     for population, transfer, decay in network.currents:
         place, s = network.layout.padded(int(population)), currents[number[int(population)]]
-        u[place] += f32(transfer) * s[place]
+        x[place] += f32(transfer) * s[place]
         s[place] *= f32(decay)
         number[int(population)] += 1
 
