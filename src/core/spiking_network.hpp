@@ -21,10 +21,6 @@ template <int width>
 struct Vector {
   typedef std::uint64_t Bits __attribute__((vector_size(width)));
   typedef std::int16_t Shorts __attribute__((vector_size(width)));
-  typedef float Floats __attribute__((vector_size(width)));
-  typedef std::int32_t Ints __attribute__((vector_size(width)));
-  typedef std::uint16_t HalfCounts __attribute__((vector_size(width / 2)));  // one for each float
-  typedef std::int8_t QuarterFlags __attribute__((vector_size(width / 4)));
   static_assert(sizeof(Bits) == width && sizeof(Shorts) == width, "a vector fills its register");
 };
 
@@ -45,11 +41,12 @@ struct Cells {
   float decay;              // of the potential over one step; 1 without leak
   float floor;              // reflecting lower bound; far below everything where there is none
   float reset;
-  std::int32_t refractory;  // steps of silence after a spike
+  std::int16_t refractory;  // steps of silence after a spike
   Upstroke upstroke;
   std::size_t first, last;  // columns
   std::vector<Current> currents;
   std::vector<std::int64_t> sinks;  // of each channel
+  std::vector<bool> listed;         // whether lists bring some of its arrivals
 };
 
 enum class Noise : std::int64_t { poisson, gaussian };
@@ -116,11 +113,14 @@ struct Network {
   std::size_t neurons() const { return columns * column_size; }
 };
 
+// Steps are counted anew after a turn, so that the ends of refractory periods keep to 16 bits.
+inline constexpr std::size_t steps_of_turn = 8192;
+
 struct State {
   float* v;
-  std::int32_t* silent;      // steps of refractoriness left; during the run, the step of its end
+  std::int16_t* silent;      // steps of refractoriness left; during the run, the step of its end within a turn
   float* currents;           // (current, neuron)
-  std::uint16_t* counts;     // (channel, neuron), zero between steps
+  std::uint16_t* counts;     // (channel, neuron) of what lists bring, zero between steps
   std::uint64_t* raster;     // (row, column, 8 words); row `history` is the first new step
   std::uint64_t first_step;  // its number
   std::size_t history, steps;

@@ -1,17 +1,18 @@
 // Update: one step of the 512 neurons of a column.
 //
-//   x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input;
-//   u = v decay + x + sum over channels of weight x count;
-//   a silent neuron keeps its v; another takes max(u, floor); at threshold it fires, resets and falls silent
+//   x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input
+//       + sum over channels of weight x count;
+//   u = v decay + x; a silent neuron keeps its v; another takes max(u, floor); at threshold it fires, resets and falls
+//   silent
 //
 // summed in this order. What external input or a channel brings to a current is added to s, once s has decayed.
 #pragma once
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <vector>
 
 #include "float32.hpp"
+#include "spiking_deliver.hpp"
 #include "spiking_network.hpp"
 
 namespace spiking {
@@ -19,14 +20,15 @@ namespace spiking {
 // One channel of a column: arrivals and what each weighs.
 struct Channel {
   const float* weight;
-  std::uint16_t* count;
+  const std::uint16_t* count;
 };
 
 // A column's values on their way through the step.
 struct Scratch {
   alignas(64) float x[column_size];
   alignas(64) std::uint32_t words[column_size];
-  std::vector<Channel> channels;
+  Channel channels[2];
+  std::size_t left;  // how many of the channels
 };
 
 // Where a column stands: its first neuron, in all populations and in its own of n places, and the step.
@@ -142,103 +144,83 @@ EQ_INLINE void add_external(const External& external, const Key& key, const Posi
     add_poisson<width, false>(external, key, at, scratch, sink);
 }
 
-EQ_INLINE void add_channel(const Channel& channel, float* s) {
-  for (std::size_t i = 0; i < column_size; ++i) {
-    s[i] += channel.weight[i] * static_cast<float>(channel.count[i]);
-    channel.count[i] = 0;
-  }
+EQ_INLINE void add_channel(const Channel& channel, float* sink) {
+  for (std::size_t i = 0; i < column_size; ++i) sink[i] += channel.weight[i] * static_cast<float>(channel.count[i]);
 }
 
-// Channels that feed currents are added to them; the others, which act on the potential, are listed.
-EQ_INLINE void list_channels(const Network& network, const Cells& cells, const State& state, std::size_t column,
-                             std::vector<Channel>& fast) {
-  const std::size_t n = network.neurons(), at = column * column_size;
-  fast.clear();
+// Channels that feed currents are added to them; of the others, which act on the potential, the last two are left for
+// the pass that fires.
+EQ_INLINE void add_channels(const Network& network, const Cells& cells, const State& state, std::size_t column,
+                            Inbox& inbox, Scratch& scratch) {
+  const std::size_t at = column * column_size;
+  scratch.left = 0;
   for (std::size_t c = 0; c < cells.sinks.size(); ++c) {
-    const Channel channel{network.weights[c].of(column), state.counts + c * n + at};
-    if (cells.sinks[c] == potential)
-      fast.push_back(channel);
-    else
-      add_channel(channel, state.currents + static_cast<std::size_t>(cells.sinks[c]) * n + at);
+    const std::uint16_t* counts = inbox.arrived(network, cells, state, c, column);
+    if (counts == nullptr) continue;
+    const Channel channel{network.weights[c].of(column), counts};
+    if (cells.sinks[c] != potential) {
+      add_channel(channel, state.currents + static_cast<std::size_t>(cells.sinks[c]) * network.neurons() + at);
+    } else if (scratch.left < 2) {
+      scratch.channels[scratch.left++] = channel;
+    } else {
+      add_channel(scratch.channels[0], scratch.x);
+      scratch.channels[0] = scratch.channels[1];
+      scratch.channels[1] = channel;
+    }
   }
-}
-
-// Flags of 0 or -1, one a byte, as bits. Eight at a time: the product moves flag k to bit 56 + k, and no two meet
-// elsewhere.
-template <int width>
-EQ_INLINE void write_bits(const std::int8_t* flags, std::uint64_t* row, std::size_t first) {
-  std::uint64_t words[width / 8], any = 0;
-  std::memcpy(words, flags, sizeof words);
-  for (std::size_t k = 0; k < width / 8; ++k) any |= words[k];
-  std::uint8_t bits[width / 8] = {};
-  for (std::size_t k = 0; any != 0 && k < width / 8; ++k)
-    bits[k] = static_cast<std::uint8_t>(((words[k] & 0x0101010101010101ULL) * 0x0102040810204080ULL) >> 56);
-  std::memcpy(reinterpret_cast<char*>(row) + first / 8, bits, sizeof bits);
 }
 
 // The values of a column that every neuron has.
 struct Column {
   const float* threshold;
   float* v;
-  std::int32_t* until;  // the neuron is silent until this step, counted like k
+  std::int16_t* until;  // the neuron is silent until this step, counted like k
   std::uint64_t* row;
 };
 
-// Four vectors of neurons at a time: as many neurons as a vector has bytes.
-template <int width>
-EQ_INLINE void integrate_and_fire(const Cells& cells, const Column& column, const std::vector<Channel>& channels,
-                                  std::int32_t k, const float* x) {
-  typedef typename Vector<width>::Floats Floats;
-  typedef typename Vector<width>::Ints Ints;
-  typedef typename Vector<width>::HalfCounts HalfCounts;
-  typedef typename Vector<width>::QuarterFlags QuarterFlags;
-  constexpr std::size_t lanes = width / sizeof(float);
-  const Floats floor = Floats{} + cells.floor, reset = Floats{} + cells.reset;
-  const Ints now = Ints{} + k, next = now + 1 + cells.refractory;
-  const HalfCounts none = {};
-  for (std::size_t first = 0; first < column_size; first += 4 * lanes) {
-    Floats u[4], v, other;
-    Ints until;
-    HalfCounts count;
-    alignas(64) std::int8_t flags[4 * lanes];
-#pragma GCC unroll 4
-    for (std::size_t q = 0; q < 4; ++q) {
-      std::memcpy(&v, column.v + first + q * lanes, width);
-      std::memcpy(&other, x + first + q * lanes, width);
-      u[q] = v * cells.decay + other;
-    }
-    for (const Channel& channel : channels)
-#pragma GCC unroll 4
-      for (std::size_t q = 0; q < 4; ++q) {
-        const std::size_t i = first + q * lanes;
-        std::memcpy(&count, channel.count + i, sizeof count);
-        std::memcpy(&other, channel.weight + i, width);
-        u[q] += other * __builtin_convertvector(__builtin_convertvector(count, Ints), Floats);
-        std::memcpy(channel.count + i, &none, sizeof none);
+// Who reaches the threshold keeps a v above it until `fire`. Returns whether anyone does.
+template <std::size_t channels>
+EQ_INLINE bool integrate(const Cells& cells, const Column& column, std::int16_t k, const Scratch& scratch) {
+  const float* x = scratch.x;
+  const float *weight = scratch.channels[0].weight, *other_weight = scratch.channels[1].weight;
+  const std::uint16_t *count = scratch.channels[0].count, *other_count = scratch.channels[1].count;
+  const float decay = cells.decay, floor = cells.floor;
+  std::int32_t any = 0;
+  for (std::size_t i = 0; i < column_size; ++i) {
+    float input = x[i];
+    if constexpr (channels > 0) input += weight[i] * static_cast<float>(count[i]);
+    if constexpr (channels > 1) input += other_weight[i] * static_cast<float>(other_count[i]);
+    const float u = column.v[i] * decay + input;
+    const float free = u > floor ? u : floor;
+    const float now = column.until[i] <= k ? free : column.v[i];
+    column.v[i] = now;
+    any |= now >= column.threshold[i] ? 1 : 0;
+  }
+  return any != 0;
+}
+
+// Whoever is above threshold fires: eight flags, one a byte, become eight bits where any is set; the product moves flag
+// f to bit 56 + f, and no two meet elsewhere.
+EQ_INLINE void fire(const Cells& cells, const Column& column, std::int16_t k) {
+  alignas(64) std::uint8_t above[column_size];
+  for (std::size_t i = 0; i < column_size; ++i) above[i] = column.v[i] >= column.threshold[i] ? 1 : 0;
+  for (std::size_t byte = 0; byte < column_size / 8; ++byte) {
+    std::uint64_t flags;
+    std::memcpy(&flags, above + 8 * byte, sizeof flags);
+    if (flags == 0) continue;
+    column.row[byte / 8] |= ((flags * 0x0102040810204080ULL) >> 56) << (8 * (byte % 8));
+    for (std::size_t i = 8 * byte; i < 8 * byte + 8; ++i)
+      if (above[i] != 0) {
+        column.v[i] = cells.reset;
+        column.until[i] = static_cast<std::int16_t>(k + 1 + cells.refractory);
       }
-#pragma GCC unroll 4
-    for (std::size_t q = 0; q < 4; ++q) {
-      const std::size_t i = first + q * lanes;
-      std::memcpy(&v, column.v + i, width);
-      std::memcpy(&until, column.until + i, width);
-      std::memcpy(&other, column.threshold + i, width);
-      u[q] = u[q] > floor ? u[q] : floor;
-      v = until <= now ? u[q] : v;
-      const Ints fires = v >= other;
-      v = fires ? reset : v;
-      until = fires ? next : until;
-      const QuarterFlags flag = __builtin_convertvector(fires, QuarterFlags);
-      std::memcpy(column.v + i, &v, width);
-      std::memcpy(column.until + i, &until, width);
-      std::memcpy(flags + q * lanes, &flag, sizeof flag);
-    }
-    write_bits<width>(flags, column.row, first);
   }
 }
 
+// `k`: the step counted from the last one at which `until` was; `row`: where its spikes go, all zero.
 template <int width>
 EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
-                             std::size_t column, std::size_t k, Scratch& scratch) {
+                             std::size_t column, std::size_t k, Inbox& inbox, Scratch& scratch) {
   const std::size_t at = column * column_size;
   const Position place{column, column - cells.first, (cells.last - cells.first) * column_size, state.first_step + k};
   std::memcpy(scratch.x, network.drive.of(column), sizeof scratch.x);
@@ -247,10 +229,15 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   for (const External& external : network.externals)
     if (external.population == population)
       add_external<width>(external, network.key, place, scratch, sink_of(external.sink, network, state, at, scratch));
-  list_channels(network, cells, state, column, scratch.channels);
+  add_channels(network, cells, state, column, inbox, scratch);
   const Column values{network.threshold.of(column), state.v + at, state.silent + at,
                       state.row(state.history + k, network.columns) + column * words_per_column};
-  integrate_and_fire<width>(cells, values, scratch.channels, static_cast<std::int32_t>(k), scratch.x);
+  const auto now = static_cast<std::int16_t>(k % steps_of_turn);
+  const bool any = scratch.left == 2   ? integrate<2>(cells, values, now, scratch)
+                   : scratch.left == 1 ? integrate<1>(cells, values, now, scratch)
+                                       : integrate<0>(cells, values, now, scratch);
+  if (any) fire(cells, values, now);
+  inbox.empty(network, cells, state, column);
 }
 
 }  // namespace spiking

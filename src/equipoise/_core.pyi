@@ -216,7 +216,7 @@ def spiking_run(
     bits: Words,
     key: Words,
     v: Floats,
-    silent: Ints,
+    silent: Halves,
     s: Floats,
     counts: Shorts,
     raster: Words,

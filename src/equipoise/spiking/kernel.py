@@ -26,7 +26,7 @@ class State:
 
     step: int
     v: NDArray[np.float32]
-    silent: NDArray[np.int32]
+    silent: NDArray[np.int16]
     currents: NDArray[np.float32]
     recent: Words
     slow: SlowState | None = None
@@ -43,7 +43,7 @@ def begin(network: Network) -> State:
         v[place] = reset + u * (top - reset)
     recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
     currents = np.zeros((network.most_currents, layout.places), np.float32)
-    return State(step=0, v=v, silent=np.zeros(layout.places, np.int32), currents=currents, recent=recent)
+    return State(step=0, v=v, silent=np.zeros(layout.places, np.int16), currents=currents, recent=recent)
 
 
 def advance(network: Network, before: State, steps: int, *, instruction_set: int = BEST) -> tuple[State, Words]:

@@ -1,8 +1,9 @@
 """The step in NumPy: slow, readable, and equal to the compiled one spike for spike.
 
-    x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input;
-    u = v decay + x + sum over channels of weight x count;
-    a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls silent
+    x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input
+        + sum over channels of weight x count;
+    u = v decay + x; a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls
+    silent
 
 in single precision and in this order. What external input or a channel brings to a current is added to s, once s has
 decayed. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
@@ -50,8 +51,8 @@ def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: l
         place = network.layout.padded(source.population)
         sink = x if source.sink == POTENTIAL else currents[source.sink]
         sink[place] += external_input(network, source, step)
+    pass_arrivals(network, x, currents, arrivals(network, fired))
     u = v * decay + x
-    pass_arrivals(network, u, currents, arrivals(network, fired))
     awake = silent == 0
     v[:] = np.where(awake, np.maximum(u, floor), v)
     fires = v >= network.threshold
@@ -70,12 +71,12 @@ def pass_currents(network: Network, x: NDArray, currents: NDArray) -> None:
         number[int(population)] += 1
 
 
-def pass_arrivals(network: Network, u: NDArray, currents: NDArray, counts: NDArray[np.uint16]) -> None:
+def pass_arrivals(network: Network, x: NDArray, currents: NDArray, counts: NDArray[np.uint16]) -> None:
     """Each channel adds what arrived to its sink."""
     for k, sinks in enumerate(network.sinks):
         place = network.layout.padded(k)
         for sink, weight, count in zip(sinks, network.weights, counts, strict=True):
-            target = u if sink == POTENTIAL else currents[sink]
+            target = x if sink == POTENTIAL else currents[sink]
             target[place] += weight[place] * count[place].astype(f32)
 
 
@@ -211,4 +212,4 @@ def _by_place(network: Network) -> tuple[NDArray, ...]:
     """What `Network.cells` says, for each place."""
     which = np.repeat(np.arange(len(network.layout.sizes)), np.diff(network.layout.first_columns) * COLUMN)
     decay, floor, reset, refractory, *upstroke = network.cells[which].T.astype(f32)
-    return decay, floor, reset, refractory.astype(np.int32), *upstroke
+    return decay, floor, reset, refractory.astype(np.int16), *upstroke
