@@ -17,18 +17,48 @@
 
 namespace spiking {
 
-// One channel of a column: arrivals and what each weighs.
+// Counts of a column and what each weighs: arrivals of a channel, or of a source.
 struct Channel {
   const float* weight;
   const std::uint16_t* count;
 };
 
+EQ_INLINE void add_channel(const Channel& channel, float* sink) {
+  for (std::size_t i = 0; i < column_size; ++i) sink[i] += channel.weight[i] * static_cast<float>(channel.count[i]);
+}
+
+// The sum x of a column. It starts as the drive, and its last terms, if they are counts, wait for the pass that uses x.
+struct Input {
+  static constexpr std::size_t most = 3;
+  alignas(64) float own[column_size];
+  const float* x;
+  Channel waiting[most];
+  std::size_t left;
+
+  EQ_INLINE void begin(const float* drive) {
+    x = drive;
+    left = 0;
+  }
+
+  EQ_INLINE float* open() {
+    if (x != own) std::memcpy(own, x, sizeof own);
+    x = own;
+    for (std::size_t c = 0; c < left; ++c) add_channel(waiting[c], own);
+    left = 0;
+    return own;
+  }
+
+  EQ_INLINE void add(const Channel& channel) {
+    if (left == most) open();
+    waiting[left++] = channel;
+  }
+};
+
 // A column's values on their way through the step.
 struct Scratch {
-  alignas(64) float x[column_size];
+  Input input;
   alignas(64) std::uint32_t words[column_size];
-  Channel channels[2];
-  std::size_t left;  // how many of the channels
+  alignas(64) std::uint16_t counts[column_size];  // of a source
 };
 
 // Where a column stands: its first neuron, in all populations and in its own of n places, and the step.
@@ -46,7 +76,7 @@ inline constexpr std::size_t chunk_vectors = width == 64 ? 8 : 4;
 // whether a number may have reached them all.
 template <int width, bool differ>
 EQ_INLINE bool count_halves(const External& external, const std::int16_t* own, std::size_t n,
-                            const std::int16_t* numbers, std::int16_t* counts) {
+                            const std::int16_t* numbers, std::uint16_t* counts) {
   typedef typename Vector<width>::Shorts Shorts;
   static_assert(sizeof(Shorts) == width, "a vector fills its register");
   constexpr std::size_t lanes = width / sizeof(std::int16_t), vectors = chunk_vectors<width>;
@@ -61,7 +91,10 @@ EQ_INLINE bool count_halves(const External& external, const std::int16_t* own, s
     for (std::size_t q = 0; q < vectors; ++q) {
       Shorts threshold = none + external.least[j];
       if constexpr (differ) std::memcpy(&threshold, own + j * n + q * lanes, width);
-      count[q] -= number[q] >= threshold;  // a comparison is -1 where it holds
+      if constexpr (width == 64)
+        count[q] = number[q] >= threshold ? count[q] + 1 : count[q];  // one masked sum
+      else
+        count[q] -= number[q] >= threshold;  // a comparison is -1 where it holds
     }
   for (std::size_t q = 0; q < vectors; ++q) std::memcpy(counts + q * lanes, &count[q], width);
   return j == external.thresholds;
@@ -69,26 +102,23 @@ EQ_INLINE bool count_halves(const External& external, const std::int16_t* own, s
 
 // Counts of numbers at the top, by another word each.
 EQ_INLINE void count_rest(const External& external, const Key& key, const Position& at, std::size_t first,
-                          std::size_t n, std::int16_t* counts) {
+                          std::size_t n, std::uint16_t* counts) {
   for (std::size_t i = 0; i < n; ++i)
     if (static_cast<std::size_t>(counts[i]) == external.thresholds) {
       const std::uint32_t word = extra_word(key, external.stream, at.step, at.column * column_size + first + i);
-      counts[i] = static_cast<std::int16_t>(external.count_of_rest(at.local * column_size + first + i, word));
+      counts[i] = static_cast<std::uint16_t>(external.count_of_rest(at.local * column_size + first + i, word));
     }
 }
 
 template <int width, bool differ>
-EQ_INLINE void add_poisson(const External& external, const Key& key, const Position& at, const Scratch& scratch,
-                           float* sink) {
+EQ_INLINE void count_poisson(const External& external, const Key& key, const Position& at, Scratch& scratch) {
   constexpr std::size_t chunk = chunk_vectors<width> * width / sizeof(std::int16_t);
-  const float* amplitude = external.amplitude.of(at.local);
-  alignas(64) std::int16_t numbers[column_size], counts[chunk];
+  alignas(64) std::int16_t numbers[column_size];
   std::memcpy(numbers, scratch.words, sizeof numbers);
   for (std::size_t first = 0; first < column_size; first += chunk) {
     const std::int16_t* own = differ ? external.of_neurons + at.local * column_size + first : nullptr;
-    if (count_halves<width, differ>(external, own, at.n, numbers + first, counts))
-      count_rest(external, key, at, first, chunk, counts);
-    for (std::size_t i = 0; i < chunk; ++i) sink[first + i] += amplitude[first + i] * static_cast<float>(counts[i]);
+    if (count_halves<width, differ>(external, own, at.n, numbers + first, scratch.counts + first))
+      count_rest(external, key, at, first, chunk, scratch.counts + first);
   }
 }
 
@@ -102,71 +132,66 @@ EQ_INLINE void add_gaussian(const External& external, std::size_t column, const 
     }
 }
 
-EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State& state, std::size_t at,
-                         Scratch& scratch) {
-  return sink == potential ? scratch.x : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
-}
-
 // The upstroke of the EIF, from the potential at the step's beginning.
-EQ_INLINE void add_upstroke(const Upstroke& upstroke, const float* v, Scratch& scratch) {
+EQ_INLINE void add_upstroke(const Upstroke& upstroke, const float* v, Input& input) {
   if (upstroke.gain == 0.0f) return;
+  float* sum = input.open();
   for (std::size_t i = 0; i < column_size; ++i) {
     const float x = (v[i] - upstroke.onset) * upstroke.steepness;
     const float above = x > -87.0f ? x : -87.0f;
-    scratch.x[i] += upstroke.gain * exp32(above < 88.0f ? above : 88.0f);
+    sum[i] += upstroke.gain * exp32(above < 88.0f ? above : 88.0f);
   }
 }
 
 EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t at,
-                            Scratch& scratch) {
+                            Input& input) {
   for (std::size_t k = 0; k < cells.currents.size(); ++k) {
     const Current current = cells.currents[k];
-    float* s = state.currents + k * network.neurons() + at;
+    float *s = state.currents + k * network.neurons() + at, *sum = input.open();
     for (std::size_t i = 0; i < column_size; ++i) {
-      scratch.x[i] += current.transfer * s[i];
+      sum[i] += current.transfer * s[i];
       s[i] *= current.decay;
     }
   }
 }
 
+// `current`: where the input goes if it is not the potential.
 template <int width>
-EQ_INLINE void add_external(const External& external, const Key& key, const Position& at, Scratch& scratch,
-                            float* sink) {
+EQ_INLINE void add_external(const External& external, const Key& key, const Position& at, float* current,
+                            Scratch& scratch) {
   if (external.noise == Noise::gaussian) {
     column_words<blocks_of_words>(key, external.stream, at.step, at.column, scratch.words);
-    add_gaussian(external, at.local, scratch, sink);
+    add_gaussian(external, at.local, scratch, current == nullptr ? scratch.input.open() : current);
     return;
   }
+  if (scratch.input.left > 0) scratch.input.open();  // the counts of another source may be waiting
   column_words<blocks_of_halves>(key, external.stream, at.step, at.column, scratch.words);
   if (external.of_neurons != nullptr)
-    add_poisson<width, true>(external, key, at, scratch, sink);
+    count_poisson<width, true>(external, key, at, scratch);
   else
-    add_poisson<width, false>(external, key, at, scratch, sink);
+    count_poisson<width, false>(external, key, at, scratch);
+  const Channel channel{external.amplitude.of(at.local), scratch.counts};
+  if (current == nullptr)
+    scratch.input.add(channel);
+  else
+    add_channel(channel, current);
 }
 
-EQ_INLINE void add_channel(const Channel& channel, float* sink) {
-  for (std::size_t i = 0; i < column_size; ++i) sink[i] += channel.weight[i] * static_cast<float>(channel.count[i]);
+EQ_INLINE float* current_of(std::int64_t sink, const Network& network, const State& state, std::size_t at) {
+  return sink == potential ? nullptr : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
 }
 
-// Channels that feed currents are added to them; of the others, which act on the potential, the last two are left for
-// the pass that fires.
 EQ_INLINE void add_channels(const Network& network, const Cells& cells, const State& state, std::size_t column,
-                            Inbox& inbox, Scratch& scratch) {
-  const std::size_t at = column * column_size;
-  scratch.left = 0;
+                            const Inbox& inbox, Input& input) {
   for (std::size_t c = 0; c < cells.sinks.size(); ++c) {
     const std::uint16_t* counts = inbox.arrived(network, cells, state, c, column);
     if (counts == nullptr) continue;
     const Channel channel{network.weights[c].of(column), counts};
-    if (cells.sinks[c] != potential) {
-      add_channel(channel, state.currents + static_cast<std::size_t>(cells.sinks[c]) * network.neurons() + at);
-    } else if (scratch.left < 2) {
-      scratch.channels[scratch.left++] = channel;
-    } else {
-      add_channel(scratch.channels[0], scratch.x);
-      scratch.channels[0] = scratch.channels[1];
-      scratch.channels[1] = channel;
-    }
+    float* current = current_of(cells.sinks[c], network, state, column * column_size);
+    if (current == nullptr)
+      input.add(channel);
+    else
+      add_channel(channel, current);
   }
 }
 
@@ -178,19 +203,18 @@ struct Column {
   std::uint64_t* row;
 };
 
-// Who reaches the threshold keeps a v above it until `fire`. Returns whether anyone does.
-template <std::size_t channels>
-EQ_INLINE bool integrate(const Cells& cells, const Column& column, std::int16_t k, const Scratch& scratch) {
-  const float* x = scratch.x;
-  const float *weight = scratch.channels[0].weight, *other_weight = scratch.channels[1].weight;
-  const std::uint16_t *count = scratch.channels[0].count, *other_count = scratch.channels[1].count;
+// Who reaches the threshold keeps a v above it until `fire`. Returns whether anyone does. `waiting`: of the input.
+template <std::size_t waiting>
+EQ_INLINE bool integrate(const Cells& cells, const Column& column, std::int16_t k, const Input& input) {
+  const Channel *a = input.waiting, *b = a + 1, *c = a + 2;
   const float decay = cells.decay, floor = cells.floor;
   std::int32_t any = 0;
   for (std::size_t i = 0; i < column_size; ++i) {
-    float input = x[i];
-    if constexpr (channels > 0) input += weight[i] * static_cast<float>(count[i]);
-    if constexpr (channels > 1) input += other_weight[i] * static_cast<float>(other_count[i]);
-    const float u = column.v[i] * decay + input;
+    float x = input.x[i];
+    if constexpr (waiting > 0) x += a->weight[i] * static_cast<float>(a->count[i]);
+    if constexpr (waiting > 1) x += b->weight[i] * static_cast<float>(b->count[i]);
+    if constexpr (waiting > 2) x += c->weight[i] * static_cast<float>(c->count[i]);
+    const float u = column.v[i] * decay + x;
     const float free = u > floor ? u : floor;
     const float now = column.until[i] <= k ? free : column.v[i];
     column.v[i] = now;
@@ -199,44 +223,56 @@ EQ_INLINE bool integrate(const Cells& cells, const Column& column, std::int16_t 
   return any != 0;
 }
 
-// Whoever is above threshold fires: eight flags, one a byte, become eight bits where any is set; the product moves flag
-// f to bit 56 + f, and no two meet elsewhere.
-EQ_INLINE void fire(const Cells& cells, const Column& column, std::int16_t k) {
-  alignas(64) std::uint8_t above[column_size];
-  for (std::size_t i = 0; i < column_size; ++i) above[i] = column.v[i] >= column.threshold[i] ? 1 : 0;
-  for (std::size_t byte = 0; byte < column_size / 8; ++byte) {
-    std::uint64_t flags;
-    std::memcpy(&flags, above + 8 * byte, sizeof flags);
-    if (flags == 0) continue;
-    column.row[byte / 8] |= ((flags * 0x0102040810204080ULL) >> 56) << (8 * (byte % 8));
-    for (std::size_t i = 8 * byte; i < 8 * byte + 8; ++i)
-      if (above[i] != 0) {
-        column.v[i] = cells.reset;
-        column.until[i] = static_cast<std::int16_t>(k + 1 + cells.refractory);
-      }
+EQ_INLINE bool integrate(const Cells& cells, const Column& column, std::int16_t k, const Input& input) {
+  switch (input.left) {
+    case 3: return integrate<3>(cells, column, k, input);
+    case 2: return integrate<2>(cells, column, k, input);
+    case 1: return integrate<1>(cells, column, k, input);
+    default: return integrate<0>(cells, column, k, input);
   }
 }
 
-// `k`: the step counted from the last one at which `until` was; `row`: where its spikes go, all zero.
+// Whoever is above threshold fires. Eight flags, one a byte, become eight bits: the product moves flag f to bit 56 + f,
+// and no two meet elsewhere.
+EQ_INLINE void fire(const Cells& cells, const Column& column, std::int16_t k) {
+  for (std::size_t first = 0; first < column_size; first += 64) {
+    const float *v = column.v + first, *threshold = column.threshold + first;
+    std::int32_t any = 0;
+    for (std::size_t i = 0; i < 64; ++i) any |= v[i] >= threshold[i] ? 1 : 0;
+    if (any == 0) continue;
+    alignas(64) std::uint8_t above[64];
+    for (std::size_t i = 0; i < 64; ++i) above[i] = v[i] >= threshold[i] ? 1 : 0;
+    std::uint64_t word = 0, flags;
+    for (std::size_t byte = 0; byte < 8; ++byte) {
+      std::memcpy(&flags, above + 8 * byte, sizeof flags);
+      word |= ((flags * 0x0102040810204080ULL) >> 56) << (8 * byte);
+    }
+    column.row[first / 64] = word;
+    for (; word != 0; word &= word - 1) {
+      const std::size_t i = first + static_cast<std::size_t>(__builtin_ctzll(word));
+      column.v[i] = cells.reset;
+      column.until[i] = static_cast<std::int16_t>(k + 1 + cells.refractory);
+    }
+  }
+}
+
+// The row of the raster that takes the spikes is zero.
 template <int width>
 EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
                              std::size_t column, std::size_t k, Inbox& inbox, Scratch& scratch) {
   const std::size_t at = column * column_size;
   const Position place{column, column - cells.first, (cells.last - cells.first) * column_size, state.first_step + k};
-  std::memcpy(scratch.x, network.drive.of(column), sizeof scratch.x);
-  add_upstroke(cells.upstroke, state.v + at, scratch);
-  add_currents(network, cells, state, at, scratch);
+  scratch.input.begin(network.drive.of(column));
+  add_upstroke(cells.upstroke, state.v + at, scratch.input);
+  add_currents(network, cells, state, at, scratch.input);
   for (const External& external : network.externals)
     if (external.population == population)
-      add_external<width>(external, network.key, place, scratch, sink_of(external.sink, network, state, at, scratch));
-  add_channels(network, cells, state, column, inbox, scratch);
+      add_external<width>(external, network.key, place, current_of(external.sink, network, state, at), scratch);
+  add_channels(network, cells, state, column, inbox, scratch.input);
   const Column values{network.threshold.of(column), state.v + at, state.silent + at,
                       state.row(state.history + k, network.columns) + column * words_per_column};
   const auto now = static_cast<std::int16_t>(k % steps_of_turn);
-  const bool any = scratch.left == 2   ? integrate<2>(cells, values, now, scratch)
-                   : scratch.left == 1 ? integrate<1>(cells, values, now, scratch)
-                                       : integrate<0>(cells, values, now, scratch);
-  if (any) fire(cells, values, now);
+  if (integrate(cells, values, now, scratch.input)) fire(cells, values, now);
   inbox.empty(network, cells, state, column);
 }
 

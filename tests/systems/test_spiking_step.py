@@ -285,7 +285,8 @@ def test_normal_variates_are_normal():
     from scipy import stats
 
     key = eq.spiking.build(alone(1), seed=1).key
-    z = reference.normals(reference.column_words(key, 0, 5, np.arange(2000), reference.BLOCKS_OF_WORDS)).ravel().astype(np.float64)
+    words = reference.column_words(key, 0, 5, np.arange(2000), reference.BLOCKS_OF_WORDS)
+    z = reference.normals(words).ravel().astype(np.float64)
     assert stats.kstest(z, "norm").pvalue > 0.01
     moments = np.array([(z**m).mean() for m in (1, 2, 3, 4)])
     spread = np.sqrt(np.array([1, 2, 15, 96]) / z.size)

@@ -41,7 +41,7 @@ class CountLaws:
 
     A number of 16 bits, read as signed, reaches as many of the thresholds as it counts; `least` (J,) are the lowest of
     all places, `thresholds` (J, n) those of each where they differ, else (0, n). Who reaches all J counts instead the
-    thresholds in `rest` (law, R) that another 32 bits reach; `law` (n,) says whose law is which, empty if all share one.
+    thresholds in `rest` (law, R) that another 32 bits reach; `law` (n,) says whose law is which, empty if there is one.
     """
 
     least: Halves
