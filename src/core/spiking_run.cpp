@@ -50,6 +50,7 @@ class Barrier {
 struct Job {
   const Network& network;
   const State& state;
+  const spiking::Probes& probes;
   const std::vector<Extent>& extents;
   std::size_t window;
   Barrier& barrier;
@@ -80,7 +81,7 @@ EQ_INLINE void work(const Job& job, std::size_t thread) {
         const spiking::Cells& cells = network.cells[extent.population];
         for (std::size_t column = extent.first; column < extent.last; ++column) {
           ahead.ask(share);
-          spiking::update_column<width>(network, cells, extent.population, state, column, k, scratch);
+          spiking::update_column<width>(network, cells, extent.population, state, job.probes, column, k, scratch);
         }
       }
     }
@@ -181,6 +182,22 @@ std::vector<Extent> extents_of(const IndexIn& rows) {
   return out;
 }
 
+// places: rising, those of the probes.
+spiking::Probes probes_of(const IndexIn& places, const Vector<float>& split, const Vector<float>& trace, double per_step,
+                          std::size_t columns, std::size_t steps) {
+  const std::size_t n = places.size();
+  if (n == 0) return {places.data(), 0, {}, nullptr, 0, nullptr, 0.0f};
+  same_size(trace.size(), steps * n * spiking::trace_values);
+  spiking::Probes out{places.data(),          n,           {}, split.data(), split.size() / (n * spiking::kinds),
+                      trace.data(), static_cast<float>(per_step)};
+  for (std::size_t column = 0, p = 0; column <= columns; ++column) {
+    while (p < n && static_cast<std::size_t>(out.places[p]) < column * spiking::column_size) ++p;
+    out.first.push_back(p);
+  }
+  same_size(out.first.back(), n);
+  return out;
+}
+
 // strips: which strip of the pool each column uses, for drive, threshold and each channel, then for the externals.
 void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn extents, IndexIn tables,
                  IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int32_t> thresholds,
@@ -188,7 +205,8 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
                  Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key, Vector<float> v,
                  Vector<std::int32_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
                  Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history, std::int64_t steps,
-                 std::int64_t window, std::int64_t n_threads, int instruction_set) {
+                 std::int64_t window, std::int64_t n_threads, int instruction_set, IndexIn probes, Vector<float> split,
+                 Vector<float> trace, double per_step) {
   same_size(key.size(), 2);
   const auto columns = static_cast<std::size_t>(first_columns.data()[first_columns.size() - 1]);
   const std::size_t n = columns * spiking::column_size, channels = sinks.size() / (first_columns.size() - 1);
@@ -218,7 +236,8 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
                     static_cast<std::size_t>(steps)};
   const std::vector<Extent> owned = extents_of(extents);
   Barrier barrier(static_cast<std::size_t>(n_threads));
-  const Job job{network, state, owned, static_cast<std::size_t>(window), barrier};
+  const spiking::Probes probed = probes_of(probes, split, trace, per_step, columns, state.steps);
+  const Job job{network, state, probed, owned, static_cast<std::size_t>(window), barrier};
   const Worker worker = worker_for(instruction_set);
   std::vector<std::thread> others;
   for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, std::cref(job), t);
@@ -279,7 +298,7 @@ void bind_spiking_run(nb::module_& m) {
         nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
         nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
-        nb::arg("instruction_set"));
+        nb::arg("instruction_set"), nb::arg("probes"), nb::arg("split"), nb::arg("trace"), nb::arg("per_step"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));
   m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("places"));
   m.def("spiking_words", &spiking_words, nb::arg("key"), nb::arg("stream"), nb::arg("step"), nb::arg("first_column"),

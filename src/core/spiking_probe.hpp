@@ -1,0 +1,100 @@
+// Probes: what chosen neurons feel, step by step, taken from the step itself.
+//
+// In a row of the trace a neuron has four values: its potential after the step, and the excitatory, inhibitory and noisy
+// input of the step [V/s]. Input to the potential is a jump over dt. Input to currents is followed apart by kind, in
+// `split`, as the currents themselves; without probes in a column nothing is done there.
+#pragma once
+#include <vector>
+
+#include "spiking_network.hpp"
+
+namespace spiking {
+
+inline constexpr std::size_t trace_values = 4;  // potential, excitation, inhibition, noise
+inline constexpr std::size_t kinds = 3;
+
+struct Probes {
+  const std::int64_t* places;  // rising
+  std::size_t n;
+  std::vector<std::size_t> first;  // probe of each column, and n; empty without probes
+  float* split;                    // (probe, current, kind)
+  std::size_t currents;
+  float* trace;  // (step, probe, value)
+  float per_step;  // 1/dt
+
+  bool in(std::size_t column) const { return !first.empty() && first[column] < first[column + 1]; }
+};
+
+// The probes of one column in one step.
+class Look {
+ public:
+  EQ_INLINE Look(const Probes& probes, std::size_t column, std::size_t step)
+      : all(probes), base(column * column_size), begin(0), end(0), rows(nullptr) {
+    if (!all.in(column)) return;
+    begin = all.first[column];
+    end = all.first[column + 1];
+    rows = all.trace + step * all.n * trace_values;
+  }
+
+  // Before anything arrives: currents decay, and nothing has come yet.
+  EQ_INLINE void start(const Cells& cells) const {
+    for (std::size_t p = begin; p < end; ++p) {
+      for (std::size_t v = 0; v < trace_values; ++v) rows[p * trace_values + v] = 0.0f;
+      for (std::size_t c = 0; c < cells.currents.size(); ++c)
+        for (std::size_t kind = 0; kind < kinds; ++kind) *current(p, c, kind) *= cells.currents[c].decay;
+    }
+  }
+
+  // What a source added to its sink is told from the sink before and after.
+  EQ_INLINE void before(const float* sink) const {
+    for (std::size_t p = begin; p < end; ++p) rows[p * trace_values] = sink[place(p)];
+  }
+
+  EQ_INLINE void after(const External& external, const float* amplitude, const float* sink) const {
+    for (std::size_t p = begin; p < end; ++p) {
+      const bool noise = external.noise == Noise::gaussian;
+      const std::size_t kind = noise ? 2 : (amplitude[place(p)] < 0.0f ? 1 : 0);
+      add(p, external.sink, kind, sink[place(p)] - rows[p * trace_values]);
+    }
+  }
+
+  // What is about to arrive through a channel.
+  EQ_INLINE void arriving(std::int64_t sink, const float* weight, const std::uint16_t* count) const {
+    for (std::size_t p = begin; p < end; ++p) {
+      const float w = weight[place(p)];
+      add(p, sink, w < 0.0f ? 1 : 0, w * static_cast<float>(count[place(p)]));
+    }
+  }
+
+  EQ_INLINE void finish(const Cells& cells, const float* v) const {
+    for (std::size_t p = begin; p < end; ++p) {
+      float* row = rows + p * trace_values;
+      row[0] = v[place(p)];
+      for (std::size_t kind = 0; kind < kinds; ++kind) {
+        float sum = row[1 + kind] * all.per_step;
+        for (std::size_t c = 0; c < cells.currents.size(); ++c) sum += *current(p, c, kind);
+        row[1 + kind] = sum;
+      }
+    }
+  }
+
+ private:
+  EQ_INLINE std::size_t place(std::size_t p) const { return static_cast<std::size_t>(all.places[p]) - base; }
+
+  EQ_INLINE float* current(std::size_t p, std::size_t c, std::size_t kind) const {
+    return all.split + (p * all.currents + c) * kinds + kind;
+  }
+
+  EQ_INLINE void add(std::size_t p, std::int64_t sink, std::size_t kind, float x) const {
+    if (sink == potential)
+      rows[p * trace_values + 1 + kind] += x;
+    else
+      *current(p, static_cast<std::size_t>(sink), kind) += x;
+  }
+
+  const Probes& all;
+  std::size_t base, begin, end;
+  float* rows;
+};
+
+}  // namespace spiking
