@@ -1,4 +1,4 @@
-"""What chosen neurons feel: potential and currents from the compiled step, against reference, closed forms and theory."""
+"""What chosen neurons feel: potential and input in the step, beside reference, closed forms and theory."""
 
 import numpy as np
 import pytest
@@ -29,17 +29,17 @@ def looked_at(network, advance, steps, **options):
     threads=st.integers(1, 3),
     seed=st.integers(0, 2**40),
 )
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 def test_kernel_and_reference_see_the_same_bit_for_bit(neuron, tau_s, noise, threads, seed):
     drive = {"E": 0.3 * mV / ms, "I": 0.3 * mV / ms}
     circuit = two_populations(900, 300, neuron, tau_s=tau_s)
     network = eq.spiking.build(circuit, seed=seed, threads=threads, noise=noise, drive=drive)
-    one, state, raster = looked_at(network, kernel.advance, 90)
-    other, _, _ = looked_at(network, reference.advance, 90)
+    one, state, raster = looked_at(network, kernel.advance, 60)
+    other, _, _ = looked_at(network, reference.advance, 60)
     assert np.array_equal(one.trace, other.trace)
     assert np.array_equal(one.split, other.split)
     assert np.abs(one.trace[..., 1:]).max() > 0.0
-    blind, unseen = kernel.advance(network, kernel.begin(network), 90)
+    blind, unseen = kernel.advance(network, kernel.begin(network), 60)
     assert np.array_equal(blind.v, state.v)
     assert np.array_equal(unseen, raster)
 

@@ -1,11 +1,10 @@
 """What chosen neurons feel: potential and excitatory, inhibitory and noisy input, step by step.
 
-Spikes count as excitation or inhibition by the sign of their weight; Gaussian input, which has no sign, is a kind of its
-own. Through delta synapses the input of a step is the sum of its jumps over dt, through exponential ones the synaptic
-currents themselves, at the end of the step.
+Spikes count as excitation or inhibition by the sign of their weight; Gaussian input, which has no sign, is a kind of
+its own. Through delta synapses the input of a step is the sum of its jumps over dt, through exponential ones the
+synaptic currents themselves, at the end of the step.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +14,11 @@ from equipoise.quantities import suggest
 from equipoise.spiking.cells import Floats, gain_of_step
 from equipoise.spiking.layout import Layout
 from equipoise.spiking.network import Network
+from equipoise.spiking.record import Cells
 
 VALUES = 4
 """Potential, excitation, inhibition and noise of a probe in a step."""
 KINDS = 3
-
-Cells = Mapping[str, int | Sequence[int]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,6 +32,11 @@ class Probes:
     places: NDArray[np.int64]
     split: Floats
     trace: Floats
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory of the trace of one step."""
+        return 4 * VALUES * self.places.size
 
     def along(self, steps: int) -> "Probes":
         """The same probes with room for so many steps."""

@@ -127,7 +127,7 @@ class Look:
     def source(self, external: External, added: NDArray) -> None:
         """A source added this at all places."""
         first = self.network.layout.padded(external.population).start
-        for p in np.flatnonzero(self.population == external.population):
+        for p in np.flatnonzero(self.population == external.population).tolist():
             amplitude = external.amplitude[self.places[p] - first]
             kind = 2 if external.noise != POISSON else int(amplitude < 0)
             self._add(p, external.sink, kind, added[self.places[p]])
@@ -136,7 +136,7 @@ class Look:
         """So many spikes arrive in each channel at each place."""
         for p, (place, population) in enumerate(zip(self.places, self.population, strict=True)):
             for sink, weight, count in zip(self.network.sinks[population], self.network.weights, counts, strict=True):
-                self._add(p, sink, int(weight[place] < 0), weight[place] * f32(count[place]))
+                self._add(p, sink, int(weight[place] < 0), weight[place] * count[place].astype(f32))
 
     def finish(self, v: NDArray) -> None:
         """Write the step into the trace."""
@@ -147,7 +147,7 @@ class Look:
             total = total + self.split[:, c]
         self.probes.trace[self.k, :, 0], self.probes.trace[self.k, :, 1:] = v[self.places], total
 
-    def _add(self, p: int, sink: int, kind: int, x: np.float32) -> None:
+    def _add(self, p: int, sink: int, kind: int, x: NDArray) -> None:
         if sink == POTENTIAL:
             self.jumps[p, kind] += x
         else:
