@@ -1,7 +1,6 @@
 """The verbs: simulate a circuit, or run a network that is built already."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +10,7 @@ from equipoise.quantities import Quantity, check, steps_of
 from equipoise.results import Status
 from equipoise.spiking import kernel
 from equipoise.spiking.columns import Memory
+from equipoise.spiking.estimate import check_room
 from equipoise.spiking.files import about
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
@@ -18,6 +18,7 @@ from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
 from equipoise.spiking.network import Network, build
 from equipoise.spiking.probes import probes_at
+from equipoise.spiking.progress import Progress, telling
 from equipoise.spiking.record import Record
 from equipoise.spiking.run import Provenance, Run
 from equipoise.spiking.store import Store
@@ -42,17 +43,20 @@ def simulate(
     warmup: float = 500 * ms,
     threads: int | None = None,
     record: Record | None = None,
+    progress: Progress | bool = False,
 ) -> Run:
     """Simulate a circuit spike by spike for `duration` [s] after a `warmup` [s] that is not recorded.
 
     LIF, PIF and EIF neurons on a time grid `dt` [s]: leak and synaptic currents are integrated exactly, arrivals and
     spikes fall on the grid. Sources are Poisson. Rules of the circuit move its weights (see `Homeostasis`). The result
     depends on circuit, seed and dt, and neither on `threads` nor on the machine's instruction set. Ctrl-C returns what
-    is done, status INTERRUPTED. For other graphs, Gaussian noise or a tonic drive see `build`. Raises ValueError or
-    TypeError for what cannot be represented, by name.
+    is done, status INTERRUPTED. With `progress=True` a line on the terminal shows speed and time left. For other
+    graphs, Gaussian noise or a tonic drive see `build`. Raises ValueError or TypeError for what cannot be represented,
+    by name, and MemoryError or OSError, before the run, for what would not fit (see `estimate`).
     """
     _check_times(duration, warmup)
-    return run(build(circuit, seed=seed, dt=dt, threads=threads), duration=duration, warmup=warmup, record=record)
+    network = build(circuit, seed=seed, dt=dt, threads=threads)
+    return run(network, duration=duration, warmup=warmup, record=record, progress=progress)
 
 
 def run(
@@ -63,36 +67,37 @@ def run(
     start: State | None = None,
     record: Record | None = None,
     homeostasis: Homeostasis | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | bool = False,
 ) -> Run:
     """Run a network that is built, from its random start or from where an earlier run ended (`start=run.end`).
 
     A run in pieces equals the run in one piece bit by bit. Weights stay during the warm-up and then follow the rules of
-    the circuit and the functions of `homeostasis`. `progress` is called with the finished fraction.
+    the circuit and the functions of `homeostasis`. `progress` is a function of the finished fraction, or True for a
+    line on the terminal. MemoryError or OSError where memory or disk would not suffice, before anything is written.
     """
     _check_times(duration, warmup)
     record, dt = record or Record(), network.dt
     silent_steps, steps = (steps_of("spiking", n, t, dt) for n, t in (("warmup", warmup), ("duration", duration)))
-    tape = _tape(network, record, steps)
-    state, done, wall = start or kernel.begin(network), -silent_steps, 0.0
+    state, tape = start or kernel.begin(network), _tape(network, record, steps)
+    check_room(network, tape.plan, record.to, steps, state)
     probes = probes_at(network, record.membrane, state.currents)
-    pace = _Pace(8 * WORDS * network.layout.columns + probes.row_bytes)
     slow = Regulator(network, homeostasis or Homeostasis(), state)
+    pace, done, wall = _Pace(8 * WORDS * network.layout.columns + probes.row_bytes), -silent_steps, 0.0
     try:
-        while done < steps:
-            n = int(min(pace.steps, (steps if done >= 0 else 0) - done, slow.left))
-            before, looked = time.perf_counter(), probes.along(n)
-            state, raster = kernel.advance(slow.network, state, n, probes=looked)
-            pace.saw(n, time.perf_counter() - before)
-            slow.see(raster, state.step - n)
-            done += n
-            if done > 0:
-                tape.write(raster, looked, slow.network)
-                wall += time.perf_counter() - before
-                tape.settle(wall)
-            _end_window(slow, state.step, tape, done)
-            if progress is not None:
-                progress((done + silent_steps) / (steps + silent_steps))
+        with telling(progress, warmup + duration) as tell:
+            while done < steps:
+                n = int(min(pace.steps, (steps if done >= 0 else 0) - done, slow.left))
+                before, looked = time.perf_counter(), probes.along(n)
+                state, raster = kernel.advance(slow.network, state, n, probes=looked)
+                pace.saw(n, time.perf_counter() - before)
+                slow.see(raster, state.step - n)
+                done += n
+                if done > 0:
+                    tape.write(raster, looked, slow.network)
+                    wall += time.perf_counter() - before
+                    tape.settle(wall)
+                _end_window(slow, state.step, tape, done)
+                tell((done + silent_steps) / (steps + silent_steps))
     except KeyboardInterrupt:  # falls between two slices; what is written is whole
         if done <= 0:
             raise
@@ -129,7 +134,7 @@ class _Pace:
 
 def _tape(network: Network, record: Record, wanted: int) -> Tape:
     """A blank tape, in memory or for a directory."""
-    plan = plan_of(network, record)
+    plan = plan_of(network.layout, network.dt, record)
     if record.to is None:
         return Tape.blank(network, plan, Memory(plan.widths))
     static = about(network.circuit, _provenance(network), plan, threads=network.layout.threads, wanted=wanted)

@@ -51,7 +51,7 @@ class Store:
 
     def close(self, facts: Mapping[str, Any], end: State) -> Mapping[str, Column]:
         """Write the rest and where the network stands; the columns, which read from disk."""
-        self._group().create_array(END, data=as_bytes(end))
+        self._group().create_array(END, data=as_bytes(end), dimension_names=("byte",))
         self._write(facts)
         return columns_of(self.group, self.rows)
 

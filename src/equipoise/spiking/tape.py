@@ -12,6 +12,7 @@ from equipoise.results import Status
 from equipoise.spiking import kernel
 from equipoise.spiking.columns import RUNNING, TRACES, Plan, Sheet, Written
 from equipoise.spiking.kernel import State
+from equipoise.spiking.layout import Layout
 from equipoise.spiking.network import Network
 from equipoise.spiking.probes import VALUES, Probes, chosen, leaks, tonic
 from equipoise.spiking.randomness import Words
@@ -19,9 +20,8 @@ from equipoise.spiking.record import Record
 from equipoise.units import ms
 
 
-def plan_of(network: Network, record: Record) -> Plan:
+def plan_of(layout: Layout, dt: float, record: Record) -> Plan:
     """What a record asks of a network; ValueError for bins and samples that are no whole steps, and unknown neurons."""
-    layout, dt = network.layout, network.dt
     steps = {"bin": record.bin, "every": dt if record.every is None else record.every}
     whole = {name: steps_of("spiking", f"Record.{name}", time, dt) for name, time in steps.items()}
     for name, n in whole.items():
