@@ -1,7 +1,7 @@
 """Level 3: the same circuit spike by spike, on a compiled kernel without per-synapse weights."""
 
-from equipoise.spiking.estimate import Estimate as Estimate
-from equipoise.spiking.estimate import estimate as estimate
+from equipoise.spiking.estimates import Estimate as Estimate
+from equipoise.spiking.estimates import estimate as estimate
 from equipoise.spiking.evolve import evolve as evolve
 from equipoise.spiking.files import load as load
 from equipoise.spiking.files import save as save

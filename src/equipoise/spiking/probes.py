@@ -61,8 +61,9 @@ def chosen(cells: Cells, layout: Layout) -> list[tuple[int, int]]:
             raise ValueError(f"Record.membrane names an unknown population {name!r}.{suggest(name, layout.names)}")
         k = layout.names.index(name)
         n = layout.sizes[k]
-        numbers = list(range(which)) if isinstance(which, int | np.integer) else sorted({int(i) for i in which})
-        if any(not 0 <= i < n for i in numbers):
+        count = isinstance(which, int | np.integer)
+        numbers = range(which) if count else sorted({int(i) for i in which})
+        if (count and which < 0) or any(not 0 <= i < n for i in numbers):
             raise ValueError(
                 f"Record.membrane[{name!r}] must choose among the {n:,} neurons 0 to {n - 1}, got {which!r}."
             )

@@ -10,7 +10,7 @@ from equipoise.quantities import Quantity, check, steps_of
 from equipoise.results import Status
 from equipoise.spiking import kernel
 from equipoise.spiking.columns import Memory
-from equipoise.spiking.estimate import check_room
+from equipoise.spiking.estimates import check_room
 from equipoise.spiking.files import about
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator

@@ -31,8 +31,8 @@ RASTER = 2**26
 HIGHEST, ASSUMED = 1 * kHz, 10 * Hz
 NEURON_STEP, EVENT = 1e-9, 0.5e-9
 """Wall time of one neuron's step and of one arrival on one thread [s], roughly, on a machine of 2023."""
-TRIAL = 200
-"""Steps of a trial; the first half lets the start pass."""
+TRIAL, STRETCHES = 200, 10
+"""Steps of a trial, and its parts: the first half lets the start pass, and the median of their times is taken."""
 THRESHOLDS = 60
 """Bytes of a source for each neuron: amplitude, and thresholds where in-degrees differ."""
 
@@ -176,14 +176,17 @@ def _of_circuit(circuit: Circuit, rate: float | None, dt: float, threads: int | 
 
 def _tried(network: Network, start: State) -> tuple[Array, float]:
     """Rates of the populations [Hz] and wall time of a step [s], from a trial that leaves nothing behind."""
-    state, _ = kernel.advance(network, start, TRIAL // 2)
-    before = time.perf_counter()
-    _, raster = kernel.advance(network, state, TRIAL // 2)
-    seconds = (time.perf_counter() - before) / (TRIAL // 2)
-    layout = network.layout
-    _, places = kernel.spikes_in(raster)
-    spikes = np.bincount(layout.population_of(places.astype(np.int64)), minlength=len(layout.sizes))
-    return spikes / (np.array(layout.sizes) * (TRIAL // 2) * network.dt), seconds
+    state, layout, each = start, network.layout, TRIAL // STRETCHES
+    spikes, seconds = np.zeros(len(layout.sizes)), []
+    for k in range(STRETCHES):
+        before = time.perf_counter()
+        state, raster = kernel.advance(network, state, each)
+        seconds.append((time.perf_counter() - before) / each)
+        if k >= STRETCHES // 2:
+            _, places = kernel.spikes_in(raster)
+            spikes += np.bincount(layout.population_of(places), minlength=spikes.size)
+    late = (STRETCHES - STRETCHES // 2) * each * network.dt
+    return spikes / (np.array(layout.sizes) * late), float(np.median(seconds))
 
 
 def _rate(rate: float) -> float:
