@@ -2,7 +2,7 @@
 //
 // In a row of the trace a neuron has four values: its potential after the step, and the excitatory, inhibitory and noisy
 // input of the step [V/s]. Input to the potential is a jump over dt. Input to currents is followed apart by kind, in
-// `split`, as the currents themselves; without probes in a column nothing is done there.
+// `split`, as the currents themselves. A run without probes has a step without any of this.
 #pragma once
 #include <vector>
 
@@ -21,20 +21,17 @@ struct Probes {
   std::size_t currents;
   float* trace;  // (step, probe, value)
   float per_step;  // 1/dt
-
-  bool in(std::size_t column) const { return !first.empty() && first[column] < first[column + 1]; }
 };
 
 // The probes of one column in one step.
 class Look {
  public:
   EQ_INLINE Look(const Probes& probes, std::size_t column, std::size_t step)
-      : all(probes), base(column * column_size), begin(0), end(0), rows(nullptr) {
-    if (!all.in(column)) return;
-    begin = all.first[column];
-    end = all.first[column + 1];
-    rows = all.trace + step * all.n * trace_values;
-  }
+      : all(probes),
+        base(column * column_size),
+        begin(probes.n ? probes.first[column] : 0),
+        end(probes.n ? probes.first[column + 1] : 0),
+        rows(probes.trace + step * probes.n * trace_values) {}
 
   // Before anything arrives: currents decay, and nothing has come yet.
   EQ_INLINE void start(const Cells& cells) const {

@@ -56,9 +56,9 @@ struct Job {
   Barrier& barrier;
 };
 
-// `width`: bytes of a vector register.
-template <int width>
-EQ_INLINE void work(const Job& job, std::size_t thread) {
+// `width`: bytes of a vector register; `looked`: whether there are probes.
+template <int width, bool looked>
+EQ_INLINE void work_through(const Job& job, std::size_t thread) {
   const Network& network = job.network;
   const State& state = job.state;
   spiking::Arrivals arrivals(network, thread);
@@ -81,12 +81,21 @@ EQ_INLINE void work(const Job& job, std::size_t thread) {
         const spiking::Cells& cells = network.cells[extent.population];
         for (std::size_t column = extent.first; column < extent.last; ++column) {
           ahead.ask(share);
-          spiking::update_column<width>(network, cells, extent.population, state, job.probes, column, k, scratch);
+          spiking::update_column<width, looked>(network, cells, extent.population, state, job.probes, column, k,
+                                                scratch);
         }
       }
     }
     job.barrier.meet();
   }
+}
+
+template <int width>
+EQ_INLINE void work(const Job& job, std::size_t thread) {
+  if (job.probes.n > 0)
+    work_through<width, true>(job, thread);
+  else
+    work_through<width, false>(job, thread);
 }
 
 // The same work compiled for several instruction sets, by hand instead of EQ_CLONES so that tests can choose: 0 is the

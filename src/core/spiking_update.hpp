@@ -162,7 +162,8 @@ EQ_INLINE void write_row(bool any, std::int32_t next, const std::int32_t* until,
   }
 }
 
-template <int width>
+// `looked`: there are probes, in this column or others.
+template <int width, bool looked>
 EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
                              const Probes& probes, std::size_t column, std::size_t k, Scratch& scratch) {
   const std::size_t at = column * column_size, local = column - cells.first;
@@ -171,7 +172,7 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   const float* drive = network.drive.of(column);
   float* v = state.v + at;
   const Look look(probes, column, k);
-  look.start(cells);
+  if constexpr (looked) look.start(cells);
   for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + drive[i];
   add_upstroke(cells.upstroke, v, scratch);
   add_currents(network, cells, state, at, scratch);
@@ -179,21 +180,21 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
     if (external.population != population) continue;
     column_words(network.key, external.stream, step, column, scratch.words);
     float* sink = sink_of(external.sink, network, state, at, scratch);
-    look.before(sink);
+    if constexpr (looked) look.before(sink);
     if (external.noise == Noise::gaussian)
       add_gaussian(external, local, scratch, sink);
     else if (external.of_neurons != nullptr)
       add_poisson<width, true>(external, local, n, scratch, sink);
     else
       add_poisson<width, false>(external, local, n, scratch, sink);
-    look.after(external, external.amplitude.of(local), sink);
+    if constexpr (looked) look.after(external, external.amplitude.of(local), sink);
   }
-  for (std::size_t c = 0; c < cells.sinks.size(); ++c)
+  for (std::size_t c = 0; looked && c < cells.sinks.size(); ++c)
     look.arriving(cells.sinks[c], network.weights[c].of(column), state.counts + c * network.neurons() + at);
   add_channels(network, cells, state, column, scratch);
   const auto now = static_cast<std::int32_t>(k);
   const bool any = fire(cells, network.threshold.of(column), now, v, state.silent + at, scratch);
-  look.finish(cells, v);
+  if constexpr (looked) look.finish(cells, v);
   std::uint64_t* row = state.row(state.history + k, network.columns) + column * words_per_column;
   write_row(any, now + 1 + cells.refractory, state.silent + at, row);
 }

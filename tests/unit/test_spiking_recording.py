@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import equipoise as eq
+from equipoise import cli
 from equipoise.spiking import columns, estimates, kernel, progress, store
 from equipoise.units import Hz, hour, ms, mV
 
@@ -206,6 +207,25 @@ def test_what_cannot_be_written_or_read_is_named(network, tmp_path, monkeypatch)
         streamed(network, tmp_path / "run.zarr")
 
 
+def test_a_full_disk_leaves_what_was_written_before(network, in_memory, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "SETTLE_EVERY", 0.0)
+    put, written = store._put, []
+
+    def full(column, begin, block):
+        written.append(begin)
+        if len(written) > 30:
+            raise OSError(28, "No space left on device")
+        return put(column, begin, block)
+
+    monkeypatch.setattr(store, "_put", full)
+    with pytest.raises(OSError, match=r"Record.to: '.*run.zarr' takes no more \(No space left on device\)"):
+        streamed(network, tmp_path / "run.zarr")
+    left = eq.spiking.load(tmp_path / "run.zarr")
+    assert left.status is eq.Status.INTERRUPTED
+    assert left.steps.size > 0
+    assert np.array_equal(left.steps, in_memory.steps[: left.steps.size])
+
+
 # Files ----------------------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +320,21 @@ def test_levels_and_evolve_tell_their_progress(monkeypatch):
     pace = eq.spiking.Pace(warmup=50 * ms)
     eq.spiking.evolve(circuit(rules=True), duration=20.0, seed=1, pace=pace, progress=True)
     assert "of 20.0 s" in sys.stderr.getvalue()
+
+
+def test_the_command_tells_simulated_time_speed_and_what_is_left():
+    told = []
+
+    class Bar:
+        def update(self, task, **how):
+            told.append((task, how))
+
+    tell = cli._simulated(Bar(), 7, 20.0)
+    tell(0.0)
+    tell(0.5)
+    assert told[0] == (7, {"description": "Simulating 0.0 s of 20.0 s", "completed": 0.0, "total": 1.0})
+    assert told[1][1]["description"].startswith("Simulating 10.0 s of 20.0 s, ")
+    assert told[1][1]["description"].endswith(" left")
 
 
 # What a run will need -------------------------------------------------------------------------------------------------

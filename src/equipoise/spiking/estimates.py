@@ -101,7 +101,7 @@ def estimate(
 def check_room(network: Network, plan: Plan, to: str | Path | None, steps: int, state: State) -> None:
     """Refuse a run whose records would fill memory or disk: MemoryError or OSError with needed, free, and what to try.
 
-    Only where 1 kHz from all neurons would not fit, which no network does, rates are measured by a trial.
+    Only where 1 kHz from all neurons would not fit are rates measured, by a trial.
     """
     free = available_memory() if to is None else float(shutil.disk_usage(_existing(Path(to))).free)
     copies = COPIES if to is None else 1

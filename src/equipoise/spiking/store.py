@@ -45,9 +45,15 @@ class Store:
             self.bytes += block.nbytes
 
     def settle(self, facts: Mapping[str, Any]) -> None:
-        """Write what has gathered, if it is time."""
+        """Write what has gathered, if it is time; OSError where the disk takes no more."""
         if self.bytes > BUFFER_BYTES or time.perf_counter() - self.last > SETTLE_EVERY:
-            self._write(facts)
+            try:
+                self._write(facts)
+            except OSError as error:
+                raise OSError(
+                    f"Record.to: {str(self.path)!r} takes no more ({error.strerror or error}). What was written before "
+                    "can be read with eq.spiking.load."
+                ) from error
 
     def close(self, facts: Mapping[str, Any], end: State) -> Mapping[str, Column]:
         """Write the rest and where the network stands; the columns, which read from disk."""
@@ -56,22 +62,13 @@ class Store:
         return columns_of(self.group, self.rows)
 
     def _group(self) -> Any:
+        """The directory, made when it is first needed; what an interrupted attempt left is replaced."""
         if self.group is None:
-            self.group = self.zarr.create_group(self.path, attributes={RUN: self.about})
+            group = self.zarr.create_group(self.path, attributes={RUN: self.about}, overwrite=True)
             for name, width in self.widths.items():
-                self._create(name, width)
+                _create(group, name, width)
+            self.group = group
         return self.group
-
-    def _create(self, name: str, width: int) -> None:
-        empty = blank(name, width)
-        chunks = (CHUNK_VALUES,)
-        if empty.ndim == 2:
-            wide = SLOW_COLUMNS if name == "slow" else max(1, width)
-            chunks = (max(1, min(CHUNK_ROWS, CHUNK_VALUES // wide)), wide)
-        fill = np.nan if empty.dtype.kind == "f" else 0
-        self.group.create_array(
-            name, shape=empty.shape, chunks=chunks, dtype=empty.dtype, fill_value=fill, dimension_names=DIMS[name]
-        )
 
     def _write(self, facts: Mapping[str, Any]) -> None:
         """Rows go behind those that are whole; only when all are there do the attributes count them."""
@@ -82,6 +79,19 @@ class Store:
         group.attrs.update({SO_FAR: {**facts, "rows": rows}})
         self.rows, self.blocks = rows, {name: [] for name in self.widths}
         self.bytes, self.last = 0, time.perf_counter()
+
+
+def _create(group: Any, name: str, width: int) -> None:
+    """A column without rows."""
+    empty = blank(name, width)
+    chunks = (CHUNK_VALUES,)
+    if empty.ndim == 2:
+        wide = SLOW_COLUMNS if name == "slow" else max(1, width)
+        chunks = (max(1, min(CHUNK_ROWS, CHUNK_VALUES // wide)), wide)
+    fill = np.nan if empty.dtype.kind == "f" else 0
+    group.create_array(
+        name, shape=empty.shape, chunks=chunks, dtype=empty.dtype, fill_value=fill, dimension_names=DIMS[name]
+    )
 
 
 def _put(column: Any, begin: int, block: NDArray) -> int:
