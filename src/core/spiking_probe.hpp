@@ -1,11 +1,12 @@
 // Probes: what chosen neurons feel, step by step, taken from the step itself.
 //
-// In a row of the trace a neuron has four values: its potential after the step, and the excitatory, inhibitory and noisy
-// input of the step [V/s]. Input to the potential is a jump over dt. Input to currents is followed apart by kind, in
-// `split`, as the currents themselves. A run without probes has a step without any of this.
+// In a row of the trace a neuron has four values: its potential after the step, and the excitatory, inhibitory and
+// noisy input of the step [V/s]. Input to the potential is a jump over dt. Input to currents is followed apart by kind,
+// in `split`, as the currents themselves. A run without probes has a step without any of this.
 #pragma once
 #include <vector>
 
+#include "float32.hpp"
 #include "spiking_network.hpp"
 
 namespace spiking {
@@ -33,7 +34,7 @@ class Look {
         end(probes.n ? probes.first[column + 1] : 0),
         rows(probes.trace + step * probes.n * trace_values) {}
 
-  // Before anything arrives: currents decay, and nothing has come yet.
+  // Currents decay, and nothing has come yet.
   EQ_INLINE void start(const Cells& cells) const {
     for (std::size_t p = begin; p < end; ++p) {
       for (std::size_t v = 0; v < trace_values; ++v) rows[p * trace_values + v] = 0.0f;
@@ -42,20 +43,20 @@ class Look {
     }
   }
 
-  // What a source added to its sink is told from the sink before and after.
-  EQ_INLINE void before(const float* sink) const {
-    for (std::size_t p = begin; p < end; ++p) rows[p * trace_values] = sink[place(p)];
-  }
-
-  EQ_INLINE void after(const External& external, const float* amplitude, const float* sink) const {
+  // What a source brought: counts, or normal variates made of words.
+  EQ_INLINE void source(const External& external, std::size_t column, const std::uint32_t* words,
+                        const std::uint16_t* counts) const {
+    const float* amplitude = external.amplitude.of(column);
     for (std::size_t p = begin; p < end; ++p) {
-      const bool noise = external.noise == Noise::gaussian;
-      const std::size_t kind = noise ? 2 : (amplitude[place(p)] < 0.0f ? 1 : 0);
-      add(p, external.sink, kind, sink[place(p)] - rows[p * trace_values]);
+      const std::size_t i = place(p);
+      if (external.noise == Noise::gaussian)
+        add(p, external.sink, 2, amplitude[i] * normal_of(words, i));
+      else
+        add(p, external.sink, amplitude[i] < 0.0f ? 1 : 0, amplitude[i] * static_cast<float>(counts[i]));
     }
   }
 
-  // What is about to arrive through a channel.
+  // What arrived through a channel.
   EQ_INLINE void arriving(std::int64_t sink, const float* weight, const std::uint16_t* count) const {
     for (std::size_t p = begin; p < end; ++p) {
       const float w = weight[place(p)];
@@ -77,6 +78,12 @@ class Look {
 
  private:
   EQ_INLINE std::size_t place(std::size_t p) const { return static_cast<std::size_t>(all.places[p]) - base; }
+
+  // As add_gaussian pairs the words.
+  EQ_INLINE static float normal_of(const std::uint32_t* words, std::size_t i) {
+    if (i % (2 * blocks_of_words) < blocks_of_words) return normal_pair(words[i], words[i + blocks_of_words]).first;
+    return normal_pair(words[i - blocks_of_words], words[i]).second;
+  }
 
   EQ_INLINE float* current(std::size_t p, std::size_t c, std::size_t kind) const {
     return all.split + (p * all.currents + c) * kinds + kind;

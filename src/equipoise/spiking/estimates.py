@@ -33,7 +33,7 @@ NEURON_STEP, EVENT = 1e-9, 0.5e-9
 """Wall time of one neuron's step and of one arrival on one thread [s], roughly, on a machine of 2023."""
 TRIAL, STRETCHES = 200, 10
 """Steps of a trial, and its parts: the first half lets the start pass, and the median of their times is taken."""
-THRESHOLDS = 60
+SOURCE = 40
 """Bytes of a source for each neuron: amplitude, and thresholds where in-degrees differ."""
 
 _TIME = Quantity("simulated time", unit="second", low=0.0, high=30 * day, open_low=True)
@@ -152,8 +152,8 @@ class _Base:
 def _of_network(network: Network) -> _Base:
     rates, seconds = _tried(network, kernel.begin(network))
     arrays = [network.drive, network.threshold, network.weights]
-    arrays += [y for x in network.externals for y in (x.amplitude, x.least, x.thresholds)]
-    moving = 4.0 * network.layout.places * (2 + network.most_currents) + network.weights.nbytes / 2
+    arrays += [y for x in network.externals for y in (x.amplitude, *vars(x.laws).values())]
+    moving = network.layout.places * (6.0 + 4 * network.most_currents) + network.weights.nbytes / 2
     return _Base(
         layout=network.layout, dt=network.dt, synapses=network.tables.nbytes, rates=rates, seconds=seconds,
         state=COPIES * (moving + sum(x.nbytes for x in arrays)) + RASTER, basis=f"a trial of {TRIAL} steps",
@@ -165,7 +165,7 @@ def _of_circuit(circuit: Circuit, rate: float | None, dt: float, threads: int | 
     assumed = ASSUMED if rate is None else _rate(rate)
     synapses = sum(r.projection.connectivity.mean(layout.sizes[r.source]) * layout.sizes[r.target] for r in routes)
     channels, currents = max(len(r.channels) for r in receptors), max(len(r.times) for r in receptors)
-    place = 16 + 6 * channels + 4 * currents + THRESHOLDS * len(circuit.sources)
+    place = 14 + 6 * channels + 4 * currents + SOURCE * len(circuit.sources)
     return _Base(
         layout=layout, dt=dt, synapses=expected_bytes(routes, layout, Wiring()),
         state=COPIES * float(place * layout.places) + RASTER,

@@ -1,10 +1,12 @@
 """The step in NumPy: slow, readable, and equal to the compiled one spike for spike.
 
-    u = v decay + drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s;
-    each s takes its decay; then to u or to a current external input and weight x count of each channel;
-    a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls silent
+    x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input
+        + sum over channels of weight x count;
+    u = v decay + x; a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls
+    silent
 
-in single precision and in this order. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
+in single precision and in this order. What external input or a channel brings to a current is added to s, once s has
+decayed. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
 variates are made of them after Box & Muller with the core's polynomials.
 """
 
@@ -46,18 +48,19 @@ def one_step(
     """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
     v, silent, currents = state
     decay, floor, reset, refractory, gain, onset, steepness = _by_place(network)
-    u = v * decay + network.drive
-    u += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
-    pass_currents(network, u, currents)
-    for x in network.externals:
-        place = network.layout.padded(x.population)
-        sink = u if x.sink == POTENTIAL else currents[x.sink]
-        before = sink.copy()
-        sink[place] += external_input(network, x, step)
-        look.source(x, sink - before)
+    x = network.drive.copy()
+    x += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
+    pass_currents(network, x, currents)
+    for source in network.externals:
+        place = network.layout.padded(source.population)
+        sink = x if source.sink == POTENTIAL else currents[source.sink]
+        added = external_input(network, source, step)
+        sink[place] += added
+        look.source(source, added)
     counts = arrivals(network, fired)
     look.arriving(counts)
-    pass_arrivals(network, u, currents, counts)
+    pass_arrivals(network, x, currents, counts)
+    u = v * decay + x
     awake = silent == 0
     v[:] = np.where(awake, np.maximum(u, floor), v)
     fires = v >= network.threshold
@@ -67,22 +70,22 @@ def one_step(
     return fires
 
 
-def pass_currents(network: Network, u: NDArray, currents: NDArray) -> None:
+def pass_currents(network: Network, x: NDArray, currents: NDArray) -> None:
     """Each current moves the potential, and decays."""
     number = [0] * len(network.layout.sizes)
     for population, transfer, decay in network.currents:
         place, s = network.layout.padded(int(population)), currents[number[int(population)]]
-        u[place] += f32(transfer) * s[place]
+        x[place] += f32(transfer) * s[place]
         s[place] *= f32(decay)
         number[int(population)] += 1
 
 
-def pass_arrivals(network: Network, u: NDArray, currents: NDArray, counts: NDArray[np.uint16]) -> None:
+def pass_arrivals(network: Network, x: NDArray, currents: NDArray, counts: NDArray[np.uint16]) -> None:
     """Each channel adds what arrived to its sink."""
     for k, sinks in enumerate(network.sinks):
         place = network.layout.padded(k)
         for sink, weight, count in zip(sinks, network.weights, counts, strict=True):
-            target = u if sink == POTENTIAL else currents[sink]
+            target = x if sink == POTENTIAL else currents[sink]
             target[place] += weight[place] * count[place].astype(f32)
 
 
@@ -101,11 +104,16 @@ def arrivals(network: Network, fired: list) -> NDArray[np.uint16]:
 def external_input(network: Network, external: External, step: int) -> NDArray:
     """What a source adds at each place of its population."""
     place = network.layout.padded(external.population)
-    words = column_words(network.key, external.stream, step, np.arange(place.start, place.stop, COLUMN) // COLUMN)
+    columns = np.arange(place.start, place.stop, COLUMN) // COLUMN
     if external.noise != POISSON:
+        words = column_words(network.key, external.stream, step, columns, BLOCKS_OF_WORDS)
         return external.amplitude * normals(words).ravel()
-    thresholds = external.thresholds if external.thresholds.size else external.least[:, None]
-    count = (words.ravel().view(np.int32) >= thresholds).sum(axis=0)
+    numbers = column_words(network.key, external.stream, step, columns, BLOCKS_OF_HALVES).view(np.int16).ravel()
+    laws = external.laws
+    count = (numbers >= (laws.thresholds if laws.law.size else laws.least[:, None])).sum(axis=0)
+    for i in np.flatnonzero(count == laws.least.size):
+        own = laws.rest[laws.law[i] if laws.law.size else 0]
+        count[i] = (own <= extra_word(network.key, external.stream, step, place.start + int(i))).sum()
     return external.amplitude * count.astype(f32)
 
 
@@ -125,12 +133,12 @@ class Look:
             number[int(population)] += 1
 
     def source(self, external: External, added: NDArray) -> None:
-        """A source added this at all places."""
+        """A source added this at the places of its population."""
         first = self.network.layout.padded(external.population).start
         for p in np.flatnonzero(self.population == external.population).tolist():
-            amplitude = external.amplitude[self.places[p] - first]
-            kind = 2 if external.noise != POISSON else int(amplitude < 0)
-            self._add(p, external.sink, kind, added[self.places[p]])
+            place = self.places[p] - first
+            kind = 2 if external.noise != POISSON else int(external.amplitude[place] < 0)
+            self._add(p, external.sink, kind, added[place])
 
     def arriving(self, counts: NDArray[np.uint16]) -> None:
         """So many spikes arrive in each channel at each place."""
@@ -155,12 +163,20 @@ class Look:
 
 
 # --- random numbers ---------------------------------------------------------------------------------------------------
-def column_words(key: Words, stream: int, step: int, columns: NDArray[np.int64]) -> Word:
-    """One word for each neuron of the columns (n, 512)."""
-    lane = (columns[:, None] * (COLUMN // 4) + np.arange(COLUMN // 4)).astype(np.uint32)
+BLOCKS_OF_WORDS, BLOCKS_OF_HALVES = COLUMN // 4, COLUMN // 8
+
+
+def column_words(key: Words, stream: int, step: int, columns: NDArray[np.int64], blocks: int) -> Word:
+    """The words of so many blocks for each of the columns (n, 4 blocks)."""
+    lane = (columns[:, None] * blocks + np.arange(blocks)).astype(np.uint32)
     counter = np.array([step & 0xFFFFFFFF, step >> 32, stream], np.uint32)
-    blocks = [lane, *(np.broadcast_to(c, lane.shape) for c in counter)]
-    return np.concatenate(threefry(key, blocks), axis=1)
+    return np.concatenate(threefry(key, [lane, *(np.broadcast_to(c, lane.shape) for c in counter)]), axis=1)
+
+
+def extra_word(key: Words, stream: int, step: int, place: int) -> np.int32:
+    """One more word for a place, read as signed."""
+    counter = np.array([place, step & 0xFFFFFFFF, step >> 32, stream | 0x80000000], np.uint32)
+    return threefry(key, list(counter[:, None]))[0].view(np.int32)[0]
 
 
 def threefry(key: Words, counter: list[Word]) -> list[Word]:
@@ -250,4 +266,4 @@ def _by_place(network: Network) -> tuple[NDArray, ...]:
     """What `Network.cells` says, for each place."""
     which = np.repeat(np.arange(len(network.layout.sizes)), np.diff(network.layout.first_columns) * COLUMN)
     decay, floor, reset, refractory, *upstroke = network.cells[which].T.astype(f32)
-    return decay, floor, reset, refractory.astype(np.int32), *upstroke
+    return decay, floor, reset, refractory.astype(np.int16), *upstroke
