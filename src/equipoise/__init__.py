@@ -5,6 +5,7 @@ from equipoise import compare as compare
 from equipoise import dynamics as dynamics
 from equipoise import inference as inference
 from equipoise import measures as measures
+from equipoise import rate as rate
 from equipoise import recordings as recordings
 from equipoise import renewal as renewal
 from equipoise import spiking as spiking
@@ -37,6 +38,7 @@ from equipoise.model.neurons import EIF as EIF
 from equipoise.model.neurons import LIF as LIF
 from equipoise.model.neurons import PIF as PIF
 from equipoise.model.neurons import IntegrateAndFire as IntegrateAndFire
+from equipoise.model.noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
 from equipoise.model.populations import Population as Population
 from equipoise.model.populations import Source as Source
 from equipoise.model.projections import Projection as Projection

@@ -10,6 +10,8 @@ from equipoise.renewal import dispatch
 
 ALPHA = 2.065253152231217
 """sqrt(2) |zeta(1/2)|, the shift constant of Brunel & Sergi 1998 and Fourcaud & Brunel 2002."""
+NOISELESS = 1e-14
+"""Noise s [V^2/s] of a population without inputs, whose slopes would be infinite: 1e-7 V in a second."""
 
 
 def shift(neuron: IntegrateAndFire, tau_s: float) -> float:

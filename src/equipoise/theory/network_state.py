@@ -14,10 +14,10 @@ import numpy as np
 
 from equipoise import dynamics
 from equipoise.quantities import Array
-from equipoise.renewal.firing import firing
+from equipoise.renewal.firing import NOISELESS, firing
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_remarks, quenched
-from equipoise.theory.wiring import NOISELESS, Wiring
+from equipoise.theory.wiring import Wiring
 
 FINEST = 5761
 NEGLIGIBLE = 1e-6
