@@ -47,6 +47,8 @@ from equipoise.model.rate_neurons import PowerLaw as PowerLaw
 from equipoise.model.rate_neurons import RateNeuron as RateNeuron
 from equipoise.model.rate_neurons import Softplus as Softplus
 from equipoise.model.rate_neurons import ThresholdLinear as ThresholdLinear
+from equipoise.model.slow_rules import InputCentricThreshold as InputCentricThreshold
+from equipoise.model.slow_rules import OutputCentricThreshold as OutputCentricThreshold
 from equipoise.model.synapses import DeltaSynapse as DeltaSynapse
 from equipoise.model.synapses import ExponentialSynapse as ExponentialSynapse
 from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI
