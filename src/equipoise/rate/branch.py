@@ -49,7 +49,9 @@ def branch(
     if ends[0] == ends[1]:
         raise ValueError(f"rate.branch: stop must differ from start, got {start:g} for both.")
     first = _first(as_network(vary(float(start))), rates)
-    walk = _Walk(vary, (float(ends[0]), float(ends[1])), np.maximum(first, 1.0))
+    far = settle(as_network(vary(float(stop))), start=first, throw=False)
+    size = np.maximum(first, 0.2 * far.rates if far.status.usable else 0.0)
+    walk = _Walk(vary, (float(ends[0]), float(ends[1])), np.maximum(size, 1.0))
     return _dataset(walk, *walk.go(first, step, max_points))
 
 
@@ -142,7 +144,7 @@ class _Walk:
             onward = self._behind(pattern, border)
             if onward is None:
                 return pieces, special, "the branch ends at a corner, or the rates leave every bound."
-            before = float(np.sign(piece.p[-1] - piece.p[0]))
+            before = float(np.sign(piece.p[-1] - piece.p[-2]))
             r, p, pattern, way = onward
             special.append(dynamics.SpecialPoint("fold" if way * before < 0.0 else "corner", border.p, border.x))
             target = max(self.ends) if way > 0.0 else min(self.ends)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from equipoise import dynamics
 from equipoise.model.circuit import Circuit
+from equipoise.model.rate_neurons import FICurve
 from equipoise.quantities import Array
 from equipoise.rate import curves
 from equipoise.rate.network import RateNetwork, as_network, rates_from
@@ -159,9 +160,10 @@ def _holds(net: RateNetwork, r: Array, pattern: np.ndarray) -> bool:
 # --- by search --------------------------------------------------------------------------------------------------------
 def _by_search(net: RateNetwork, given: Sequence[Array]) -> list[RateState]:
     highest = float(np.min(np.where(np.isfinite(net.ceilings), 0.999 * net.ceilings, 1e3)))
-    ladder = [np.full(net.n, x) for x in (0.0, *np.geomspace(1e-2, highest, 13))]
+    costly = any(isinstance(c, FICurve) for c in net.curves)  # tables of rates are made as they are used
+    ladder = [np.full(net.n, x) for x in (0.0, *np.geomspace(1e-2, highest, 6 if costly else 13))]
     rng = np.random.default_rng(0)
-    mixed = np.exp(rng.uniform(np.log(1e-2), np.log(highest), (24 + 8 * net.n, net.n)))
+    mixed = np.exp(rng.uniform(np.log(1e-2), np.log(highest), (8 if costly else 24 + 8 * net.n, net.n)))
     mixed[::4] *= rng.random(mixed[::4].shape) < 0.5  # some of them silent
     states: list[RateState] = []
     for start in (*given, *ladder, *mixed):
@@ -190,7 +192,8 @@ def _relatives(net: RateNetwork, r: Array):
     """Rates at which branches through r come back to the network, if they turn."""
     h = net.inputs(r)[0]
     size = float(np.max(np.abs(h) + np.abs(net.threshold)) + 1.0)
-    ways = [np.ones(net.n)] + ([*np.eye(net.n)] if 1 < net.n <= 4 else [])
+    alone = 1 < net.n <= 4 and not any(isinstance(c, FICurve) for c in net.curves)
+    ways = [np.ones(net.n), *(np.eye(net.n) if alone else ())]
     for way in ways:
         for span in (2.0 * size, -2.0 * size):
             yield _return(net, r, way, span)
