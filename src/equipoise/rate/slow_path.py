@@ -18,7 +18,7 @@ from equipoise.rate.network import RateNetwork
 from equipoise.rate.slow_state import SlowSystem
 from equipoise.results import Status
 
-MOST_JUMPS = 20
+MOST_JUMPS = 8
 """Jumps after which a path counts as a relaxation oscillation."""
 BEYOND = 1e-4
 """How far behind the end of a state the rates are taken to jump, as a part of the slow variables."""
@@ -28,7 +28,10 @@ STEEP = 0.5
 
 @dataclass
 class Path:
-    """Reports of a path: times (t,), slow states (t, k), rates (t, n), the times of jumps, and how it ended."""
+    """Reports of a path: times (t,), slow states (t, k), rates (t, n), the times of jumps, and how it ended.
+
+    A jump is reported twice, before and after it.
+    """
 
     t: list[float]
     z: list[Array]
@@ -71,11 +74,13 @@ def _steps(where: "_Follower", times: Array, path: Path) -> float | None:
     for t, z in zip(found.t, found.x.T, strict=True):
         if where.back_to(z):
             _report(path, t, where)
-    if found.status is Status.RUNAWAY and _margin(found.end[1]) > 0.0:
-        where.back_to(found.end[1] if where.follow(found.end[1]) else where.z)
+    away = _margin(found.end[1]) < 1e-6 * ENDLESS  # up to rounding
+    if found.status is Status.RUNAWAY and not away:
+        where.back_to(found.end[1])
+        _report(path, found.end[0], where)
         return found.end[0]
     path.status = found.status
-    path.message = "" if found.status is Status.OK else found.message
+    path.message = "" if found.status is Status.OK else "a slow variable grows without end." if away else found.message
     return None
 
 
