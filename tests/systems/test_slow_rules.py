@@ -140,10 +140,10 @@ def test_a_rule_that_asks_for_an_unstable_state_jumps_at_both_folds():
     np.testing.assert_allclose(theta, [upper, lower, upper, lower, upper], atol=1e-4)
     before, after = rate[jumps], rate[np.add(jumps, 1)]
     assert (np.abs(before - after) > 15.0).all()
-    full = eq.rate.evolve(bistable(), rules=[rule], duration=8 * hour, start=[20.0], full=True)
-    fast = [float(np.interp(t + 30.0, full["time"], full["rate"][:, 0])) for t in data.attrs["jumps"]]
-    assert full.attrs["status"] == "OK"
-    assert np.abs(fast - after).max() < np.abs(fast - before).min()
+    soon = np.add(data.attrs["jumps"], 30.0)
+    full = eq.rate.evolve(bistable(), rules=[rule], duration=8 * hour, start=[20.0], full=True, times=soon)
+    fast = np.array([full["rate"].values[last(full, t), 0] for t in soon])
+    assert (np.abs(fast - after) < 0.1 * np.abs(fast - before)).all()
 
 
 def test_a_relaxation_oscillation_is_named_in_the_end():
