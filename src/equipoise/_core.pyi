@@ -198,6 +198,10 @@ def threshold_statistics(
     derivatives; log <e^(-s T)> and derivatives; error estimates of the three; 0 converged, 1 not converged, 2 silent.
     """
 
+# --- networks of rate units -------------------------------------------------------------------------------------------
+def rate_gather(starts: Index, partners: Ints, rates: Array, out: Array) -> None:
+    """`out` (n,): the sum of the rates of partners[starts[i] : starts[i + 1]], for `starts` (n + 1,)."""
+
 # --- networks spike by spike ------------------------------------------------------------------------------------------
 def spiking_run(
     cells: Array,

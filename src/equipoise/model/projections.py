@@ -3,7 +3,7 @@
 import math
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 
-from equipoise.model.connectivity import Connectivity, ErdosRenyi, FixedInDegree
+from equipoise.model.connectivity import AllToAll, Connectivity, ErdosRenyi, FixedInDegree
 from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse, Synapse
 from equipoise.quantities import check_fields, quantity
 from equipoise.units import ms, second
@@ -15,7 +15,8 @@ class Projection:
 
     J is the jump of the membrane potential at a spike (`DeltaSynapse`), or the voltage that the same charge would give
     at once (`ExponentialSynapse`); its unit is that of the target's potentials, volts or thresholds. `in_degree=1000`
-    is short for ``connectivity=ErdosRenyi(in_degree=1000)``. `delay` in s.
+    is short for ``connectivity=ErdosRenyi(in_degree=1000)``. `delay` in s. A rate neuron receives J K r in its own
+    unit; with `AllToAll()` J is the total coupling.
     """
 
     _: KW_ONLY
@@ -55,9 +56,9 @@ def _connectivity(given: Connectivity | None, in_degree: float | None) -> Connec
         raise TypeError(f"Projection: give either in_degree or connectivity, got {both}.")
     if given is None:
         return ErdosRenyi(in_degree=in_degree)
-    if not isinstance(given, ErdosRenyi | FixedInDegree):
+    if not isinstance(given, ErdosRenyi | FixedInDegree | AllToAll):
         raise TypeError(
-            f"Projection.connectivity must be ErdosRenyi(...) or FixedInDegree(...), got {given!r}. "
+            f"Projection.connectivity must be ErdosRenyi(...), FixedInDegree(...) or AllToAll(), got {given!r}. "
             "For a number of inputs use in_degree=."
         )
     return given

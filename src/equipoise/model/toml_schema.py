@@ -18,6 +18,7 @@ from equipoise.model.homeostasis import (
 from equipoise.model.kinetics import Pathway, ProteinKinetics
 from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.model.populations import Population
+from equipoise.model.rate_neurons import FICurve, PowerLaw, Softplus, ThresholdLinear
 from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse
 
 
@@ -35,7 +36,7 @@ class Slot:
 
 
 SLOTS = {
-    "neuron": Slot((PIF, LIF, EIF), "neurons"),
+    "neuron": Slot((PIF, LIF, EIF, ThresholdLinear, PowerLaw, Softplus, FICurve), "neurons"),
     "synapse": Slot((DeltaSynapse, ExponentialSynapse), "synapses"),
     "sensor": Slot((Calcium,), "sensors"),
     "rule": Slot((RateHomeostasis, CalciumHomeostasis, AdaptiveCalciumHomeostasis, KineticHomeostasis), "homeostasis"),
