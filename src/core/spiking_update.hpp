@@ -104,6 +104,14 @@ EQ_INLINE void add_two_channels(const float* weight, const float* other_weight, 
   }
 }
 
+// A channel of synapses with weights of their own.
+EQ_INLINE void add_sums(const float* weight, float* sum, float* sink) {
+  for (std::size_t i = 0; i < column_size; ++i) {
+    sink[i] += weight[i] * sum[i];
+    sum[i] = 0.0f;
+  }
+}
+
 EQ_INLINE void add_channels(const Network& network, const Cells& cells, const State& state, std::size_t column,
                             Scratch& scratch) {
   const std::size_t n = network.neurons(), at = column * column_size;
@@ -111,7 +119,9 @@ EQ_INLINE void add_channels(const Network& network, const Cells& cells, const St
     const float* weight = network.weights[c].of(column);
     std::uint16_t* count = state.counts + c * n + at;
     float* sink = sink_of(cells.sinks[c], network, state, at, scratch);
-    if (c + 1 < cells.sinks.size() && cells.sinks[c + 1] == cells.sinks[c]) {
+    if (cells.summed[c] != 0) {
+      add_sums(weight, state.sums + c * n + at, sink);
+    } else if (c + 1 < cells.sinks.size() && cells.sinks[c + 1] == cells.sinks[c] && cells.summed[c + 1] == 0) {
       add_two_channels(weight, network.weights[c + 1].of(column), count, count + n, sink);
       ++c;
     } else {

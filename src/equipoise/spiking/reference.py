@@ -1,8 +1,9 @@
 """The step in NumPy: slow, readable, and equal to the compiled one spike for spike.
 
     u = v decay + drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s;
-    each s takes its decay; then to u or to a current external input and weight x count of each channel;
-    a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls silent
+    each s takes its decay; then to u or to a current external input and, for each channel, weight x what arrived
+    (a count, or a sum of relative weights); a silent neuron keeps its v; another takes max(u, floor), and at
+    threshold fires, resets and falls silent
 
 in single precision and in this order. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
 variates are made of them after Box & Muller with the core's polynomials.
@@ -68,25 +69,27 @@ def pass_currents(network: Network, u: NDArray, currents: NDArray) -> None:
         number[int(population)] += 1
 
 
-def pass_arrivals(network: Network, u: NDArray, currents: NDArray, counts: NDArray[np.uint16]) -> None:
+def pass_arrivals(network: Network, u: NDArray, currents: NDArray, arrived: NDArray) -> None:
     """Each channel adds what arrived to its sink."""
     for k, sinks in enumerate(network.sinks):
         place = network.layout.padded(k)
-        for sink, weight, count in zip(sinks, network.weights, counts, strict=True):
+        for sink, weight, number in zip(sinks, network.weights, arrived, strict=True):
             target = u if sink == POTENTIAL else currents[sink]
-            target[place] += weight[place] * count[place].astype(f32)
+            target[place] += weight[place] * number[place]
 
 
-def arrivals(network: Network, fired: list) -> NDArray[np.uint16]:
-    """Number of spikes that arrive in each channel at each place."""
-    counts = np.zeros(network.weights.shape, np.int64)
+def arrivals(network: Network, fired: list) -> NDArray:
+    """What arrives in each channel at each place: the number of spikes, or the sum of the relative weights they meet.
+
+    A sum goes over the tables in their order, and in each over the presynaptic neurons.
+    """
+    arrived = np.zeros(network.weights.shape, f32)
     for table in network.tables.parts:
         source, place = table.synapses()
-        sent = fired[-table.route.delay][network.layout.neurons(table.route.source)]
-        counts[table.route.channel] += np.bincount(place, weights=sent[source], minlength=network.layout.places).astype(
-            int
-        )
-    return counts.astype(np.uint16)
+        sent = fired[-table.delay][network.layout.neurons(table.route.source)][source]
+        relative = table.relative_weights() if table.route.weighted else np.ones(source.size, f32)
+        np.add.at(arrived[table.route.channel], place[sent], relative[sent])
+    return arrived
 
 
 def external_input(network: Network, external: External, step: int) -> NDArray:

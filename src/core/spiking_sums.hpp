@@ -1,0 +1,20 @@
+// Summing arrivals: every synapse has a weight of its own, relative to that of its channel, which the neuron that
+// receives it may move.
+//
+// A neuron's sum is taken over the tables in their order (presynaptic population, then delay) and over presynaptic
+// neurons in ascending order, so that its rounding depends neither on blocks nor on threads.
+#pragma once
+#include "spiking_network.hpp"
+
+namespace spiking {
+
+EQ_INLINE void add_weighted(const Table& table, const std::vector<std::uint32_t>& fired, float* __restrict sums) {
+  const std::uint16_t* __restrict targets = table.targets;
+  const float* __restrict weights = table.weights;
+  for (const std::uint32_t source : fired) {
+    const Row row = table.row(source);
+    for (std::size_t k = row.begin; k < row.end; ++k) sums[targets[k]] += weights[k];
+  }
+}
+
+}  // namespace spiking
