@@ -95,4 +95,4 @@ DelayLaw = UniformDelay | NormalDelay
 
 def expected(delay: float | DelayLaw) -> float:
     """The delay of a projection, or its mean [s]."""
-    return delay if isinstance(delay, float) else delay.expectation
+    return delay.expectation if isinstance(delay, DelayLaw) else delay

@@ -36,11 +36,11 @@ class Slot:
         """Classes by name."""
         return {c.__name__: c for c in self.classes}
 
-    def fitting(self, keys: Iterable[str]) -> tuple[type, ...]:
+    def fitting(self, keys: Iterable[str]) -> list[type]:
         """The classes that have most of these fields: one where they tell it."""
         given = set(keys)
         common = {c: len(given & {f.name for f in fields(c)}) for c in self.classes}
-        return tuple(c for c, n in common.items() if n == max(common.values()))
+        return [c for c, n in common.items() if n == max(common.values())]
 
 
 SLOTS = {

@@ -17,10 +17,10 @@ def on_grid(p: Projection, dt: float) -> tuple[tuple[int, ...], tuple[int, ...]]
     A delay is rounded to the nearest step: P(k) = F((k + 1/2) dt) - F((k - 1/2) dt). Thresholds are 2^32 P(delay <=
     that step); the number of thresholds that a random word reaches says which delay is drawn.
     """
-    if isinstance(p.delay, float):
-        steps = steps_of("spiking", f"the delay of {p}", p.delay, dt)
-        return (at_least_one(f"the delay of {p}", steps, p.delay, dt),), ()
-    return _law(p, p.delay, dt)
+    if isinstance(p.delay, DelayLaw):
+        return _law(p, p.delay, dt)
+    steps = steps_of("spiking", f"the delay of {p}", p.delay, dt)
+    return (at_least_one(f"the delay of {p}", steps, p.delay, dt),), ()
 
 
 def _law(p: Projection, delay: DelayLaw, dt: float) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -23,7 +23,7 @@ from equipoise.spiking.explicit import check_pairs, matrix_of
 from equipoise.spiking.external import External
 from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.randomness import Words, key_of
-from equipoise.spiking.tables import WEIGHTED, Table, Tables, build_tables, expected_bytes
+from equipoise.spiking.tables import Table, Tables, build_tables, expected_bytes
 from equipoise.spiking.wiring import Route, Wiring
 from equipoise.units import ms, us
 
@@ -84,9 +84,9 @@ class Network:
 
     def synaptic_weights(self, source: str, target: str) -> Array:
         """Signed weight [V] of every synapse of a projection, in the order of `synapses`, before homeostasis."""
-        found, mean = self._tables(source, target), self.circuit.projection(source, target).weight
-        relative = [t.relative_weights() if t.form == WEIGHTED else np.ones(t.synapses()[0].size) for t in found]
-        return mean * np.concatenate([np.empty(0), *relative])
+        mean = self.circuit.projection(source, target).weight
+        relative = [t.relative_weights() for t in self._tables(source, target)]
+        return mean * np.concatenate([np.empty(0), *relative]).astype(np.float64)
 
     def _tables(self, source: str, target: str) -> list[Table]:
         wanted = self.circuit.projection(source, target)
@@ -153,6 +153,11 @@ def _check_represented(circuit: Circuit, noise: str) -> None:
             raise TypeError(f"spiking: {p.name!r} has {kind} neurons; this level runs LIF, PIF and EIF.")
     if noise not in ("poisson", "gaussian"):
         raise ValueError(f"spiking: noise must be 'poisson' or 'gaussian', got {noise!r}.")
+    for p in circuit.projections:
+        if p.weight_spread is not None and p.source in (s.name for s in circuit.sources):
+            raise ValueError(
+                f"spiking: {p} comes from a source, whose trains have one weight; it cannot have a weight_spread."
+            )
     for s in circuit.sources:
         if s.fano != 1.0 and noise == "poisson":
             raise ValueError(

@@ -87,8 +87,7 @@ def arrivals(network: Network, fired: list) -> NDArray:
     for table in network.tables.parts:
         source, place = table.synapses()
         sent = fired[-table.delay][network.layout.neurons(table.route.source)][source]
-        relative = table.relative_weights() if table.route.weighted else np.ones(source.size, f32)
-        np.add.at(arrived[table.route.channel], place[sent], relative[sent])
+        np.add.at(arrived[table.route.channel], place[sent], table.relative_weights()[sent])
     return arrived
 
 

@@ -20,6 +20,8 @@ from equipoise.spiking.randomness import DELAYS, PARTNERS, WEIGHTS, Words
 from equipoise.spiking.wiring import Route, Wiring, in_degrees
 
 LIST, BITMAP, WEIGHTED = range(3)
+How = tuple[Words, NDArray[np.int64], NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint32]]
+"""Key, block, in-degrees, partners and delays where they are given, and law of the delays, as the core takes them."""
 MOST_ARRIVALS = np.iinfo(np.uint16).max
 
 
@@ -60,9 +62,10 @@ class Table:
         return source, start + place
 
     def relative_weights(self) -> NDArray[np.float32]:
-        """Weight of every synapse relative to that of the projection, in the order of `synapses`; lists only."""
-        _, entry = self._entries()
-        return self.weights[entry] if self.form == WEIGHTED else np.ones(entry.size, np.float32)
+        """Weight of every synapse relative to that of the projection, in the order of `synapses`."""
+        if self.form == WEIGHTED:
+            return self.weights[self._entries()[1]]
+        return np.ones(self.synapses()[0].size, np.float32)
 
     def row(self, layout: Layout) -> list[int]:
         """The table as the core knows it."""
@@ -117,7 +120,7 @@ class _Draft:
     form: int
     size: int
     offsets: NDArray[np.uint32]
-    how: tuple[NDArray, ...]
+    how: How
     relative: NDArray[np.float32]
 
     def fill(self, targets: NDArray[np.uint16], weights: NDArray[np.float32], bits: Words) -> None:
@@ -141,7 +144,7 @@ def build_tables(routes: Sequence[Route], layout: Layout, wiring: Wiring, key: W
         jobs += [(route, b, degrees) for b in layout.blocks if b.population == route.target]
     _check_arrivals(most, layout)
     with ThreadPoolExecutor(layout.threads) as pool:
-        drafts = list(pool.map(lambda job: _draft(*job, layout, wiring, key), jobs))
+        drafts = list(pool.map(lambda job: _draft(*job, layout=layout, wiring=wiring, key=key), jobs))
         drafts.sort(key=lambda d: (d.block.thread, d.route.source))
         tables = _allocated(drafts)
         whole = {(t.route.index, t.block): t for t in tables.parts if t.which == 0}
@@ -210,7 +213,7 @@ def _draft(
 
 def _how(
     route: Route, block: Block, degrees: NDArray[np.int64], layout: Layout, wiring: Wiring, key: Words
-) -> tuple[tuple[NDArray, ...], NDArray[np.float32]]:
+) -> tuple[How, NDArray[np.float32]]:
     """The synapses onto a block as the core takes them, and their relative weights where they are given."""
     first, last = _posts(block, layout)
     streams = [x + route.index for x in (PARTNERS, DELAYS, WEIGHTS)]
