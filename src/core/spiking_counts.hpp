@@ -78,7 +78,7 @@ EQ_INLINE void add_rows(const std::uint64_t* const* rows, std::size_t n, std::si
 }
 
 template <int width>
-EQ_INLINE void add_bitmap(const Table& table, const std::vector<std::uint32_t>& fired, std::uint16_t* counts) {
+EQ_INLINE void add_bitmap(const Table& table, const Fired& fired, std::uint16_t* counts) {
   constexpr std::size_t most = 15;
   const std::size_t words = table.target_columns * words_per_column;
   const std::uint64_t* rows[most];
@@ -91,11 +91,9 @@ EQ_INLINE void add_bitmap(const Table& table, const std::vector<std::uint32_t>& 
   }
 }
 
-EQ_INLINE void add_list(const Table& table, const std::vector<std::uint32_t>& fired, std::uint16_t* counts) {
-  for (const std::uint32_t source : fired) {
-    const Row row = table.row(source);
+EQ_INLINE void add_list(const Table& table, const Rows& rows, std::uint16_t* counts) {
+  for (const Row row : rows)
     for (std::size_t k = row.begin; k < row.end; ++k) ++counts[table.targets[k]];
-  }
 }
 
 }  // namespace spiking

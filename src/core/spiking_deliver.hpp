@@ -12,39 +12,57 @@
 
 namespace spiking {
 
-// Cache lines of the rows that the next step will read, to be asked for a few at a time while this one computes.
-struct Ahead {
-  std::vector<const char*> lines;
-  std::size_t asked = 0;
+// The rows that the next step will read, whose cache lines are asked for a few at a time while this one computes.
+class Ahead {
+ public:
+  void clear() {
+    stretches.clear();
+    lines = 0;
+    now = 0;
+  }
 
-  EQ_INLINE void add_rows(const Table& table, const std::vector<std::uint32_t>& fired) {
+  EQ_INLINE void add_rows(const Table& table, const Fired& fired) {
     const std::size_t words = table.target_columns * words_per_column;
-    for (const std::uint32_t source : fired) {
-      if (table.form == Form::bitmap) {
-        add(table.bits + source * words, table.bits + (source + 1) * words);
-        continue;
-      }
-      const Row row = table.row(source);
+    for (const std::uint32_t source : fired)
+      add(table.bits + source * words, table.bits + (source + 1) * words);
+  }
+
+  EQ_INLINE void add_rows(const Table& table, const Rows& rows) {
+    for (const Row row : rows) {
       add(table.targets + row.begin, table.targets + row.end);
       if (table.form == Form::weighted) add(table.weights + row.begin, table.weights + row.end);
     }
   }
 
-  EQ_INLINE void add(const void* begin, const void* end) {
-    constexpr std::size_t line = 64;
-    const char* at = static_cast<const char*>(begin);
-    for (; at < static_cast<const char*>(end); at += line) lines.push_back(at);
-  }
+  std::size_t size() const { return lines; }
 
   EQ_INLINE void ask(std::size_t n) {
-    const std::size_t end = std::min(asked + n, lines.size());
-    for (; asked < end; ++asked) __builtin_prefetch(lines[asked]);
+    while (n > 0 && now < stretches.size()) {
+      Stretch& row = stretches[now];
+      for (; n > 0 && row.at < row.end; row.at += line, --n) __builtin_prefetch(row.at);
+      if (row.at >= row.end) ++now;
+    }
+  }
+
+ private:
+  static constexpr std::size_t line = 64;
+  struct Stretch {
+    const char *at, *end;
+  };
+  std::vector<Stretch> stretches;
+  std::size_t lines = 0, now = 0;
+
+  EQ_INLINE void add(const void* begin, const void* end) {
+    const auto from = reinterpret_cast<std::uintptr_t>(begin) & ~(line - 1);
+    const auto to = reinterpret_cast<std::uintptr_t>(end);
+    stretches.push_back({reinterpret_cast<const char*>(from), static_cast<const char*>(end)});
+    lines += (to - from + line - 1) / line;
   }
 };
 
 // The neurons of a population that fired, counted from its first, in ascending order.
 EQ_INLINE void list_spikes(const std::uint64_t* row, std::size_t first_column, std::size_t n_columns,
-                           std::vector<std::uint32_t>& fired) {
+                           Fired& fired) {
   fired.clear();
   const std::uint64_t* words = row + first_column * words_per_column;
   for (std::size_t w = 0; w < n_columns * words_per_column; ++w)
@@ -55,7 +73,7 @@ EQ_INLINE void list_spikes(const std::uint64_t* row, std::size_t first_column, s
 // The last rows of the raster of one population as lists, made once for all delays and tables that ask for them.
 struct Listed {
   std::size_t first, columns, shortest, longest;  // columns of the population; delays at which it is asked
-  std::vector<std::vector<std::uint32_t>> lists{};  // of row r at r modulo their number
+  std::vector<Fired> lists{};  // of row r at r modulo their number
   std::vector<std::size_t> rows{};                  // which row a list is of
 
   void make_room() {
@@ -63,7 +81,7 @@ struct Listed {
     rows.assign(lists.size(), ~std::size_t{0});
   }
 
-  EQ_INLINE const std::vector<std::uint32_t>& of(const Network& network, const State& state, std::size_t row) {
+  EQ_INLINE const Fired& of(const Network& network, const State& state, std::size_t row) {
     const std::size_t at = row % lists.size();
     if (rows[at] != row) {
       list_spikes(state.row(row, network.columns), first, columns, lists[at]);
@@ -82,50 +100,51 @@ class Arrivals {
       if (sources.empty() || sources.back().first != table.source_first)
         sources.push_back({table.source_first, table.source_columns, table.delay, table.delay});
       sources.back().longest = table.delay;  // tables of a source are ordered by delay
-      if (groups.empty() || groups.back().source != sources.size() - 1 || groups.back().delay != table.delay)
-        groups.push_back({sources.size() - 1, table.delay, nullptr});
-      tables.push_back({&table, groups.size() - 1});
+      asked.push_back({&table, sources.size() - 1, nullptr, {}});
     }
     for (Listed& source : sources) source.make_room();
   }
 
+  // Find out who arrives in step k, and where their synapses are.
   EQ_INLINE void list(const Network& network, const State& state, std::size_t k) {
-    for (Group& group : groups)
-      group.fired = &sources[group.source].of(network, state, state.history + k - group.delay);
+    for (Asked& a : asked) {
+      a.fired = &sources[a.source].of(network, state, state.history + k - a.table->delay);
+      if (a.table->form == Form::bitmap) continue;
+      a.rows.clear();
+      for (const std::uint32_t source : *a.fired) a.rows.push_back(a.table->row(source));
+    }
   }
 
   template <int width>
   EQ_INLINE void deliver(const Network& network, const State& state) const {
-    for (const Asked& asked : tables) {
-      const Table& table = *asked.table;
-      const std::vector<std::uint32_t>& fired = *groups[asked.group].fired;
-      const std::size_t at = table.channel * network.neurons() + table.target_first * column_size;
-      switch (table.form) {
-        case Form::bitmap: add_bitmap<width>(table, fired, state.counts + at); break;
-        case Form::list: add_list(table, fired, state.counts + at); break;
-        case Form::weighted: add_weighted(table, fired, state.sums + at); break;
+    for (const Asked& a : asked) {
+      const std::size_t at = a.table->channel * network.neurons() + a.table->target_first * column_size;
+      switch (a.table->form) {
+        case Form::bitmap: add_bitmap<width>(*a.table, *a.fired, state.counts + at); break;
+        case Form::list: add_list(*a.table, a.rows, state.counts + at); break;
+        case Form::weighted: add_weighted(*a.table, a.rows, state.sums + at); break;
       }
     }
   }
 
   EQ_INLINE void look_ahead(Ahead& ahead) const {
-    ahead.lines.clear();
-    ahead.asked = 0;
-    for (const Asked& asked : tables) ahead.add_rows(*asked.table, *groups[asked.group].fired);
+    ahead.clear();
+    for (const Asked& a : asked)
+      if (a.table->form == Form::bitmap)
+        ahead.add_rows(*a.table, *a.fired);
+      else
+        ahead.add_rows(*a.table, a.rows);
   }
 
  private:
-  struct Group {
-    std::size_t source, delay;
-    const std::vector<std::uint32_t>* fired;
-  };
   struct Asked {
     const Table* table;
-    std::size_t group;
+    std::size_t source;
+    const Fired* fired;
+    Rows rows;  // of lists
   };
   std::vector<Listed> sources;
-  std::vector<Group> groups;
-  std::vector<Asked> tables;
+  std::vector<Asked> asked;
 };
 
 }  // namespace spiking

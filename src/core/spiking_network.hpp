@@ -78,9 +78,14 @@ struct External {
 
 enum class Form : std::int64_t { list, bitmap, weighted };
 
+// Presynaptic neurons that fired, counted from the first of their population, in ascending order.
+using Fired = std::vector<std::uint32_t>;
+
+// Where the synapses of one of them are in a list.
 struct Row {
-  std::size_t begin, end;
+  std::uint32_t begin, end;
 };
+using Rows = std::vector<Row>;
 
 // The synapses of one delay from one population onto one block of columns of another, a row for each presynaptic neuron.
 struct Table {

@@ -74,7 +74,7 @@ EQ_INLINE void work(const Job& job, std::size_t thread) {
         arrivals.list(network, state, k + 1);
         arrivals.look_ahead(ahead);
       }
-      const std::size_t share = ahead.lines.size() / columns + 1;
+      const std::size_t share = ahead.size() / columns + 1;
       for (const Extent& extent : job.extents) {
         if (extent.thread != thread) continue;
         const spiking::Cells& cells = network.cells[extent.population];

@@ -8,13 +8,11 @@
 
 namespace spiking {
 
-EQ_INLINE void add_weighted(const Table& table, const std::vector<std::uint32_t>& fired, float* __restrict sums) {
+EQ_INLINE void add_weighted(const Table& table, const Rows& rows, float* __restrict sums) {
   const std::uint16_t* __restrict targets = table.targets;
   const float* __restrict weights = table.weights;
-  for (const std::uint32_t source : fired) {
-    const Row row = table.row(source);
+  for (const Row row : rows)
     for (std::size_t k = row.begin; k < row.end; ++k) sums[targets[k]] += weights[k];
-  }
 }
 
 }  // namespace spiking
