@@ -21,8 +21,8 @@ inline constexpr std::size_t words_per_column = column_size / 64;
 template <int width>
 struct Vector {
   typedef std::uint64_t Bits __attribute__((vector_size(width)));
-  typedef std::int32_t Ints __attribute__((vector_size(width)));
-  static_assert(sizeof(Bits) == width && sizeof(Ints) == width, "a vector fills its register");
+  typedef std::int16_t Shorts __attribute__((vector_size(width)));
+  static_assert(sizeof(Bits) == width && sizeof(Shorts) == width, "a vector fills its register");
 };
 
 // A synaptic current s [V/s] over one step: the potential gains transfer x s, s decays (Rotter & Diesmann 1999).
@@ -42,12 +42,13 @@ struct Cells {
   float decay;              // of the potential over one step; 1 without leak
   float floor;              // reflecting lower bound; far below everything where there is none
   float reset;
-  std::int32_t refractory;  // steps of silence after a spike
+  std::int16_t refractory;  // steps of silence after a spike
   Upstroke upstroke;
   std::size_t first, last;  // columns
   std::vector<Current> currents;
   std::vector<std::int64_t> sinks;   // of each channel
-  std::vector<std::int64_t> summed;  // whether a channel holds sums; else counts
+  std::vector<std::int64_t> summed;  // whether a channel holds sums; else counts,
+  std::vector<bool> listed;          // some of which lists bring
 };
 
 enum class Noise : std::int64_t { poisson, gaussian };
@@ -64,16 +65,28 @@ struct Strips {
 };
 
 // External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number
-// of thresholds that a random word, read as signed, reaches; they are 2^32 P(count <= j) - 2^31 for j = 0, 1, ...
+// of thresholds that a random number of 16 bits, read as signed, reaches. Of the 2^16 numbers each count has as many as
+// its probability fills; the numbers at the top, those that are left over, share what the rounding left out: another
+// 32 bits then choose among the counts by `rest`.
 struct External {
   std::size_t population;
   Noise noise;
   std::uint32_t stream;
   std::int64_t sink;
-  std::size_t thresholds;          // how many
   Strips amplitude;                // by columns of the population
-  const std::int32_t* least;       // the lowest of all neurons, for each j
-  const std::int32_t* of_neurons;  // (j, neuron) where neurons differ, else null
+  std::size_t thresholds;          // how many
+  const std::int16_t* least;       // the lowest of all neurons, for each threshold
+  const std::int16_t* of_neurons;  // (threshold, neuron) where neurons differ, else null
+  std::size_t rests;               // how many thresholds of 32 bits a law has
+  const std::int32_t* rest;        // (law, threshold)
+  const std::int32_t* law;         // of each neuron where they differ, else null
+
+  EQ_INLINE std::int32_t count_of_rest(std::size_t neuron, std::uint32_t word) const {
+    const std::int32_t* own = rest + (law == nullptr ? 0 : static_cast<std::size_t>(law[neuron]) * rests);
+    std::int32_t count = 0;
+    for (std::size_t j = 0; j < rests; ++j) count += static_cast<std::int32_t>(word) >= own[j] ? 1 : 0;
+    return count;
+  }
 };
 
 enum class Form : std::int64_t { list, bitmap, weighted };
@@ -118,12 +131,15 @@ struct Network {
   std::size_t neurons() const { return columns * column_size; }
 };
 
+// Steps are counted anew after a turn, so that the ends of refractory periods keep to 16 bits.
+inline constexpr std::size_t steps_of_turn = 8192;
+
 struct State {
   float* v;
-  std::int32_t* silent;      // steps of refractoriness left; during the run, the step of its end
+  std::int16_t* silent;      // steps of refractoriness left; during the run, the step of its end within a turn
   float* currents;           // (current, neuron)
-  std::uint16_t* counts;     // (channel, neuron), zero between steps
-  float* sums;               // likewise; null where no channel is summed
+  std::uint16_t* counts;     // (channel, neuron) of what lists bring, zero between steps
+  float* sums;               // likewise of weighted lists; null where there are none
   std::uint64_t* raster;     // (row, column, 8 words); row `history` is the first new step
   std::uint64_t first_step;  // its number
   std::size_t history, steps;

@@ -56,33 +56,45 @@ struct Job {
 };
 
 // `width`: bytes of a vector register.
+// Ends of refractory periods that are over by a step, or counted from it.
+EQ_INLINE void count_from(const State& state, std::size_t step, std::size_t first, std::size_t last) {
+  const auto passed = static_cast<std::int32_t>(step);
+  for (std::size_t i = first; i < last; ++i)
+    state.silent[i] = static_cast<std::int16_t>(std::max(state.silent[i] - passed, 0));
+}
+
 template <int width>
 EQ_INLINE void work(const Job& job, std::size_t thread) {
   const Network& network = job.network;
   const State& state = job.state;
-  spiking::Arrivals arrivals(network, thread);
+  spiking::Senders senders(network, thread);
+  spiking::Arrivals arrivals(network, senders, thread), next(network, senders, thread);
   spiking::Ahead ahead;
+  spiking::Inbox inbox(network);
   spiking::Scratch scratch;
   std::size_t columns = 1;
   for (const Extent& extent : job.extents) columns += extent.thread == thread ? extent.last - extent.first : 0;
   for (std::size_t begin = 0; begin < state.steps; begin += job.window) {
     const std::size_t end = std::min(begin + job.window, state.steps);
-    arrivals.list(network, state, begin);
+    arrivals.see(network, state, begin, senders);
     for (std::size_t k = begin; k < end; ++k) {
-      arrivals.template deliver<width>(network, state);
+      arrivals.deliver_lists(network, state);
       if (k + 1 < end) {  // known already, as every delay is at least a window
-        arrivals.list(network, state, k + 1);
-        arrivals.look_ahead(ahead);
+        next.see(network, state, k + 1, senders);
+        ahead.look(next, columns);
       }
-      const std::size_t share = ahead.size() / columns + 1;
       for (const Extent& extent : job.extents) {
         if (extent.thread != thread) continue;
         const spiking::Cells& cells = network.cells[extent.population];
+        if (k > 0 && k % spiking::steps_of_turn == 0)
+          count_from(state, spiking::steps_of_turn, extent.first * spiking::column_size, extent.last * spiking::column_size);
         for (std::size_t column = extent.first; column < extent.last; ++column) {
-          ahead.ask(share);
-          spiking::update_column<width>(network, cells, extent.population, state, column, k, scratch);
+          if (k + 1 < end) ahead.ask(next, column);
+          arrivals.template deliver_bitmaps<width>(network, cells, state, column, inbox);
+          spiking::update_column<width>(network, cells, extent.population, state, column, k, inbox, scratch);
         }
       }
+      std::swap(arrivals, next);
     }
     job.barrier.meet();
   }
@@ -133,9 +145,9 @@ std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_colum
     const spiking::Upstroke upstroke{static_cast<float>(x[4]), static_cast<float>(x[5]), static_cast<float>(x[6])};
     const std::int64_t *own = sinks.data() + p * channels, *sums = summed.data() + p * channels;
     out.push_back({static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2]),
-                   static_cast<std::int32_t>(x[3]), upstroke, static_cast<std::size_t>(first_columns.data()[p]),
-                   static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels},
-                   {sums, sums + channels}});
+                   static_cast<std::int16_t>(x[3]), upstroke, static_cast<std::size_t>(first_columns.data()[p]),
+                   static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels}, {sums, sums + channels},
+                   std::vector<bool>(channels, false)});
   }
   for (std::size_t i = 0; i + 3 <= currents.size(); i += 3) {
     const double* x = currents.data() + i;
@@ -145,14 +157,16 @@ std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_colum
 }
 
 std::vector<spiking::External> externals_of(const IndexIn& rows, const spiking::Strips& strips,
-                                            const Vector<const std::int32_t>& thresholds) {
-  constexpr std::size_t fields = 8;
+                                            const Vector<const std::int16_t>& thresholds,
+                                            const Vector<const std::int32_t>& rests) {
+  constexpr std::size_t fields = 11;
   std::vector<spiking::External> out;
   for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
     const std::int64_t* x = rows.data() + i;
     out.push_back({static_cast<std::size_t>(x[0]), static_cast<spiking::Noise>(x[1]), static_cast<std::uint32_t>(x[2]),
-                   x[3], static_cast<std::size_t>(x[4]), {strips.pool, strips.index + x[5]}, thresholds.data() + x[6],
-                   x[7] < 0 ? nullptr : thresholds.data() + x[7]});
+                   x[3], {strips.pool, strips.index + x[4]}, static_cast<std::size_t>(x[5]), thresholds.data() + x[6],
+                   x[7] < 0 ? nullptr : thresholds.data() + x[7], static_cast<std::size_t>(x[8]),
+                   rests.data() + x[9], x[10] < 0 ? nullptr : rests.data() + x[10]});
   }
   return out;
 }
@@ -189,12 +203,20 @@ std::vector<Extent> extents_of(const IndexIn& rows) {
   return out;
 }
 
+// Which channels of a population count what lists bring.
+void mark_listed(Network& network) {
+  for (const spiking::Table& table : network.tables)
+    for (spiking::Cells& cells : network.cells)
+      if (table.form == spiking::Form::list && table.target_first >= cells.first && table.target_first < cells.last)
+        cells.listed[table.channel] = true;
+}
+
 // strips: which strip of the pool each column uses, for drive, threshold and each channel, then for the externals.
 void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn summed, IndexIn extents,
-                 IndexIn tables, IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int32_t> thresholds,
+                 IndexIn tables, IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int16_t> thresholds, Vector<const std::int32_t> rests,
                  Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
                  Vector<const std::uint64_t> bits, Vector<const float> synaptic, Vector<const std::uint64_t> key,
-                 Vector<float> v, Vector<std::int32_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
+                 Vector<float> v, Vector<std::int16_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
                  Vector<float> sums, Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history, std::int64_t steps,
                  std::int64_t window, std::int64_t n_threads, int instruction_set) {
   same_size(key.size(), 2);
@@ -208,8 +230,8 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
   const auto strip = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
   std::vector<spiking::Strips> weights;
   for (std::size_t c = 0; c < channels; ++c) weights.push_back(strip(2 + c));
-  const Network network{cells_of(cells, first_columns, currents, sinks, summed),
-                        externals_of(externals, strip(0), thresholds),
+  Network network{cells_of(cells, first_columns, currents, sinks, summed),
+                        externals_of(externals, strip(0), thresholds, rests),
                         tables_of(tables, {targets, offsets, bits, synaptic}),
                         spiking::Key(key.data()[0], key.data()[1]),
                         columns,
@@ -217,6 +239,7 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
                         strip(0),
                         strip(1),
                         weights};
+  mark_listed(network);
   const State state{v.data(),
                     silent.data(),
                     s.data(),
@@ -234,8 +257,7 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
   for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, std::cref(job), t);
   worker(job, 0);
   for (std::thread& other : others) other.join();
-  const auto passed = static_cast<std::int32_t>(steps);
-  for (std::size_t i = 0; i < n; ++i) silent.data()[i] = std::max(silent.data()[i] - passed, 0);
+  if (steps > 0) count_from(state, static_cast<std::size_t>((steps - 1) % static_cast<std::int64_t>(spiking::steps_of_turn) + 1), 0, n);
 }
 
 // ---- what a raster holds, and random words by themselves ----------------------------------------
@@ -276,7 +298,7 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
   same_size(key.size(), 2);
   const spiking::Key words(key.data()[0], key.data()[1]);
   for (std::size_t c = 0; (c + 1) * spiking::column_size <= out.size(); ++c)
-    spiking::column_words(words, static_cast<std::uint32_t>(stream), static_cast<std::uint64_t>(step),
+    spiking::column_words<spiking::blocks_of_words>(words, static_cast<std::uint32_t>(stream), static_cast<std::uint64_t>(step),
                           static_cast<std::size_t>(first_column) + c, out.data() + c * spiking::column_size);
 }
 
@@ -286,7 +308,7 @@ void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
   m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"),
         nb::arg("sinks"), nb::arg("summed"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"), nb::arg("pool"),
-        nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
+        nb::arg("strips"), nb::arg("thresholds"), nb::arg("rests"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
         nb::arg("synaptic"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"),
         nb::arg("sums"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),

@@ -15,4 +15,9 @@ EQ_INLINE void add_weighted(const Table& table, const Rows& rows, float* __restr
     for (std::size_t k = row.begin; k < row.end; ++k) sums[targets[k]] += weights[k];
 }
 
+// What the sums of a column weigh.
+EQ_INLINE void add_sums(const float* weight, const float* sums, float* sink) {
+  for (std::size_t i = 0; i < column_size; ++i) sink[i] += weight[i] * sums[i];
+}
+
 }  // namespace spiking

@@ -14,6 +14,7 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Shorts = NDArray[np.uint16]
+Halves = NDArray[np.int16]
 HalfWords = NDArray[np.uint32]
 
 # --- calcium along given spikes: decay by tau, C -> retention C + influx at a spike -----------------------------------
@@ -209,14 +210,15 @@ def spiking_run(
     externals: Index,
     pool: Floats,
     strips: Index,
-    thresholds: Ints,
+    thresholds: Halves,
+    rests: Ints,
     targets: Shorts,
     offsets: HalfWords,
     bits: Words,
     synaptic: Floats,
     key: Words,
     v: Floats,
-    silent: Ints,
+    silent: Halves,
     s: Floats,
     counts: Shorts,
     sums: Floats,
@@ -232,12 +234,13 @@ def spiking_run(
 
     Rows of integers describe: extents (population, first column, last, thread), tables (form, source's first column and
     columns, block's first column and columns, channel, delay, thread, delays that share its list, start of data, of
-    offsets and of weights), externals (population, noise, stream, sink, thresholds, start in strips, of lowest and of
-    own thresholds), sinks (population, channel) current or -1 for the potential, summed (population, channel) whether
-    arrivals have weights of their own, which are in `synaptic`. `counts` and `sums` (channel, place) are zero; the
-    latter may be empty where no channel is summed. `cells`: decay, floor, reset, refractory steps, gain, onset and
-    steepness of the upstroke of each population; `currents`: rows of population, transfer, decay. `pool` holds strips
-    of 512 values, and `strips` says which one each column uses, for drive, threshold, each channel's weight and each
+    offsets and of weights), externals (population, noise, stream, sink, start in strips; thresholds, start of the
+    lowest and of own ones or -1; thresholds of a rest, start of rests and of the neurons' laws or -1), sinks
+    (population, channel) current or -1 for the potential, summed (population, channel) whether arrivals have weights of
+    their own, which are in `synaptic`. `counts` and `sums` (channel, place) are zero; the latter may be empty where no
+    channel is summed. `cells`: decay, floor, reset, refractory steps, gain, onset and steepness of the upstroke of each
+    population; `currents`: rows of population, transfer, decay. `pool` holds strips of 512 values, and `strips` says
+    which one each column uses, for drive, threshold, each channel's weight and each
     external's amplitude. instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512.
     """
 

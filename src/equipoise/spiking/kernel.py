@@ -26,7 +26,7 @@ class State:
 
     step: int
     v: NDArray[np.float32]
-    silent: NDArray[np.int32]
+    silent: NDArray[np.int16]
     currents: NDArray[np.float32]
     recent: Words
     slow: SlowState | None = None
@@ -43,7 +43,7 @@ def begin(network: Network) -> State:
         v[place] = reset + u * (top - reset)
     recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
     currents = np.zeros((network.most_currents, layout.places), np.float32)
-    return State(step=0, v=v, silent=np.zeros(layout.places, np.int32), currents=currents, recent=recent)
+    return State(step=0, v=v, silent=np.zeros(layout.places, np.int16), currents=currents, recent=recent)
 
 
 def advance(network: Network, before: State, steps: int, *, instruction_set: int = BEST) -> tuple[State, Words]:
@@ -61,7 +61,8 @@ def advance(network: Network, before: State, steps: int, *, instruction_set: int
         network.cells.ravel(), layout.first_columns, network.currents.ravel(), network.sinks.ravel(),
         network.summed.astype(np.int64).ravel(), _extents(network),
         _rows([p.row(layout) for p in t.parts]), _external_rows(network), *strips_of(network),
-        _joined([y.ravel() for x in e for y in (x.least, x.thresholds)], np.int32),
+        _joined([y.ravel() for x in e for y in (x.laws.least, x.laws.thresholds)], np.int16),
+        _joined([y.ravel() for x in e for y in (x.laws.rest, x.laws.law)], np.int32),
         t.targets, t.offsets, t.bits, t.weights, network.key, v, silent, currents.ravel(), counts, sums, raster.ravel(),
         before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
     )  # fmt: skip
@@ -90,11 +91,14 @@ def _extents(network: Network) -> NDArray[np.int64]:
 
 def _external_rows(network: Network) -> NDArray[np.int64]:
     columns = network.layout.columns
-    rows, strip, at = [], (2 + network.weights.shape[0]) * columns, 0
+    rows, strip, at, rest = [], (2 + network.weights.shape[0]) * columns, 0, 0
     for x in network.externals:
-        own = at + x.least.size if x.thresholds.size else -1
-        rows.append([x.population, x.noise, x.stream, x.sink, x.least.size, strip, at, own])
-        strip, at = strip + x.amplitude.size // COLUMN, at + x.least.size + x.thresholds.size
+        laws = x.laws
+        own, law = (at + laws.least.size, rest + laws.rest.size) if laws.law.size else (-1, -1)
+        counts = [laws.least.size, at, own, laws.rest.shape[1], rest, law]
+        rows.append([x.population, x.noise, x.stream, x.sink, strip, *counts])
+        strip, at = strip + x.amplitude.size // COLUMN, at + laws.least.size + laws.thresholds.size
+        rest += laws.rest.size + laws.law.size
     return _rows(rows)
 
 

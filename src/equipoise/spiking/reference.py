@@ -1,11 +1,12 @@
 """The step in NumPy: slow, readable, and equal to the compiled one spike for spike.
 
-    u = v decay + drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s;
-    each s takes its decay; then to u or to a current external input and, for each channel, weight x what arrived
-    (a count, or a sum of relative weights); a silent neuron keeps its v; another takes max(u, floor), and at
-    threshold fires, resets and falls silent
+    x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input
+        + sum over channels of weight x arrivals (a count, or a sum of relative weights);
+    u = v decay + x; a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls
+    silent
 
-in single precision and in this order. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
+in single precision and in this order. What external input or a channel brings to a current is added to s, once s has
+decayed. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
 variates are made of them after Box & Muller with the core's polynomials.
 """
 
@@ -43,14 +44,15 @@ def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: l
     """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
     v, silent, currents = state
     decay, floor, reset, refractory, gain, onset, steepness = _by_place(network)
-    u = v * decay + network.drive
-    u += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
-    pass_currents(network, u, currents)
-    for x in network.externals:
-        place = network.layout.padded(x.population)
-        sink = u if x.sink == POTENTIAL else currents[x.sink]
-        sink[place] += external_input(network, x, step)
-    pass_arrivals(network, u, currents, arrivals(network, fired))
+    x = network.drive.copy()
+    x += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
+    pass_currents(network, x, currents)
+    for source in network.externals:
+        place = network.layout.padded(source.population)
+        sink = x if source.sink == POTENTIAL else currents[source.sink]
+        sink[place] += external_input(network, source, step)
+    pass_arrivals(network, x, currents, arrivals(network, fired))
+    u = v * decay + x
     awake = silent == 0
     v[:] = np.where(awake, np.maximum(u, floor), v)
     fires = v >= network.threshold
@@ -59,22 +61,22 @@ def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: l
     return fires
 
 
-def pass_currents(network: Network, u: NDArray, currents: NDArray) -> None:
+def pass_currents(network: Network, x: NDArray, currents: NDArray) -> None:
     """Each current moves the potential, and decays."""
     number = [0] * len(network.layout.sizes)
     for population, transfer, decay in network.currents:
         place, s = network.layout.padded(int(population)), currents[number[int(population)]]
-        u[place] += f32(transfer) * s[place]
+        x[place] += f32(transfer) * s[place]
         s[place] *= f32(decay)
         number[int(population)] += 1
 
 
-def pass_arrivals(network: Network, u: NDArray, currents: NDArray, arrived: NDArray) -> None:
+def pass_arrivals(network: Network, x: NDArray, currents: NDArray, arrived: NDArray) -> None:
     """Each channel adds what arrived to its sink."""
     for k, sinks in enumerate(network.sinks):
         place = network.layout.padded(k)
         for sink, weight, number in zip(sinks, network.weights, arrived, strict=True):
-            target = u if sink == POTENTIAL else currents[sink]
+            target = x if sink == POTENTIAL else currents[sink]
             target[place] += weight[place] * number[place]
 
 
@@ -94,21 +96,34 @@ def arrivals(network: Network, fired: list) -> NDArray:
 def external_input(network: Network, external: External, step: int) -> NDArray:
     """What a source adds at each place of its population."""
     place = network.layout.padded(external.population)
-    words = column_words(network.key, external.stream, step, np.arange(place.start, place.stop, COLUMN) // COLUMN)
+    columns = np.arange(place.start, place.stop, COLUMN) // COLUMN
     if external.noise != POISSON:
+        words = column_words(network.key, external.stream, step, columns, BLOCKS_OF_WORDS)
         return external.amplitude * normals(words).ravel()
-    thresholds = external.thresholds if external.thresholds.size else external.least[:, None]
-    count = (words.ravel().view(np.int32) >= thresholds).sum(axis=0)
+    numbers = column_words(network.key, external.stream, step, columns, BLOCKS_OF_HALVES).view(np.int16).ravel()
+    laws = external.laws
+    count = (numbers >= (laws.thresholds if laws.law.size else laws.least[:, None])).sum(axis=0)
+    for i in np.flatnonzero(count == laws.least.size):
+        own = laws.rest[laws.law[i] if laws.law.size else 0]
+        count[i] = (own <= extra_word(network.key, external.stream, step, place.start + int(i))).sum()
     return external.amplitude * count.astype(f32)
 
 
 # --- random numbers ---------------------------------------------------------------------------------------------------
-def column_words(key: Words, stream: int, step: int, columns: NDArray[np.int64]) -> Word:
-    """One word for each neuron of the columns (n, 512)."""
-    lane = (columns[:, None] * (COLUMN // 4) + np.arange(COLUMN // 4)).astype(np.uint32)
+BLOCKS_OF_WORDS, BLOCKS_OF_HALVES = COLUMN // 4, COLUMN // 8
+
+
+def column_words(key: Words, stream: int, step: int, columns: NDArray[np.int64], blocks: int) -> Word:
+    """The words of so many blocks for each of the columns (n, 4 blocks)."""
+    lane = (columns[:, None] * blocks + np.arange(blocks)).astype(np.uint32)
     counter = np.array([step & 0xFFFFFFFF, step >> 32, stream], np.uint32)
-    blocks = [lane, *(np.broadcast_to(c, lane.shape) for c in counter)]
-    return np.concatenate(threefry(key, blocks), axis=1)
+    return np.concatenate(threefry(key, [lane, *(np.broadcast_to(c, lane.shape) for c in counter)]), axis=1)
+
+
+def extra_word(key: Words, stream: int, step: int, place: int) -> np.int32:
+    """One more word for a place, read as signed."""
+    counter = np.array([place, step & 0xFFFFFFFF, step >> 32, stream | 0x80000000], np.uint32)
+    return threefry(key, list(counter[:, None]))[0].view(np.int32)[0]
 
 
 def threefry(key: Words, counter: list[Word]) -> list[Word]:
@@ -198,4 +213,4 @@ def _by_place(network: Network) -> tuple[NDArray, ...]:
     """What `Network.cells` says, for each place."""
     which = np.repeat(np.arange(len(network.layout.sizes)), np.diff(network.layout.first_columns) * COLUMN)
     decay, floor, reset, refractory, *upstroke = network.cells[which].T.astype(f32)
-    return decay, floor, reset, refractory.astype(np.int32), *upstroke
+    return decay, floor, reset, refractory.astype(np.int16), *upstroke
