@@ -17,6 +17,8 @@ from equipoise.model.circuit import Circuit as Circuit
 from equipoise.model.connectivity import AllToAll as AllToAll
 from equipoise.model.connectivity import ErdosRenyi as ErdosRenyi
 from equipoise.model.connectivity import FixedInDegree as FixedInDegree
+from equipoise.model.delays import NormalDelay as NormalDelay
+from equipoise.model.delays import UniformDelay as UniformDelay
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis as AdaptiveCalciumHomeostasis
 from equipoise.model.homeostasis import CalciumHomeostasis as CalciumHomeostasis
 from equipoise.model.homeostasis import CalciumSetPoint as CalciumSetPoint
@@ -51,6 +53,8 @@ from equipoise.model.slow_rules import InputCentricThreshold as InputCentricThre
 from equipoise.model.slow_rules import OutputCentricThreshold as OutputCentricThreshold
 from equipoise.model.synapses import DeltaSynapse as DeltaSynapse
 from equipoise.model.synapses import ExponentialSynapse as ExponentialSynapse
+from equipoise.model.weight_spread import LogNormalSpread as LogNormalSpread
+from equipoise.model.weight_spread import NormalSpread as NormalSpread
 from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI
 from equipoise.renewal.laws import EmpiricalISI as EmpiricalISI
 from equipoise.renewal.laws import ExponentialISI as ExponentialISI

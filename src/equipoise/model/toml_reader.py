@@ -34,7 +34,7 @@ _CONNECTIVITY = {
     "probability": (PROBABILITY, lambda p: ErdosRenyi(probability=p)),
     "fixed_in_degree": (IN_DEGREE, FixedInDegree),
 }
-_DEFAULTS = ("delay", "synapse")
+_DEFAULTS = ("delay", "synapse", "weight_spread")
 
 
 class _Broken(Exception):
@@ -208,11 +208,10 @@ class _Reader:
                 hint = suggest(str(name), models)
                 self.fail(f"{place}.model: must be one of the known models, got {_short(name)}.{hint}")
             return models[name]
-        fitting = [c for c in slot.classes if set(table) & {f.name for f in fields(c)}]
-        certain = len(slot.classes) == 1 or (slot is SLOTS["target"] and len(fitting) == 1)
-        if not certain:
+        fitting = slot.fitting(table)
+        if len(slot.classes) > 1 and (slot.section or len(fitting) > 1):
             self.fail(f"{place}.model: must be given, one of {', '.join(models)}.")
-        return (*fitting, *slot.classes)[0]
+        return fitting[0]
 
     def values(self, place: str, cls: type, table: Mapping[str, Any], defaults: Iterable[str] = ()) -> dict[str, Any]:
         """Checked values of the fields of a class; those among `defaults` stand in that table."""
@@ -232,9 +231,9 @@ class _Reader:
     def value(self, place: str, f, value: Any) -> Any:
         """One field: a quantity, a part, or something that its class checks."""
         slot = slot_of(f)
-        if slot is not None:
-            return self.component(place, value, slot)
         kind = kind_of(f)
+        if slot is not None and (kind == "plain" or isinstance(value, dict)):
+            return self.component(place, value, slot)
         return value if kind == "plain" else self.number(place, value, kind, f.metadata["quantity"])
 
     def number(self, place: str, value: Any, kind: str, about: Quantity) -> float:

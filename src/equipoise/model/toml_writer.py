@@ -75,7 +75,10 @@ class _Writer:
             known = ", ".join(slot.models)
             raise TypeError(f"Circuit.to_toml: {type(item).__name__} has no TOML form. Those that have one: {known}.")
         if not slot.section:
-            return "{ " + ", ".join(self.fields(item)) + " }"
+            lines = self.fields(item)
+            if len(slot.fitting(f.name for f in fields(item))) > 1:
+                lines = [f"model = {_string(type(item).__name__)}", *lines]
+            return "{ " + ", ".join(lines) + " }"
         named = self.named[slot.section]
         for name, (other, _) in named.items():
             if other == item:
@@ -102,7 +105,7 @@ class _Writer:
     def value(self, f: Field, value: Any) -> str:
         """One value as TOML."""
         slot = slot_of(f)
-        if slot is not None:
+        if slot is not None and not isinstance(value, float):
             return self.refer(value, slot)
         kind = kind_of(f)
         if isinstance(value, str):
