@@ -39,6 +39,7 @@ from equipoise.model.neurons import IntegrateAndFire as IntegrateAndFire
 from equipoise.model.populations import Population as Population
 from equipoise.model.populations import Source as Source
 from equipoise.model.projections import Projection as Projection
+from equipoise.model.spread import Spread as Spread
 from equipoise.model.synapses import DeltaSynapse as DeltaSynapse
 from equipoise.model.synapses import ExponentialSynapse as ExponentialSynapse
 from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI

@@ -6,15 +6,16 @@ import re
 from dataclasses import KW_ONLY, dataclass
 
 from equipoise.model.neurons import IntegrateAndFire
+from equipoise.model.spread import Spread, check_spread
 from equipoise.quantities import check_fields, quantity
 from equipoise.units import kHz
 
 
 @dataclass(frozen=True)
 class Population:
-    """`size` equal neurons, infinitely many where only theory is wanted, under a tonic `drive` I [V/s].
+    """`size` neurons, infinitely many where only theory is wanted, under a tonic `drive` I [V/s].
 
-    The drive adds to dV/dt of every neuron, as an optical or chemogenetic current does (I_opt, Discussion); like
+    They are equal, or differ as `spread` says around `neuron`, whose parameters are then the means. The drive adds to dV/dt of every neuron, as an optical or chemogenetic current does (I_opt, Discussion); like
     weights it is in the unit of the potentials. It does not change with the number of inputs.
     """
 
@@ -23,6 +24,7 @@ class Population:
     neuron: IntegrateAndFire
     size: float = math.inf
     drive: float = quantity("tonic drive", default=0.0, symbol="I_opt")
+    spread: Spread = Spread()  # noqa: RUF009 - it is frozen
 
     def __post_init__(self):
         check_name("Population", self.name)
@@ -32,6 +34,7 @@ class Population:
             raise TypeError(
                 f"Population.neuron of {self.name!r} must be a neuron such as eq.LIF(), got {self.neuron!r}."
             )
+        check_spread(f"Population.spread of {self.name!r}", self.neuron, self.spread)
 
 
 @dataclass(frozen=True)
