@@ -120,26 +120,28 @@ Worker worker_for(int) { return work_baseline; }
 
 // ---- arrays as they come from Python ------------------------------------------------------------
 
-// currents: rows of (population, transfer, decay); sinks: (population, channel).
-std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns, const In& currents,
-                                     const IndexIn& sinks) {
+// currents: rows of (population, decay); sinks: (population, channel).
+std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& currents, const IndexIn& sinks) {
   const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
-  constexpr std::size_t fields = 7;
-  same_size(cells.size(), fields * n);
   std::vector<spiking::Cells> out;
   for (std::size_t p = 0; p < n; ++p) {
-    const double* x = cells.data() + fields * p;
-    const spiking::Upstroke upstroke{static_cast<float>(x[4]), static_cast<float>(x[5]), static_cast<float>(x[6])};
     const std::int64_t* own = sinks.data() + p * channels;
-    out.push_back({static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2]),
-                   static_cast<std::int32_t>(x[3]), upstroke, static_cast<std::size_t>(first_columns.data()[p]),
+    out.push_back({static_cast<std::size_t>(first_columns.data()[p]),
                    static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels}});
   }
-  for (std::size_t i = 0; i + 3 <= currents.size(); i += 3) {
-    const double* x = currents.data() + i;
-    out[static_cast<std::size_t>(x[0])].currents.push_back({static_cast<float>(x[1]), static_cast<float>(x[2])});
-  }
+  for (std::size_t i = 0; i + 2 <= currents.size(); i += 2)
+    out[static_cast<std::size_t>(currents.data()[i])].currents.push_back(static_cast<float>(currents.data()[i + 1]));
   return out;
+}
+
+// Rows of strips in the order of the members, then one for each current.
+spiking::Membranes membranes_of(const Vector<const float>& pool, const IndexIn& strips, std::size_t columns) {
+  constexpr std::size_t fields = 7;
+  const auto row = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
+  std::vector<spiking::Strips> transfers;
+  for (std::size_t k = fields; (k + 1) * columns <= strips.size(); ++k) transfers.push_back(row(k));
+  same_size(strips.size(), (fields + transfers.size()) * columns);
+  return {row(0), row(1), row(2), row(3), row(4), row(5), row(6), transfers};
 }
 
 std::vector<spiking::External> externals_of(const IndexIn& rows, const spiking::Strips& strips,
@@ -182,11 +184,11 @@ std::vector<Extent> extents_of(const IndexIn& rows) {
 }
 
 // strips: which strip of the pool each column uses, for drive, threshold and each channel, then for the externals.
-void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn extents, IndexIn tables,
-                 IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int32_t> thresholds,
-                 Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
-                 Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key, Vector<float> v,
-                 Vector<std::int32_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
+void spiking_run(Vector<const float> membranes, IndexIn membrane_strips, IndexIn first_columns, In currents,
+                 IndexIn sinks, IndexIn extents, IndexIn tables, IndexIn externals, Vector<const float> pool,
+                 IndexIn strips, Vector<const std::int32_t> thresholds, Vector<const std::uint16_t> targets,
+                 Vector<const std::uint32_t> offsets, Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key,
+                 Vector<float> v, Vector<std::int32_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
                  Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history, std::int64_t steps,
                  std::int64_t window, std::int64_t n_threads, int instruction_set) {
   same_size(key.size(), 2);
@@ -199,7 +201,8 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
   const auto strip = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
   std::vector<spiking::Strips> weights;
   for (std::size_t c = 0; c < channels; ++c) weights.push_back(strip(2 + c));
-  const Network network{cells_of(cells, first_columns, currents, sinks),
+  const Network network{cells_of(first_columns, currents, sinks),
+                        membranes_of(membranes, membrane_strips, columns),
                         externals_of(externals, strip(0), thresholds),
                         tables_of(tables, targets, offsets, bits),
                         spiking::Key(key.data()[0], key.data()[1]),
@@ -274,10 +277,10 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
 
 void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
-  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"),
-        nb::arg("sinks"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"), nb::arg("pool"),
-        nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
-        nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
+  m.def("spiking_run", &spiking_run, free, nb::arg("membranes"), nb::arg("membrane_strips"), nb::arg("first_columns"),
+        nb::arg("currents"), nb::arg("sinks"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"),
+        nb::arg("pool"), nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"),
+        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
         nb::arg("instruction_set"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));

@@ -74,14 +74,15 @@ EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State&
   return sink == potential ? scratch.u : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
 }
 
-EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t at,
+EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t column,
                             Scratch& scratch) {
   for (std::size_t k = 0; k < cells.currents.size(); ++k) {
-    const Current current = cells.currents[k];
-    float* s = state.currents + k * network.neurons() + at;
+    const float decay = cells.currents[k];
+    const float* transfer = network.membranes.transfers[k].of(column);
+    float* s = state.currents + k * network.neurons() + column * column_size;
     for (std::size_t i = 0; i < column_size; ++i) {
-      scratch.u[i] += current.transfer * s[i];
-      s[i] *= current.decay;
+      scratch.u[i] += transfer[i] * s[i];
+      s[i] *= decay;
     }
   }
 }
@@ -121,36 +122,42 @@ EQ_INLINE void add_channels(const Network& network, const Cells& cells, const St
 }
 
 // The upstroke of the EIF, from the potential at the step's beginning.
-EQ_INLINE void add_upstroke(const Upstroke& upstroke, const float* v, Scratch& scratch) {
-  if (upstroke.gain == 0.0f) return;
+EQ_INLINE void add_upstroke(const Membranes& membranes, std::size_t column, const float* v, Scratch& scratch) {
+  const float* gain = membranes.gain.of(column);
+  if (gain[0] == 0.0f) return;  // a column begins with a neuron, and all of a population are of one kind
+  const float *onset = membranes.onset.of(column), *steepness = membranes.steepness.of(column);
   for (std::size_t i = 0; i < column_size; ++i) {
-    const float x = (v[i] - upstroke.onset) * upstroke.steepness;
+    const float x = (v[i] - onset[i]) * steepness[i];
     const float above = x > -87.0f ? x : -87.0f;
-    scratch.u[i] += upstroke.gain * exp32(above < 88.0f ? above : 88.0f);
+    scratch.u[i] += gain[i] * exp32(above < 88.0f ? above : 88.0f);
   }
 }
 
 // The neuron is silent until step `until`, counted like k; its v is then below threshold. Returns whether anyone fired.
-EQ_INLINE bool fire(const Cells& cells, const float* threshold, std::int32_t k, float* v, std::int32_t* until,
+EQ_INLINE bool fire(const Network& network, std::size_t column, std::int32_t k, float* v, std::int32_t* until,
                     const Scratch& scratch) {
-  const std::int32_t next = k + 1 + cells.refractory;
+  const Membranes& membranes = network.membranes;
+  const float *threshold = network.threshold.of(column), *floor = membranes.floor.of(column);
+  const float *reset = membranes.reset.of(column), *refractory = membranes.refractory.of(column);
   std::int32_t any = 0;
   for (std::size_t i = 0; i < column_size; ++i) {
-    const float free = scratch.u[i] > cells.floor ? scratch.u[i] : cells.floor;
+    const float free = scratch.u[i] > floor[i] ? scratch.u[i] : floor[i];
     const float now = until[i] <= k ? free : v[i];
     const bool fires = now >= threshold[i];
-    v[i] = fires ? cells.reset : now;
-    until[i] = fires ? next : until[i];
+    v[i] = fires ? reset[i] : now;
+    until[i] = fires ? k + 1 + static_cast<std::int32_t>(refractory[i]) : until[i];
     any |= fires ? 1 : 0;
   }
   return any != 0;
 }
 
-// Who fired in this step is silent until `next`. Eight flags, one a byte, become eight bits: the product moves flag k
-// to bit 56 + k, and no two meet elsewhere.
-EQ_INLINE void write_row(bool any, std::int32_t next, const std::int32_t* until, std::uint64_t* row) {
+// Who fired in step k is silent for its refractory time from the next on. Eight flags, one a byte, become eight bits:
+// the product moves flag j to bit 56 + j, and no two meet elsewhere.
+EQ_INLINE void write_row(bool any, std::int32_t k, const float* refractory, const std::int32_t* until,
+                         std::uint64_t* row) {
   alignas(64) std::uint8_t fired[column_size];
-  for (std::size_t i = 0; any && i < column_size; ++i) fired[i] = until[i] == next ? 1 : 0;
+  for (std::size_t i = 0; any && i < column_size; ++i)
+    fired[i] = until[i] == k + 1 + static_cast<std::int32_t>(refractory[i]) ? 1 : 0;
   for (std::size_t w = 0; w < words_per_column; ++w) {
     std::uint64_t word = 0, flags;
     for (std::size_t byte = 0; any && byte < 8; ++byte) {
@@ -167,11 +174,11 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   const std::size_t at = column * column_size, local = column - cells.first;
   const std::size_t n = (cells.last - cells.first) * column_size;
   const std::uint64_t step = state.first_step + k;
-  const float* drive = network.drive.of(column);
+  const float *drive = network.drive.of(column), *decay = network.membranes.decay.of(column);
   float* v = state.v + at;
-  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * cells.decay + drive[i];
-  add_upstroke(cells.upstroke, v, scratch);
-  add_currents(network, cells, state, at, scratch);
+  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * decay[i] + drive[i];
+  add_upstroke(network.membranes, column, v, scratch);
+  add_currents(network, cells, state, column, scratch);
   for (const External& external : network.externals) {
     if (external.population != population) continue;
     column_words(network.key, external.stream, step, column, scratch.words);
@@ -185,9 +192,9 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   }
   add_channels(network, cells, state, column, scratch);
   const auto now = static_cast<std::int32_t>(k);
-  const bool any = fire(cells, network.threshold.of(column), now, v, state.silent + at, scratch);
+  const bool any = fire(network, column, now, v, state.silent + at, scratch);
   std::uint64_t* row = state.row(state.history + k, network.columns) + column * words_per_column;
-  write_row(any, now + 1 + cells.refractory, state.silent + at, row);
+  write_row(any, now, network.membranes.refractory.of(column), state.silent + at, row);
 }
 
 }  // namespace spiking

@@ -199,7 +199,8 @@ def threshold_statistics(
 
 # --- networks spike by spike ------------------------------------------------------------------------------------------
 def spiking_run(
-    cells: Array,
+    membranes: Floats,
+    membrane_strips: Index,
     first_columns: Index,
     currents: Array,
     sinks: Index,

@@ -1,6 +1,7 @@
 """Level 3: the same circuit spike by spike, on a compiled kernel without per-synapse weights."""
 
 from equipoise.spiking.evolve import evolve as evolve
+from equipoise.spiking.given import with_neurons as with_neurons
 from equipoise.spiking.homeostasis import Homeostasis as Homeostasis
 from equipoise.spiking.network import Network as Network
 from equipoise.spiking.network import build as build

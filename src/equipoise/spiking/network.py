@@ -6,7 +6,7 @@ threshold and drive. Potentials are measured from the leak potential, in single 
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,9 @@ from equipoise.spiking import cells, external
 from equipoise.spiking.cells import Floats, Receptors
 from equipoise.spiking.external import External
 from equipoise.spiking.layout import COLUMN, Layout
+from equipoise.spiking.neurons import Neurons, drawn
 from equipoise.spiking.randomness import Words, key_of
+from equipoise.spiking.strips import Strips
 from equipoise.spiking.tables import Tables, build_tables, expected_bytes
 from equipoise.spiking.wiring import Route, Wiring
 from equipoise.units import ms, us
@@ -35,10 +37,10 @@ _DT = Quantity("time step", unit="ms", low=1 * us, high=1 * ms)
 class Network:
     """A circuit ready to run; arrays are over places (see `Layout`), potentials measured from the leak potential.
 
-    `cells` (P, 7): decay per step, reflecting floor, reset, steps of refractoriness, gain, onset and steepness of the
-    upstroke. `drive`: what the potential gains
-    per step without input, v_inf (1 - decay). `threshold`, `weights` (channel, place). `currents`: rows (population,
-    transfer, decay); `sinks` (population, channel): the current that a channel feeds, or -1 for the potential.
+    `neurons`: those of each population. `cells`: what a step makes of them, rows `cells.FIELDS` and the transfer of each
+    current to the potential. `drive`: what the potential gains per step without input, v_inf (1 - decay). `threshold`,
+    `weights` (channel, place). `currents`: rows (population, decay); `sinks` (population, channel): the current that a
+    channel feeds, or -1 for the potential.
     """
 
     circuit: Circuit
@@ -46,7 +48,8 @@ class Network:
     dt: float
     seed: str
     key: Words
-    cells: Array
+    neurons: tuple[Neurons, ...]
+    cells: Strips
     drive: Floats
     threshold: Floats
     weights: Floats
@@ -106,17 +109,20 @@ def build(
     names, sizes = tuple(p.name for p in circuit.populations), tuple(int(p.size) for p in circuit.populations)
     layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sizes))
     receptors = [Receptors.of(circuit, name) for name in names]
-    silence = [steps_of("spiking", f"{p.name}: tau_ref", p.neuron.tau_ref, step) for p in circuit.populations]
+    for p in circuit.populations:
+        if "tau_ref" not in p.spread.varying:
+            steps_of("spiking", f"{p.name}: tau_ref", p.neuron.tau_ref, step)
     routes = _routes(circuit, receptors, step)
     _check_memory(expected_bytes(routes, layout, wiring))
     key = key_of(seed)
-    inputs, mean = _externals(circuit, layout, receptors, key, (step, noise))
+    neurons = drawn(circuit, key)
+    inputs, mean = _externals(circuit, layout, (neurons, receptors), key, (step, noise))
     mean += _tonic(layout, drive or {})
     return Network(
         circuit=circuit, layout=layout, dt=step, seed=" ".join(repr(seed).split()), key=key, externals=inputs,
-        cells=np.array([cells.cell(p.neuron, n, step) for p, n in zip(circuit.populations, silence, strict=True)]),
-        drive=cells.drive_of(circuit, layout, mean, step), threshold=cells.thresholds_of(circuit, layout),
-        weights=cells.weights_of(receptors, layout), currents=cells.currents_of(circuit, receptors, step),
+        neurons=neurons, cells=cells.steps_of_cells(neurons, receptors, layout, step),
+        drive=cells.drive_of(neurons, layout, mean, step), threshold=cells.thresholds_of(neurons, layout),
+        weights=cells.weights_of(receptors, layout), currents=cells.currents_of(receptors, step),
         sinks=cells.sinks_of(receptors), tables=build_tables(routes, layout, wiring, key),
     )  # fmt: skip
 
@@ -189,17 +195,18 @@ def _routes(circuit: Circuit, receptors: list[Receptors], dt: float) -> list[Rou
 
 
 def _externals(
-    circuit: Circuit, layout: Layout, receptors: list[Receptors], key: Words, how: tuple[float, Noise]
+    circuit: Circuit, layout: Layout, who: tuple[Sequence[Neurons], list[Receptors]], key: Words,
+    how: tuple[float, Noise],
 ) -> tuple[tuple[External, ...], Array]:
     """The input of all sources, and its mean [V/s] at each place where that is added apart from the noise."""
     inputs: list[External] = []
     mean, (dt, noise) = np.zeros(layout.places), how
-    for k, receptor in enumerate(receptors):
+    for k, (of, receptor) in enumerate(zip(*who, strict=True)):
         trains = external.trains_onto(circuit, layout, k, key)
         if noise == "poisson":
             inputs += external.poisson(trains, k, receptor, dt)
         else:
-            inputs += external.gaussian(trains, circuit, k, receptor, dt)
+            inputs += external.gaussian(trains, of, k, receptor, dt)
             mean[layout.padded(k)] += sum(x.projection.weight * x.rates for x in trains)
     return tuple(replace(x, stream=stream) for stream, x in enumerate(inputs)), mean
 

@@ -11,7 +11,7 @@ variates are made of them after Box & Muller with the core's polynomials.
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.spiking.cells import POTENTIAL
+from equipoise.spiking.cells import FIELDS, POTENTIAL
 from equipoise.spiking.external import POISSON, External
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN
@@ -41,7 +41,7 @@ def advance(network: Network, before: State, steps: int) -> tuple[State, Words]:
 def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: list, step: int) -> NDArray[np.bool_]:
     """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
     v, silent, currents = state
-    decay, floor, reset, refractory, gain, onset, steepness = _by_place(network)
+    decay, floor, reset, refractory, gain, onset, steepness = (network.cells.row(k) for k in range(len(FIELDS)))
     u = v * decay + network.drive
     u += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
     pass_currents(network, u, currents)
@@ -54,16 +54,17 @@ def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: l
     v[:] = np.where(awake, np.maximum(u, floor), v)
     fires = v >= network.threshold
     v[fires] = reset[fires]
-    silent[:] = np.where(fires, refractory, silent - ~awake)
+    silent[:] = np.where(fires, refractory.astype(np.int32), silent - ~awake)
     return fires
 
 
 def pass_currents(network: Network, u: NDArray, currents: NDArray) -> None:
     """Each current moves the potential, and decays."""
     number = [0] * len(network.layout.sizes)
-    for population, transfer, decay in network.currents:
-        place, s = network.layout.padded(int(population)), currents[number[int(population)]]
-        u[place] += f32(transfer) * s[place]
+    for population, decay in network.currents:
+        k = number[int(population)]
+        place, s, transfer = network.layout.padded(int(population)), currents[k], network.cells.row(len(FIELDS) + k)
+        u[place] += transfer[place] * s[place]
         s[place] *= f32(decay)
         number[int(population)] += 1
 
@@ -190,10 +191,3 @@ def packed(fired: NDArray[np.bool_]) -> Words:
 def unpacked(raster: Words) -> NDArray[np.bool_]:
     """A raster as flags."""
     return np.unpackbits(raster.view(np.uint8), axis=1, bitorder="little").astype(bool)
-
-
-def _by_place(network: Network) -> tuple[NDArray, ...]:
-    """What `Network.cells` says, for each place."""
-    which = np.repeat(np.arange(len(network.layout.sizes)), np.diff(network.layout.first_columns) * COLUMN)
-    decay, floor, reset, refractory, *upstroke = network.cells[which].T.astype(f32)
-    return decay, floor, reset, refractory.astype(np.int32), *upstroke

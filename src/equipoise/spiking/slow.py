@@ -115,13 +115,13 @@ class Threshold:
         network.threshold[network.layout.neurons(self.population)] = value - self.leak
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drive:
-    """The tonic drive of the neurons [V/s]; `gain` [s] is what one step makes of it."""
+    """The tonic drive of the neurons [V/s]; `gain` [s], () or (n,), is what one step makes of it."""
 
     name: str
     population: int
-    gain: float
+    gain: Array
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
@@ -161,9 +161,9 @@ def weights_of(network: Network, population: int) -> tuple[ChannelWeight | Sourc
 
 def intrinsic_of(network: Network, population: int) -> tuple[Slot, ...]:
     """Threshold and drive of a population."""
-    neuron = network.circuit.populations[population].neuron
-    gain = gain_of_step(neuron, network.dt)
-    return Threshold("threshold", population, getattr(neuron, "v_leak", 0.0)), Drive("drive", population, gain)
+    of = network.neurons[population]
+    gain = gain_of_step(of.leak, network.dt)
+    return Threshold("threshold", population, float(of["v_leak"])), Drive("drive", population, gain)
 
 
 def own_arrays(network: Network) -> Network:
