@@ -29,6 +29,7 @@ inline constexpr std::int64_t potential = -1;  // the sink that is no current
 // What the neurons of one population share.
 struct Cells {
   std::size_t first, last;          // columns
+  bool alike;                       // whether they have the same membranes
   std::vector<float> currents;      // the decay of each synaptic current s [V/s] over one step
   std::vector<std::int64_t> sinks;  // of each channel
 };
@@ -44,6 +45,15 @@ struct Strips {
   EQ_INLINE const float* of(std::size_t column) const {
     return pool + static_cast<std::size_t>(index[column]) * column_size;
   }
+};
+
+// A column's values: of each neuron, or one in a register where all are alike.
+using Each = const float*;
+struct Same {
+  float value;
+
+  EQ_INLINE explicit Same(const float* values) : value(values[0]) {}
+  EQ_INLINE float operator[](std::size_t) const { return value; }
 };
 
 // How neurons take a step. Potentials are measured from the leak potential.

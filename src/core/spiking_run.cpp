@@ -3,6 +3,7 @@
 // Each thread owns blocks of postsynaptic neurons: it delivers to them and updates them, and nobody else does, so that
 // counts need no locks. Spikes reach others after the shortest delay at the earliest; the threads meet once per such
 // window. Nothing that is computed depends on which thread does it.
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -120,20 +121,6 @@ Worker worker_for(int) { return work_baseline; }
 
 // ---- arrays as they come from Python ------------------------------------------------------------
 
-// currents: rows of (population, decay); sinks: (population, channel).
-std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& currents, const IndexIn& sinks) {
-  const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
-  std::vector<spiking::Cells> out;
-  for (std::size_t p = 0; p < n; ++p) {
-    const std::int64_t* own = sinks.data() + p * channels;
-    out.push_back({static_cast<std::size_t>(first_columns.data()[p]),
-                   static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels}});
-  }
-  for (std::size_t i = 0; i + 2 <= currents.size(); i += 2)
-    out[static_cast<std::size_t>(currents.data()[i])].currents.push_back(static_cast<float>(currents.data()[i + 1]));
-  return out;
-}
-
 // Rows of strips in the order of the members, then one for each current.
 spiking::Membranes membranes_of(const Vector<const float>& pool, const IndexIn& strips, std::size_t columns) {
   constexpr std::size_t fields = 7;
@@ -142,6 +129,36 @@ spiking::Membranes membranes_of(const Vector<const float>& pool, const IndexIn& 
   for (std::size_t k = fields; (k + 1) * columns <= strips.size(); ++k) transfers.push_back(row(k));
   same_size(strips.size(), (fields + transfers.size()) * columns);
   return {row(0), row(1), row(2), row(3), row(4), row(5), row(6), transfers};
+}
+
+// Whether the neurons of columns first to last have one value.
+bool alike(const spiking::Strips& strips, std::size_t first, std::size_t last) {
+  const float* values = strips.of(first);
+  for (std::size_t column = first; column < last; ++column)
+    if (strips.of(column) != values) return false;
+  return std::all_of(values, values + spiking::column_size, [values](float x) { return x == values[0]; });
+}
+
+bool alike(const spiking::Membranes& of, std::size_t first, std::size_t last) {
+  std::vector<spiking::Strips> all{of.decay, of.floor, of.reset, of.refractory, of.gain, of.onset, of.steepness};
+  all.insert(all.end(), of.transfers.begin(), of.transfers.end());
+  return std::all_of(all.begin(), all.end(), [=](const spiking::Strips& strips) { return alike(strips, first, last); });
+}
+
+// currents: rows of (population, decay); sinks: (population, channel).
+std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& currents, const IndexIn& sinks,
+                                     const spiking::Membranes& membranes) {
+  const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
+  std::vector<spiking::Cells> out;
+  for (std::size_t p = 0; p < n; ++p) {
+    const std::int64_t* own = sinks.data() + p * channels;
+    const auto first = static_cast<std::size_t>(first_columns.data()[p]);
+    const auto last = static_cast<std::size_t>(first_columns.data()[p + 1]);
+    out.push_back({first, last, alike(membranes, first, last), {}, {own, own + channels}});
+  }
+  for (std::size_t i = 0; i + 2 <= currents.size(); i += 2)
+    out[static_cast<std::size_t>(currents.data()[i])].currents.push_back(static_cast<float>(currents.data()[i + 1]));
+  return out;
 }
 
 std::vector<spiking::External> externals_of(const IndexIn& rows, const spiking::Strips& strips,
@@ -201,8 +218,9 @@ void spiking_run(Vector<const float> membranes, IndexIn membrane_strips, IndexIn
   const auto strip = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
   std::vector<spiking::Strips> weights;
   for (std::size_t c = 0; c < channels; ++c) weights.push_back(strip(2 + c));
-  const Network network{cells_of(first_columns, currents, sinks),
-                        membranes_of(membranes, membrane_strips, columns),
+  const spiking::Membranes all = membranes_of(membranes, membrane_strips, columns);
+  const Network network{cells_of(first_columns, currents, sinks, all),
+                        all,
                         externals_of(externals, strip(0), thresholds),
                         tables_of(tables, targets, offsets, bits),
                         spiking::Key(key.data()[0], key.data()[1]),

@@ -74,11 +74,12 @@ EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State&
   return sink == potential ? scratch.u : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
 }
 
+template <class Values>
 EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t column,
                             Scratch& scratch) {
   for (std::size_t k = 0; k < cells.currents.size(); ++k) {
     const float decay = cells.currents[k];
-    const float* transfer = network.membranes.transfers[k].of(column);
+    const Values transfer(network.membranes.transfers[k].of(column));
     float* s = state.currents + k * network.neurons() + column * column_size;
     for (std::size_t i = 0; i < column_size; ++i) {
       scratch.u[i] += transfer[i] * s[i];
@@ -122,10 +123,11 @@ EQ_INLINE void add_channels(const Network& network, const Cells& cells, const St
 }
 
 // The upstroke of the EIF, from the potential at the step's beginning.
+template <class Values>
 EQ_INLINE void add_upstroke(const Membranes& membranes, std::size_t column, const float* v, Scratch& scratch) {
-  const float* gain = membranes.gain.of(column);
+  const Values gain(membranes.gain.of(column)), onset(membranes.onset.of(column));
+  const Values steepness(membranes.steepness.of(column));
   if (gain[0] == 0.0f) return;  // a column begins with a neuron, and all of a population are of one kind
-  const float *onset = membranes.onset.of(column), *steepness = membranes.steepness.of(column);
   for (std::size_t i = 0; i < column_size; ++i) {
     const float x = (v[i] - onset[i]) * steepness[i];
     const float above = x > -87.0f ? x : -87.0f;
@@ -133,12 +135,21 @@ EQ_INLINE void add_upstroke(const Membranes& membranes, std::size_t column, cons
   }
 }
 
+// All that moves the potential but arrivals. As in `end_step` the values are those of each neuron, or one for all.
+template <class Values>
+EQ_INLINE void begin_step(const Network& network, const Cells& cells, const State& state, std::size_t column,
+                          Scratch& scratch) {
+  const Values decay(network.membranes.decay.of(column));
+  const float *drive = network.drive.of(column), *v = state.v + column * column_size;
+  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * decay[i] + drive[i];
+  add_upstroke<Values>(network.membranes, column, v, scratch);
+  add_currents<Values>(network, cells, state, column, scratch);
+}
+
 // The neuron is silent until step `until`, counted like k; its v is then below threshold. Returns whether anyone fired.
-EQ_INLINE bool fire(const Network& network, std::size_t column, std::int32_t k, float* v, std::int32_t* until,
-                    const Scratch& scratch) {
-  const Membranes& membranes = network.membranes;
-  const float *threshold = network.threshold.of(column), *floor = membranes.floor.of(column);
-  const float *reset = membranes.reset.of(column), *refractory = membranes.refractory.of(column);
+template <class Values>
+EQ_INLINE bool fire(const float* threshold, Values floor, Values reset, Values refractory, std::int32_t k, float* v,
+                    std::int32_t* until, const Scratch& scratch) {
   std::int32_t any = 0;
   for (std::size_t i = 0; i < column_size; ++i) {
     const float free = scratch.u[i] > floor[i] ? scratch.u[i] : floor[i];
@@ -153,8 +164,8 @@ EQ_INLINE bool fire(const Network& network, std::size_t column, std::int32_t k, 
 
 // Who fired in step k is silent for its refractory time from the next on. Eight flags, one a byte, become eight bits:
 // the product moves flag j to bit 56 + j, and no two meet elsewhere.
-EQ_INLINE void write_row(bool any, std::int32_t k, const float* refractory, const std::int32_t* until,
-                         std::uint64_t* row) {
+template <class Values>
+EQ_INLINE void write_row(bool any, std::int32_t k, Values refractory, const std::int32_t* until, std::uint64_t* row) {
   alignas(64) std::uint8_t fired[column_size];
   for (std::size_t i = 0; any && i < column_size; ++i)
     fired[i] = until[i] == k + 1 + static_cast<std::int32_t>(refractory[i]) ? 1 : 0;
@@ -168,17 +179,31 @@ EQ_INLINE void write_row(bool any, std::int32_t k, const float* refractory, cons
   }
 }
 
+// Fire, and write down who did.
+template <class Values>
+EQ_INLINE void end_step(const Network& network, const State& state, std::size_t column, std::size_t k,
+                        const Scratch& scratch) {
+  const Membranes& of = network.membranes;
+  const Values refractory(of.refractory.of(column));
+  const auto now = static_cast<std::int32_t>(k);
+  float* v = state.v + column * column_size;
+  std::int32_t* until = state.silent + column * column_size;
+  const bool any = fire<Values>(network.threshold.of(column), Values(of.floor.of(column)), Values(of.reset.of(column)),
+                                refractory, now, v, until, scratch);
+  std::uint64_t* row = state.row(state.history + k, network.columns) + column * words_per_column;
+  write_row<Values>(any, now, refractory, until, row);
+}
+
 template <int width>
 EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
                              std::size_t column, std::size_t k, Scratch& scratch) {
   const std::size_t at = column * column_size, local = column - cells.first;
   const std::size_t n = (cells.last - cells.first) * column_size;
   const std::uint64_t step = state.first_step + k;
-  const float *drive = network.drive.of(column), *decay = network.membranes.decay.of(column);
-  float* v = state.v + at;
-  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * decay[i] + drive[i];
-  add_upstroke(network.membranes, column, v, scratch);
-  add_currents(network, cells, state, column, scratch);
+  if (cells.alike)
+    begin_step<Same>(network, cells, state, column, scratch);
+  else
+    begin_step<Each>(network, cells, state, column, scratch);
   for (const External& external : network.externals) {
     if (external.population != population) continue;
     column_words(network.key, external.stream, step, column, scratch.words);
@@ -191,10 +216,10 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
       add_poisson<width, false>(external, local, n, scratch, sink);
   }
   add_channels(network, cells, state, column, scratch);
-  const auto now = static_cast<std::int32_t>(k);
-  const bool any = fire(network, column, now, v, state.silent + at, scratch);
-  std::uint64_t* row = state.row(state.history + k, network.columns) + column * words_per_column;
-  write_row(any, now, network.membranes.refractory.of(column), state.silent + at, row);
+  if (cells.alike)
+    end_step<Same>(network, state, column, k, scratch);
+  else
+    end_step<Each>(network, state, column, k, scratch);
 }
 
 }  // namespace spiking
