@@ -188,7 +188,7 @@ def test_impossible_neurons_are_refused(values, message):
 
 
 def test_unknown_populations_are_refused():
-    with pytest.raises(ValueError, match="with_neurons: no population is named 'F'. Known: E"):
+    with pytest.raises(ValueError, match=r"with_neurons: no population is named 'F'\. Known: E"):
         WITH(BUILD(alone(600), seed=1), "F", tau_m=10 * ms)
 
 

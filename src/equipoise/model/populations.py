@@ -15,8 +15,9 @@ from equipoise.units import kHz
 class Population:
     """`size` neurons, infinitely many where only theory is wanted, under a tonic `drive` I [V/s].
 
-    They are equal, or differ as `spread` says around `neuron`, whose parameters are then the means. The drive adds to dV/dt of every neuron, as an optical or chemogenetic current does (I_opt, Discussion); like
-    weights it is in the unit of the potentials. It does not change with the number of inputs.
+    They are equal, or differ as `spread` says around `neuron`, whose parameters are then the means. The drive adds to
+    dV/dt of every neuron, as an optical or chemogenetic current does (I_opt, Discussion); like weights it is in the
+    unit of the potentials. It does not change with the number of inputs.
     """
 
     name: str

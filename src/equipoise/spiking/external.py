@@ -93,9 +93,7 @@ def poisson(trains: list[Trains], population: int, receptors: Receptors, dt: flo
         )  # fmt: skip
 
 
-def gaussian(
-    trains: list[Trains], of: Neurons, population: int, receptors: Receptors, dt: float
-) -> Iterator[External]:
+def gaussian(trains: list[Trains], of: Neurons, population: int, receptors: Receptors, dt: float) -> Iterator[External]:
     """White noise, one input for each synaptic time constant; the mean is not in it."""
     none = np.empty(0, np.int32)
     for tau_s in dict.fromkeys(x.tau_s for x in trains):

@@ -55,7 +55,7 @@ def advance(network: Network, before: State, steps: int, *, instruction_set: int
 
     `instruction_set` is for tests: results are the same for all of them.
     """
-    layout, (shortest, longest) = network.layout, network.delays
+    network, layout, (shortest, longest) = network.acting(), network.layout, network.delays
     v, silent, currents = (_copy(x) for x in (before.v, before.silent, before.currents))
     counts = aligned(network.weights.size, np.uint16)
     raster = aligned((longest + steps) * layout.columns * WORDS, np.uint64).reshape(longest + steps, -1)

@@ -1,7 +1,7 @@
 """A circuit made ready for spikes: neurons, synapses and sources as the arrays that the step reads.
 
 What a homeostatic rule may move stands there neuron by neuron: one weight per channel, the amplitude of each source,
-threshold and drive. Potentials are measured from the leak potential, in single precision.
+threshold, drive and intrinsic gain. Potentials are measured from the leak potential, in single precision.
 """
 
 import math
@@ -37,10 +37,10 @@ _DT = Quantity("time step", unit="ms", low=1 * us, high=1 * ms)
 class Network:
     """A circuit ready to run; arrays are over places (see `Layout`), potentials measured from the leak potential.
 
-    `neurons`: those of each population. `cells`: what a step makes of them, rows `cells.FIELDS` and the transfer of each
-    current to the potential. `drive`: what the potential gains per step without input, v_inf (1 - decay). `threshold`,
-    `weights` (channel, place). `currents`: rows (population, decay); `sinks` (population, channel): the current that a
-    channel feeds, or -1 for the potential.
+    `neurons`: those of each population. `cells`: what a step makes of them, rows `cells.FIELDS` and the transfer of
+    each current to the potential. `drive`: what the potential gains per step without input, v_inf (1 - decay).
+    `threshold`. `gain`: factor of all input of a neuron, see `acting`. `weights` (channel, place). `currents`: rows
+    (population, decay); `sinks` (population, channel): the current that a channel feeds, or -1 for the potential.
     """
 
     circuit: Circuit
@@ -52,6 +52,7 @@ class Network:
     cells: Strips
     drive: Floats
     threshold: Floats
+    gain: Floats
     weights: Floats
     currents: Array
     sinks: NDArray[np.int64]
@@ -68,6 +69,17 @@ class Network:
     def most_currents(self) -> int:
         """The largest number of currents of a population."""
         return int(np.bincount(self.currents[:, 0].astype(int), minlength=1).max())
+
+    def acting(self) -> "Network":
+        """The network as the step takes it: g times all weights, source amplitudes and the drive of a neuron.
+
+        dV/dt = (v_leak - V)/tau_m + g (synapses + sources + drive): arrivals are multiplied when they arrive.
+        """
+        if (self.gain == 1.0).all():
+            return self
+        own = [self.gain[self.layout.padded(x.population)] for x in self.externals]
+        externals = tuple(replace(x, amplitude=x.amplitude * g) for x, g in zip(self.externals, own, strict=True))
+        return replace(self, drive=self.drive * self.gain, weights=self.weights * self.gain, externals=externals)
 
     def synapses(self, source: str, target: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pre- and postsynaptic neuron of every synapse of a projection, each within its population."""
@@ -122,7 +134,8 @@ def build(
         circuit=circuit, layout=layout, dt=step, seed=" ".join(repr(seed).split()), key=key, externals=inputs,
         neurons=neurons, cells=cells.steps_of_cells(neurons, receptors, layout, step),
         drive=cells.drive_of(neurons, layout, mean, step), threshold=cells.thresholds_of(neurons, layout),
-        weights=cells.weights_of(receptors, layout), currents=cells.currents_of(receptors, step),
+        gain=np.ones(layout.places, np.float32), weights=cells.weights_of(receptors, layout),
+        currents=cells.currents_of(receptors, step),
         sinks=cells.sinks_of(receptors), tables=build_tables(routes, layout, wiring, key),
     )  # fmt: skip
 
@@ -195,7 +208,10 @@ def _routes(circuit: Circuit, receptors: list[Receptors], dt: float) -> list[Rou
 
 
 def _externals(
-    circuit: Circuit, layout: Layout, who: tuple[Sequence[Neurons], list[Receptors]], key: Words,
+    circuit: Circuit,
+    layout: Layout,
+    who: tuple[Sequence[Neurons], list[Receptors]],
+    key: Words,
     how: tuple[float, Noise],
 ) -> tuple[tuple[External, ...], Array]:
     """The input of all sources, and its mean [V/s] at each place where that is added apart from the noise."""

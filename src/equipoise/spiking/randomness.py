@@ -1,8 +1,8 @@
 """Random words of the spiking level: Threefry counters (stream, step, place) under a key made from the seed.
 
-A stream is a purpose: the noise of one source, the start, the in-degrees and the partners of one projection, a parameter
-of the neurons of one population. Steps are numbered from the start of a network's life, so that a run in pieces equals
-the run in one piece.
+A stream is a purpose: the noise of one source, the start, the in-degrees and the partners of one projection, one
+parameter of the neurons of a population. Steps are numbered from the start of a network's life, so that a run in pieces
+equals the run in one piece.
 """
 
 import numpy as np

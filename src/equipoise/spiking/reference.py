@@ -27,6 +27,7 @@ ROUNDS = 13
 
 def advance(network: Network, before: State, steps: int) -> tuple[State, Words]:
     """As `kernel.advance`: the state `steps` later and the raster of these steps."""
+    network = network.acting()
     v, silent, currents = before.v.copy(), before.silent.copy(), before.currents.copy()
     fired = list(unpacked(before.recent))
     for step in range(before.step, before.step + steps):
