@@ -45,7 +45,18 @@ def wiring_of(circuit: Circuit) -> Wiring:
         np.array([s.fano for s in circuit.sources]),
         np.array([p.drive for p in circuit.populations]),
         np.array([kinds[0] if kinds.size else 0.0 for kinds in inner]),
+        tuple(p.spread for p in circuit.populations),
     )
+
+
+def _check_equal(function: str, circuit: Circuit) -> None:
+    """TypeError where neurons differ, which only rates and their distribution are treated for."""
+    for p in circuit.populations:
+        if p.spread.varying:
+            raise TypeError(
+                f"{function}: the neurons of {p.name!r} differ in {', '.join(p.spread.varying)}; here all neurons of a "
+                "population must be equal. mean_field and eq.spiking take a spread."
+            )
 
 
 def mean_field(circuit: Circuit, *, start: ArrayLike | None = None, throw: bool = True) -> NetworkState:
@@ -111,6 +122,7 @@ def spectral_mean_field(
     Comput. Neurosci. 8:104.
     """
     wiring, name = wiring_of(circuit), "spectral_mean_field"
+    _check_equal(name, circuit)
     for population in circuit.populations:
         if not isinstance(population.neuron, LIF | PIF):
             kind = type(population.neuron).__name__
@@ -129,6 +141,7 @@ def spectral_mean_field(
 
 def network_set_points(circuit: Circuit, sensor) -> dict[str, CalciumSetPoint]:
     """Set point of each population: the mean calcium moments of the circuit's balanced limit (Eq. 34)."""
+    _check_equal("network_set_points", circuit)
     wiring = wiring_of(circuit)
     found = network_homeostasis.set_points(wiring, balanced.limit(wiring), sensor)
     return dict(zip(wiring.names, found, strict=True))
@@ -174,6 +187,7 @@ def loop_of(circuit: Circuit) -> NetworkLoop:
     """The circuit's closed loop; TypeError for rules that this level does not treat."""
     if not circuit.rules:
         raise ValueError("network homeostasis: the circuit has no rules; attach some with Circuit(..., rules=[...]).")
+    _check_equal("network homeostasis", circuit)
     attached = [(circuit.rule_of(population.name), population) for population in circuit.populations]
     rules = [None if one is None else _calcium_rule(one.rule, population) for one, population in attached]
     loop = NetworkLoop(wiring_of(circuit), tuple(rules), tuple(s.name for s in circuit.sources))

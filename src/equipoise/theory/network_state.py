@@ -18,6 +18,7 @@ from equipoise.quantities import Array
 from equipoise.renewal import dispatch
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_remarks, quenched
+from equipoise.theory.mixture import Mixture
 from equipoise.theory.wiring import NOISELESS, Wiring
 
 ALPHA = 2.065253152231217
@@ -120,6 +121,17 @@ def firing(neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> tuple
     return f.reshape(mu.shape), by_mu, (by_sigma - c * by_mu) / (2.0 * sigma)
 
 
+def firing_moments(kinds: Mixture, tau_s: float, mu: Array, s: Array) -> tuple[Array, Array]:
+    """f and f^2, each with its derivatives by mu and by s (3, ...), averaged over kinds of neurons."""
+    first, second = np.zeros((3, *mu.shape)), np.zeros((3, *mu.shape))
+    for neuron, weight in zip(kinds.neurons, kinds.weights, strict=True):
+        f, *slopes = firing(neuron, tau_s, mu, s)
+        share = weight * f
+        first += [share, *(weight * slope for slope in slopes)]
+        second += [share * f, *(2.0 * share * slope for slope in slopes)]
+    return first, second
+
+
 @dataclass(frozen=True)
 class Equations:
     """The mean-field equations of a wiring at a given fineness of the quenched average."""
@@ -145,13 +157,11 @@ class Equations:
         m = self.wiring.moments(np.maximum(x[:n], LEAST), x[n:])
         disorder = m.beta, m.gamma, m.eta
         points = quenched.sample(m.mu, m.s, *disorder, nodes=self.nodes)
-        f, by_mu, by_s = (np.empty(points.mu.shape) for _ in range(3))
-        for (neuron, tau_s), rows in self.wiring.kinds:
-            f[rows], by_mu[rows], by_s[rows] = firing(neuron, tau_s, points.mu[rows], points.s[rows])
-        first = quenched.gradient(points, by_mu, by_s, *disorder)
-        double = 2.0 * f
-        second = quenched.gradient(points, double * by_mu, double * by_s, *disorder)
-        return np.concatenate([points.mean(f), points.mean(f * f)]), np.stack([first, second])
+        both = np.empty((2, 3, *points.mu.shape))
+        for (kinds, tau_s), rows in self.wiring.kinds:
+            both[:, :, rows] = firing_moments(kinds, tau_s, points.mu[rows], points.s[rows])
+        gradients = [quenched.gradient(points, by_mu, by_s, *disorder) for _, by_mu, by_s in both]
+        return np.concatenate([points.mean(f) for f, _, _ in both]), np.stack(gradients)
 
     def unknowns(self, x: Array) -> Array:
         """What has to be found of x: the rates alone where every neuron has the same inputs, since then q = r^2."""
@@ -173,8 +183,8 @@ class Equations:
         """The same where all cells of a population fire at one rate: f(mu, s) - r."""
         n, (mu, s) = self.wiring.n, self.wiring.means(np.maximum(r, LEAST))
         f, by_mu, by_s = np.empty(n), np.empty(n), np.empty(n)
-        for (neuron, tau_s), rows in self.wiring.kinds:
-            f[rows], by_mu[rows], by_s[rows] = firing(neuron, tau_s, mu[rows], s[rows])
+        for (kinds, tau_s), rows in self.wiring.kinds:
+            f[rows], by_mu[rows], by_s[rows] = firing(kinds.neurons[0], tau_s, mu[rows], s[rows])
         KJ, KJ2 = self.wiring.strengths
         return f - r, by_mu[:, None] * KJ[:, :n] + by_s[:, None] * KJ2[:, :n] - np.eye(n)
 

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.neurons import IntegrateAndFire
+from equipoise.model.spread import Spread
 from equipoise.quantities import Array
+from equipoise.theory.mixture import Mixture
 from equipoise.theory.quenched import Moments
 
 NOISELESS = 1e-14
@@ -29,7 +31,7 @@ class Wiring:
     """Populations (n) and what projects to them: the populations first, then the sources (m in all).
 
     J, K, V, p (n, m); `source_rates` and `source_fano` (m - n,); `drive` (n,) tonic input [V/s]; `tau_s` (n,) synaptic
-    time [s], 0 for delta synapses.
+    time [s], 0 for delta synapses; `spreads` (n,) how neurons differ, () where they do not.
     """
 
     neurons: tuple[IntegrateAndFire, ...]
@@ -42,6 +44,7 @@ class Wiring:
     source_fano: Array
     drive: Array
     tau_s: Array = field(default_factory=lambda: np.zeros(0))
+    spreads: tuple[Spread, ...] = ()
 
     @property
     def n(self) -> int:
@@ -50,8 +53,14 @@ class Wiring:
 
     @property
     def alike(self) -> bool:
-        """Whether every neuron of a population has the same number of inputs, so that all fire at one rate."""
-        return not (self.V > 0.0).any()
+        """Whether all neurons of a population are equal and have as many inputs, so that all fire at one rate."""
+        return not (self.V > 0.0).any() and not any(s.varying for s in self.spreads)
+
+    @cached_property
+    def mixtures(self) -> tuple[Mixture, ...]:
+        """The kinds of neurons of each population."""
+        spreads = self.spreads or (Spread(),) * self.n
+        return tuple(Mixture.of(neuron, spread) for neuron, spread in zip(self.neurons, spreads, strict=True))
 
     @cached_property
     def fano(self) -> Array:
@@ -59,9 +68,9 @@ class Wiring:
         return np.concatenate([np.ones(self.n), self.source_fano])
 
     @cached_property
-    def kinds(self) -> tuple[tuple[tuple[IntegrateAndFire, float], NDArray[np.intp]], ...]:
-        """Each pair (neuron, tau_s) that occurs, and the populations (indices) that have it."""
-        pairs = list(zip(self.neurons, self.tau_s.tolist(), strict=True))
+    def kinds(self) -> tuple[tuple[tuple[Mixture, float], NDArray[np.intp]], ...]:
+        """Each pair (neurons, tau_s) that occurs, and the populations (indices) that have it."""
+        pairs = list(zip(self.mixtures, self.tau_s.tolist(), strict=True))
         return tuple((pair, np.flatnonzero([p == pair for p in pairs])) for pair in dict.fromkeys(pairs))
 
     @cached_property
