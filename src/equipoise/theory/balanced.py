@@ -151,7 +151,7 @@ class _Residual:
         value, jacobian = np.empty(2 * n), np.zeros((2 * n, 2 * n))
         for a in range(n):
             points = quenched.sample(mu[a], m.s[a], m.beta[a], 0.0, 0.0, nodes=self.nodes)
-            both = firing_moments(self.wiring.mixtures[a], self.wiring.tau_s[a], points.mu, points.s)
+            both = firing_moments(self.wiring.mixture(a, self.nodes), self.wiring.tau_s[a], points.mu, points.s)
             for row, wanted, (f, by_mu, by_s) in zip((a, n + a), (self.rates[a], q[a]), both, strict=True):
                 value[row] = points.weights @ f - wanted
                 g = quenched.gradient(points, by_mu, by_s, m.beta[a], 0.0, 0.0)

@@ -1,7 +1,6 @@
 """How rate and irregularity are spread over the neurons of a population (quenched disorder)."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,8 @@ from equipoise.theory.wiring import Wiring
 if TYPE_CHECKING:
     import xarray as xr
 
-FINE = 1801
+FINE, KINDS = 1801, 361
+"""Nodes along the disorder of the inputs, and those that kinds of neurons are counted by."""
 
 
 def rate_distribution(
@@ -37,7 +37,9 @@ def rate_distribution(
     table, weights = _curves(wiring, a, population)
     log_grid = np.linspace(np.log(table[:, 0].min()), np.log(table[:, -1].max()), 20 * points)
     z = np.linspace(-quenched.REACH, quenched.REACH, FINE)
-    below = weights @ np.array([ndtr(np.interp(log_grid, np.log(row), z)) for row in table])
+    below = np.zeros(log_grid.size)
+    for row, weight in zip(table, weights, strict=True):
+        below += weight * ndtr(np.interp(log_grid, np.log(row), z))
     quantiles = np.exp(np.interp(levels, below, log_grid))
     low, high = np.interp([1e-5, 1 - 1e-5], below, log_grid)
     at = np.linspace(low, high, points)
@@ -78,18 +80,14 @@ def _fired(wiring: Wiring, a: int, own: dict[str, Array], mu: Array, s: Array) -
     """Rates and C_v of neurons of population a under their inputs (n,)."""
     tau_s, sigma = float(wiring.tau_s[a]), np.sqrt(s)
     if own:
-        each = [replace(renewal.exact(wiring.neurons[a]), **kind) for kind in rows_of(own)]
+        rows = zip(*(values.tolist() for values in own.values()), strict=True)
+        each = [replace(renewal.exact(wiring.neurons[a]), **dict(zip(own, row, strict=True))) for row in rows]
         pairs = [
             _fired_alike(k, tau_s, *x) for k, *x in zip(each, mu[:, None], s[:, None], sigma[:, None], strict=True)
         ]
         rate, cv = np.concatenate(pairs, axis=1)
         return rate, cv
     return _fired_alike(wiring.neurons[a], tau_s, mu, s, sigma)
-
-
-def rows_of(own: Mapping[str, Array]) -> list[dict[str, float]]:
-    """Columns of parameters neuron by neuron."""
-    return [dict(zip(own, map(float, values), strict=True)) for values in zip(*own.values(), strict=True)]
 
 
 def _fired_alike(neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array, sigma: Array) -> tuple[Array, Array]:
@@ -111,7 +109,7 @@ def _curves(wiring: Wiring, a: int, p: Population) -> tuple[Array, Array]:
     z = np.linspace(-quenched.REACH, quenched.REACH, FINE)
     mu = np.broadcast_to(p.mu + math.sqrt(p.beta) * z, (w.size, z.size))
     s = np.maximum(p.sigma**2 + along * z + rest * w[:, None], quenched.LOWEST * p.sigma**2)
-    kinds = wiring.mixtures[a]
+    kinds = wiring.mixture(a, KINDS)
     rates = np.concatenate([firing(neuron, wiring.tau_s[a], mu, s)[0] for neuron in kinds.neurons])
     weights = np.multiply.outer(kinds.weights, weights / weights.sum()).ravel()
     increasing = np.maximum.accumulate(np.maximum(rates, 1e-300), axis=1)

@@ -11,6 +11,7 @@ from equipoise import renewal
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint
 from equipoise.model.neurons import LIF, PIF
+from equipoise.model.populations import Population
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope, spectral
 from equipoise.theory import network_state as states
@@ -29,6 +30,7 @@ def wiring_of(circuit: Circuit) -> Wiring:
     times = circuit.synaptic_times()
     inner = [np.unique(row[connected]) for row, connected in zip(times, circuit.connected(), strict=True)]
     for population, kinds in zip(circuit.populations, inner, strict=True):
+        _check_spread(population)
         if kinds.size > 1:
             raise TypeError(
                 f"mean_field: all synapses of one population must share a time constant, {population.name!r} has "
@@ -49,8 +51,19 @@ def wiring_of(circuit: Circuit) -> Wiring:
     )
 
 
+def _check_spread(population: Population) -> None:
+    """TypeError for neurons that differ in more ways than averages are taken over."""
+    varying = population.spread.varying
+    if len(varying) > 2 or (varying and not isinstance(population.neuron, LIF | PIF)):
+        kind = type(population.neuron).__name__
+        raise TypeError(
+            f"mean_field: the {kind} neurons of {population.name!r} differ in {', '.join(varying)}; averages are taken "
+            "over one or two parameters of LIF and PIF neurons. Use eq.spiking."
+        )
+
+
 def _check_equal(function: str, circuit: Circuit) -> None:
-    """TypeError where neurons differ, which only rates and their distribution are treated for."""
+    """TypeError where neurons differ, for what treats equal ones alone."""
     for p in circuit.populations:
         if p.spread.varying:
             raise TypeError(

@@ -121,15 +121,21 @@ def firing(neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> tuple
     return f.reshape(mu.shape), by_mu, (by_sigma - c * by_mu) / (2.0 * sigma)
 
 
-def firing_moments(kinds: Mixture, tau_s: float, mu: Array, s: Array) -> tuple[Array, Array]:
-    """f and f^2, each with its derivatives by mu and by s (3, ...), averaged over kinds of neurons."""
-    first, second = np.zeros((3, *mu.shape)), np.zeros((3, *mu.shape))
+def firing_moments(kinds: Mixture, tau_s: float, mu: Array, s: Array) -> Array:
+    """f and f^2, each with its derivatives by mu and by s, averaged over kinds of neurons, shape (2, 3, ...)."""
+    if len(kinds.neurons) == 1:
+        return _moments(kinds.neurons[0], tau_s, mu, s)
+    total = np.zeros((2, 3, *mu.shape))
     for neuron, weight in zip(kinds.neurons, kinds.weights, strict=True):
-        f, *slopes = firing(neuron, tau_s, mu, s)
-        share = weight * f
-        first += [share, *(weight * slope for slope in slopes)]
-        second += [share * f, *(2.0 * share * slope for slope in slopes)]
-    return first, second
+        total += weight * _moments(neuron, tau_s, mu, s)
+    return total
+
+
+def _moments(neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> Array:
+    first = np.array(firing(neuron, tau_s, mu, s))
+    second = first * first[0]
+    second[1:] *= 2.0
+    return np.stack([first, second])
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,7 @@ class Equations:
         disorder = m.beta, m.gamma, m.eta
         points = quenched.sample(m.mu, m.s, *disorder, nodes=self.nodes)
         both = np.empty((2, 3, *points.mu.shape))
-        for (kinds, tau_s), rows in self.wiring.kinds:
+        for (kinds, tau_s), rows in self.wiring.kinds(self.nodes):
             both[:, :, rows] = firing_moments(kinds, tau_s, points.mu[rows], points.s[rows])
         gradients = [quenched.gradient(points, by_mu, by_s, *disorder) for _, by_mu, by_s in both]
         return np.concatenate([points.mean(f) for f, _, _ in both]), np.stack(gradients)
@@ -183,7 +189,7 @@ class Equations:
         """The same where all cells of a population fire at one rate: f(mu, s) - r."""
         n, (mu, s) = self.wiring.n, self.wiring.means(np.maximum(r, LEAST))
         f, by_mu, by_s = np.empty(n), np.empty(n), np.empty(n)
-        for (kinds, tau_s), rows in self.wiring.kinds:
+        for (kinds, tau_s), rows in self.wiring.kinds(self.nodes):
             f[rows], by_mu[rows], by_s[rows] = firing(kinds.neurons[0], tau_s, mu[rows], s[rows])
         KJ, KJ2 = self.wiring.strengths
         return f - r, by_mu[:, None] * KJ[:, :n] + by_s[:, None] * KJ2[:, :n] - np.eye(n)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.spread import Spread
 from equipoise.quantities import Array
-from equipoise.theory.mixture import Mixture
+from equipoise.theory.mixture import Mixture, mixture
 from equipoise.theory.quenched import Moments
 
 NOISELESS = 1e-14
@@ -56,11 +56,9 @@ class Wiring:
         """Whether all neurons of a population are equal and have as many inputs, so that all fire at one rate."""
         return not (self.V > 0.0).any() and not any(s.varying for s in self.spreads)
 
-    @cached_property
-    def mixtures(self) -> tuple[Mixture, ...]:
-        """The kinds of neurons of each population."""
-        spreads = self.spreads or (Spread(),) * self.n
-        return tuple(Mixture.of(neuron, spread) for neuron, spread in zip(self.neurons, spreads, strict=True))
+    def mixture(self, a: int, nodes: int) -> Mixture:
+        """The kinds of neurons of population a, for averages over inputs with so many nodes."""
+        return mixture(self.neurons[a], self.spreads[a] if self.spreads else Spread(), nodes)
 
     @cached_property
     def fano(self) -> Array:
@@ -68,9 +66,17 @@ class Wiring:
         return np.concatenate([np.ones(self.n), self.source_fano])
 
     @cached_property
-    def kinds(self) -> tuple[tuple[tuple[Mixture, float], NDArray[np.intp]], ...]:
+    def _kinds(self) -> dict[int, tuple[tuple[tuple[Mixture, float], NDArray[np.intp]], ...]]:
+        return {}
+
+    def kinds(self, nodes: int) -> tuple[tuple[tuple[Mixture, float], NDArray[np.intp]], ...]:
         """Each pair (neurons, tau_s) that occurs, and the populations (indices) that have it."""
-        pairs = list(zip(self.mixtures, self.tau_s.tolist(), strict=True))
+        if nodes not in self._kinds:
+            self._kinds[nodes] = self._sorted([self.mixture(a, nodes) for a in range(self.n)])
+        return self._kinds[nodes]
+
+    def _sorted(self, mixtures: list[Mixture]) -> tuple[tuple[tuple[Mixture, float], NDArray[np.intp]], ...]:
+        pairs = list(zip(mixtures, self.tau_s.tolist(), strict=True))
         return tuple((pair, np.flatnonzero([p == pair for p in pairs])) for pair in dict.fromkeys(pairs))
 
     @cached_property
