@@ -25,27 +25,13 @@ struct Vector {
   static_assert(sizeof(Bits) == width && sizeof(Shorts) == width, "a vector fills its register");
 };
 
-// A synaptic current s [V/s] over one step: the potential gains transfer x s, s decays (Rotter & Diesmann 1999).
-struct Current {
-  float transfer, decay;
-};
-
-// What the spike-generating current of the EIF adds per step, gain e^{(v - onset) steepness}; none where gain is 0.
-struct Upstroke {
-  float gain, onset, steepness;
-};
-
 inline constexpr std::int64_t potential = -1;  // the sink that is no current
 
-// The neurons of one population. Potentials are measured from the leak potential.
+// What the neurons of one population share.
 struct Cells {
-  float decay;              // of the potential over one step; 1 without leak
-  float floor;              // reflecting lower bound; far below everything where there is none
-  float reset;
-  std::int16_t refractory;  // steps of silence after a spike
-  Upstroke upstroke;
-  std::size_t first, last;  // columns
-  std::vector<Current> currents;
+  std::size_t first, last;           // columns
+  bool alike;                        // whether they have the same membranes
+  std::vector<float> currents;       // the decay of each synaptic current s [V/s] over one step
   std::vector<std::int64_t> sinks;   // of each channel
   std::vector<std::int64_t> summed;  // whether a channel holds sums; else counts,
   std::vector<bool> listed;          // some of which lists bring
@@ -62,6 +48,26 @@ struct Strips {
   EQ_INLINE const float* of(std::size_t column) const {
     return pool + static_cast<std::size_t>(index[column]) * column_size;
   }
+};
+
+// A column's values: of each neuron, or one in a register where all are alike.
+using Each = const float*;
+struct Same {
+  float value;
+
+  EQ_INLINE explicit Same(const float* values) : value(values[0]) {}
+  EQ_INLINE float operator[](std::size_t) const { return value; }
+};
+
+// How neurons take a step. Potentials are measured from the leak potential.
+struct Membranes {
+  Strips decay;       // of the potential; 1 without leak
+  Strips floor;       // reflecting lower bound; far below everything where there is none
+  Strips reset;
+  Strips refractory;  // steps of silence after a spike, a whole number
+  // What the spike-generating current of the EIF adds, gain e^{(v - onset) steepness}; gain is 0 for other neurons.
+  Strips gain, onset, steepness;
+  std::vector<Strips> transfers;  // of each current: the potential gains transfer x s (Rotter & Diesmann 1999)
 };
 
 // External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number
@@ -120,6 +126,7 @@ struct Table {
 
 struct Network {
   std::vector<Cells> cells;
+  Membranes membranes;
   std::vector<External> externals;
   std::vector<Table> tables;  // ordered by thread, then source and delay
   Key key;

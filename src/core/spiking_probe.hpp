@@ -39,7 +39,7 @@ class Look {
     for (std::size_t p = begin; p < end; ++p) {
       for (std::size_t v = 0; v < trace_values; ++v) rows[p * trace_values + v] = 0.0f;
       for (std::size_t c = 0; c < cells.currents.size(); ++c)
-        for (std::size_t kind = 0; kind < kinds; ++kind) *current(p, c, kind) *= cells.currents[c].decay;
+        for (std::size_t kind = 0; kind < kinds; ++kind) *current(p, c, kind) *= cells.currents[c];
     }
   }
 

@@ -3,6 +3,7 @@
 // Each thread owns blocks of postsynaptic neurons: it delivers to them and updates them, and nobody else does, so that
 // counts need no locks. Spikes reach others after the shortest delay at the earliest; the threads meet once per such
 // window. Nothing that is computed depends on which thread does it.
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -142,27 +143,45 @@ Worker worker_for(int) { return work_baseline; }
 
 // ---- arrays as they come from Python ------------------------------------------------------------
 
-// currents: rows of (population, transfer, decay); sinks and summed: (population, channel).
-std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns, const In& currents,
-                                     const IndexIn& sinks, const IndexIn& summed) {
-  const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
+// Rows of strips in the order of the members, then one for each current.
+spiking::Membranes membranes_of(const Vector<const float>& pool, const IndexIn& strips, std::size_t columns) {
   constexpr std::size_t fields = 7;
-  same_size(cells.size(), fields * n);
+  const auto row = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
+  std::vector<spiking::Strips> transfers;
+  for (std::size_t k = fields; (k + 1) * columns <= strips.size(); ++k) transfers.push_back(row(k));
+  same_size(strips.size(), (fields + transfers.size()) * columns);
+  return {row(0), row(1), row(2), row(3), row(4), row(5), row(6), transfers};
+}
+
+// Whether the neurons of columns first to last have one value.
+bool alike(const spiking::Strips& strips, std::size_t first, std::size_t last) {
+  const float* values = strips.of(first);
+  for (std::size_t column = first; column < last; ++column)
+    if (strips.of(column) != values) return false;
+  return std::all_of(values, values + spiking::column_size, [values](float x) { return x == values[0]; });
+}
+
+bool alike(const spiking::Membranes& of, std::size_t first, std::size_t last) {
+  std::vector<spiking::Strips> all{of.decay, of.floor, of.reset, of.refractory, of.gain, of.onset, of.steepness};
+  all.insert(all.end(), of.transfers.begin(), of.transfers.end());
+  return std::all_of(all.begin(), all.end(), [=](const spiking::Strips& strips) { return alike(strips, first, last); });
+}
+
+// currents: rows of (population, decay); sinks and summed: (population, channel).
+std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& currents, const IndexIn& sinks,
+                                     const IndexIn& summed, const spiking::Membranes& membranes) {
+  const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
   same_size(summed.size(), sinks.size());
   std::vector<spiking::Cells> out;
   for (std::size_t p = 0; p < n; ++p) {
-    const double* x = cells.data() + fields * p;
-    const spiking::Upstroke upstroke{static_cast<float>(x[4]), static_cast<float>(x[5]), static_cast<float>(x[6])};
     const std::int64_t *own = sinks.data() + p * channels, *sums = summed.data() + p * channels;
-    out.push_back({static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2]),
-                   static_cast<std::int16_t>(x[3]), upstroke, static_cast<std::size_t>(first_columns.data()[p]),
-                   static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels}, {sums, sums + channels},
+    const auto first = static_cast<std::size_t>(first_columns.data()[p]);
+    const auto last = static_cast<std::size_t>(first_columns.data()[p + 1]);
+    out.push_back({first, last, alike(membranes, first, last), {}, {own, own + channels}, {sums, sums + channels},
                    std::vector<bool>(channels, false)});
   }
-  for (std::size_t i = 0; i + 3 <= currents.size(); i += 3) {
-    const double* x = currents.data() + i;
-    out[static_cast<std::size_t>(x[0])].currents.push_back({static_cast<float>(x[1]), static_cast<float>(x[2])});
-  }
+  for (std::size_t i = 0; i + 2 <= currents.size(); i += 2)
+    out[static_cast<std::size_t>(currents.data()[i])].currents.push_back(static_cast<float>(currents.data()[i + 1]));
   return out;
 }
 
@@ -238,14 +257,16 @@ spiking::Probes probes_of(const IndexIn& places, const Vector<float>& split, con
 }
 
 // strips: which strip of the pool each column uses, for drive, threshold and each channel, then for the externals.
-void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn summed, IndexIn extents,
-                 IndexIn tables, IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int16_t> thresholds, Vector<const std::int32_t> rests,
-                 Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
-                 Vector<const std::uint64_t> bits, Vector<const float> synaptic, Vector<const std::uint64_t> key,
-                 Vector<float> v, Vector<std::int16_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
-                 Vector<float> sums, Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history,
-                 std::int64_t steps, std::int64_t window, std::int64_t n_threads, int instruction_set, IndexIn probes,
-                 Vector<float> split, Vector<float> trace, double per_step) {
+void spiking_run(Vector<const float> membranes, IndexIn membrane_strips, IndexIn first_columns, In currents,
+                 IndexIn sinks, IndexIn summed, IndexIn extents, IndexIn tables, IndexIn externals,
+                 Vector<const float> pool, IndexIn strips, Vector<const std::int16_t> thresholds,
+                 Vector<const std::int32_t> rests, Vector<const std::uint16_t> targets,
+                 Vector<const std::uint32_t> offsets, Vector<const std::uint64_t> bits, Vector<const float> synaptic,
+                 Vector<const std::uint64_t> key, Vector<float> v, Vector<std::int16_t> silent, Vector<float> s,
+                 Vector<std::uint16_t> counts, Vector<float> sums, Vector<std::uint64_t> raster,
+                 std::int64_t first_step, std::int64_t history, std::int64_t steps, std::int64_t window,
+                 std::int64_t n_threads, int instruction_set, IndexIn probes, Vector<float> split, Vector<float> trace,
+                 double per_step) {
   same_size(key.size(), 2);
   const auto columns = static_cast<std::size_t>(first_columns.data()[first_columns.size() - 1]);
   const std::size_t n = columns * spiking::column_size, channels = sinks.size() / (first_columns.size() - 1);
@@ -257,9 +278,11 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
   const auto strip = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
   std::vector<spiking::Strips> weights;
   for (std::size_t c = 0; c < channels; ++c) weights.push_back(strip(2 + c));
-  Network network{cells_of(cells, first_columns, currents, sinks, summed),
-                        externals_of(externals, strip(0), thresholds, rests),
-                        tables_of(tables, {targets, offsets, bits, synaptic}),
+  const spiking::Membranes all = membranes_of(membranes, membrane_strips, columns);
+  Network network{cells_of(first_columns, currents, sinks, summed, all),
+                  all,
+                  externals_of(externals, strip(0), thresholds, rests),
+                  tables_of(tables, {targets, offsets, bits, synaptic}),
                         spiking::Key(key.data()[0], key.data()[1]),
                         columns,
                         channels,
@@ -334,11 +357,11 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
 
 void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
-  m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"),
-        nb::arg("sinks"), nb::arg("summed"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"), nb::arg("pool"),
-        nb::arg("strips"), nb::arg("thresholds"), nb::arg("rests"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
-        nb::arg("synaptic"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"),
-        nb::arg("sums"), nb::arg("raster"),
+  m.def("spiking_run", &spiking_run, free, nb::arg("membranes"), nb::arg("membrane_strips"), nb::arg("first_columns"),
+        nb::arg("currents"), nb::arg("sinks"), nb::arg("summed"), nb::arg("extents"), nb::arg("tables"),
+        nb::arg("externals"), nb::arg("pool"), nb::arg("strips"), nb::arg("thresholds"), nb::arg("rests"),
+        nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"), nb::arg("synaptic"), nb::arg("key"), nb::arg("v"),
+        nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("sums"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
         nb::arg("instruction_set"), nb::arg("probes"), nb::arg("split"), nb::arg("trace"), nb::arg("per_step"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));

@@ -133,25 +133,31 @@ EQ_INLINE void add_gaussian(const External& external, std::size_t column, const 
     }
 }
 
-// The upstroke of the EIF, from the potential at the step's beginning.
-EQ_INLINE void add_upstroke(const Upstroke& upstroke, const float* v, Input& input) {
-  if (upstroke.gain == 0.0f) return;
+// The upstroke of the EIF, from the potential at the step's beginning. As in all that follows, values are those of each
+// neuron, or one for all.
+template <class Values>
+EQ_INLINE void add_upstroke(const Membranes& membranes, std::size_t column, const float* v, Input& input) {
+  const Values gain(membranes.gain.of(column)), onset(membranes.onset.of(column));
+  const Values steepness(membranes.steepness.of(column));
+  if (gain[0] == 0.0f) return;  // a column begins with a neuron, and all of a population are of one kind
   float* sum = input.open();
   for (std::size_t i = 0; i < column_size; ++i) {
-    const float x = (v[i] - upstroke.onset) * upstroke.steepness;
+    const float x = (v[i] - onset[i]) * steepness[i];
     const float above = x > -87.0f ? x : -87.0f;
-    sum[i] += upstroke.gain * exp32(above < 88.0f ? above : 88.0f);
+    sum[i] += gain[i] * exp32(above < 88.0f ? above : 88.0f);
   }
 }
 
-EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t at,
+template <class Values>
+EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t column,
                             Input& input) {
   for (std::size_t k = 0; k < cells.currents.size(); ++k) {
-    const Current current = cells.currents[k];
-    float *s = state.currents + k * network.neurons() + at, *sum = input.open();
+    const float decay = cells.currents[k];
+    const Values transfer(network.membranes.transfers[k].of(column));
+    float *s = state.currents + k * network.neurons() + column * column_size, *sum = input.open();
     for (std::size_t i = 0; i < column_size; ++i) {
-      sum[i] += current.transfer * s[i];
-      s[i] *= current.decay;
+      sum[i] += transfer[i] * s[i];
+      s[i] *= decay;
     }
   }
 }
@@ -204,6 +210,7 @@ EQ_INLINE void add_channels(const Network& network, const Cells& cells, const St
 
 // The values of a column that every neuron has.
 struct Column {
+  std::size_t number;
   const float* threshold;
   float* v;
   std::int16_t* until;  // the neuron is silent until this step, counted like k
@@ -211,18 +218,18 @@ struct Column {
 };
 
 // Who reaches the threshold keeps a v above it until `fire`. Returns whether anyone does. `waiting`: of the input.
-template <std::size_t waiting>
-EQ_INLINE bool integrate(const Cells& cells, const Column& column, std::int16_t k, const Input& input) {
+template <class Values, std::size_t waiting>
+EQ_INLINE bool integrate(const Membranes& membranes, const Column& column, std::int16_t k, const Input& input) {
   const Channel *a = input.waiting, *b = a + 1, *c = a + 2;
-  const float decay = cells.decay, floor = cells.floor;
+  const Values decay(membranes.decay.of(column.number)), floor(membranes.floor.of(column.number));
   std::int32_t any = 0;
   for (std::size_t i = 0; i < column_size; ++i) {
     float x = input.x[i];
     if constexpr (waiting > 0) x += a->weight[i] * static_cast<float>(a->count[i]);
     if constexpr (waiting > 1) x += b->weight[i] * static_cast<float>(b->count[i]);
     if constexpr (waiting > 2) x += c->weight[i] * static_cast<float>(c->count[i]);
-    const float u = column.v[i] * decay + x;
-    const float free = u > floor ? u : floor;
+    const float u = column.v[i] * decay[i] + x;
+    const float free = u > floor[i] ? u : floor[i];
     const float now = column.until[i] <= k ? free : column.v[i];
     column.v[i] = now;
     any |= now >= column.threshold[i] ? 1 : 0;
@@ -230,18 +237,20 @@ EQ_INLINE bool integrate(const Cells& cells, const Column& column, std::int16_t 
   return any != 0;
 }
 
-EQ_INLINE bool integrate(const Cells& cells, const Column& column, std::int16_t k, const Input& input) {
+template <class Values>
+EQ_INLINE bool integrate(const Membranes& membranes, const Column& column, std::int16_t k, const Input& input) {
   switch (input.left) {
-    case 3: return integrate<3>(cells, column, k, input);
-    case 2: return integrate<2>(cells, column, k, input);
-    case 1: return integrate<1>(cells, column, k, input);
-    default: return integrate<0>(cells, column, k, input);
+    case 3: return integrate<Values, 3>(membranes, column, k, input);
+    case 2: return integrate<Values, 2>(membranes, column, k, input);
+    case 1: return integrate<Values, 1>(membranes, column, k, input);
+    default: return integrate<Values, 0>(membranes, column, k, input);
   }
 }
 
 // Whoever is above threshold fires. Eight flags, one a byte, become eight bits: the product moves flag f to bit 56 + f,
 // and no two meet elsewhere.
-EQ_INLINE void fire(const Cells& cells, const Column& column, std::int16_t k) {
+EQ_INLINE void fire(const Membranes& membranes, const Column& column, std::int16_t k) {
+  const float *reset = membranes.reset.of(column.number), *refractory = membranes.refractory.of(column.number);
   for (std::size_t first = 0; first < column_size; first += 64) {
     const float *v = column.v + first, *threshold = column.threshold + first;
     std::int32_t any = 0;
@@ -257,10 +266,19 @@ EQ_INLINE void fire(const Cells& cells, const Column& column, std::int16_t k) {
     column.row[first / 64] = word;
     for (; word != 0; word &= word - 1) {
       const std::size_t i = first + static_cast<std::size_t>(__builtin_ctzll(word));
-      column.v[i] = cells.reset;
-      column.until[i] = static_cast<std::int16_t>(k + 1 + cells.refractory);
+      column.v[i] = reset[i];
+      column.until[i] = static_cast<std::int16_t>(k + 1 + static_cast<std::int32_t>(refractory[i]));
     }
   }
+}
+
+// What moves the potentials but arrivals.
+template <class Values>
+EQ_INLINE void begin_input(const Network& network, const Cells& cells, const State& state, std::size_t column,
+                           Input& input) {
+  input.begin(network.drive.of(column));
+  add_upstroke<Values>(network.membranes, column, state.v + column * column_size, input);
+  add_currents<Values>(network, cells, state, column, input);
 }
 
 // The row of the raster that takes the spikes is zero. `looked`: there are probes, in this column or others.
@@ -271,9 +289,10 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   const Position place{column, column - cells.first, (cells.last - cells.first) * column_size, state.first_step + k};
   const Look look(probes, column, k);
   if constexpr (looked) look.start(cells);
-  scratch.input.begin(network.drive.of(column));
-  add_upstroke(cells.upstroke, state.v + at, scratch.input);
-  add_currents(network, cells, state, at, scratch.input);
+  if (cells.alike)
+    begin_input<Same>(network, cells, state, column, scratch.input);
+  else
+    begin_input<Each>(network, cells, state, column, scratch.input);
   for (const External& external : network.externals)
     if (external.population == population) {
       add_external<width>(external, network.key, place, current_of(external.sink, network, state, at), scratch);
@@ -285,10 +304,12 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
       look.arriving(cells.sinks[c], network.weights[c].of(column), inbox.sums(network, state, c, column));
     else if (const std::uint16_t* counts = inbox.arrived(network, cells, state, c, column))
       look.arriving(cells.sinks[c], network.weights[c].of(column), counts);
-  const Column values{network.threshold.of(column), state.v + at, state.silent + at,
+  const Column values{column, network.threshold.of(column), state.v + at, state.silent + at,
                       state.row(state.history + k, network.columns) + column * words_per_column};
   const auto now = static_cast<std::int16_t>(k % steps_of_turn);
-  if (integrate(cells, values, now, scratch.input)) fire(cells, values, now);
+  const bool any = cells.alike ? integrate<Same>(network.membranes, values, now, scratch.input)
+                               : integrate<Each>(network.membranes, values, now, scratch.input);
+  if (any) fire(network.membranes, values, now);
   if constexpr (looked) look.finish(cells, values.v);
   inbox.empty(network, cells, state, column);
 }

@@ -51,6 +51,7 @@ from equipoise.model.rate_neurons import Softplus as Softplus
 from equipoise.model.rate_neurons import ThresholdLinear as ThresholdLinear
 from equipoise.model.slow_rules import InputCentricThreshold as InputCentricThreshold
 from equipoise.model.slow_rules import OutputCentricThreshold as OutputCentricThreshold
+from equipoise.model.spread import Spread as Spread
 from equipoise.model.synapses import DeltaSynapse as DeltaSynapse
 from equipoise.model.synapses import ExponentialSynapse as ExponentialSynapse
 from equipoise.model.weight_spread import LogNormalSpread as LogNormalSpread

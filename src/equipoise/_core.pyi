@@ -204,7 +204,8 @@ def rate_gather(starts: Index, partners: Ints, rates: Array, out: Array) -> None
 
 # --- networks spike by spike ------------------------------------------------------------------------------------------
 def spiking_run(
-    cells: Array,
+    membranes: Floats,
+    membrane_strips: Index,
     first_columns: Index,
     currents: Array,
     sinks: Index,
@@ -246,9 +247,10 @@ def spiking_run(
     lowest and of own ones or -1; thresholds of a rest, start of rests and of the neurons' laws or -1), sinks
     (population, channel) current or -1 for the potential, summed (population, channel) whether arrivals have weights of
     their own, which are in `synaptic`. `counts` and `sums` (channel, place) are zero; the latter may be empty where no
-    channel is summed. `cells`: decay, floor, reset, refractory steps, gain, onset and steepness of the upstroke of each
-    population; `currents`: rows of population, transfer, decay. `pool` holds strips of 512 values, and `strips` says
-    which one each column uses, for drive, threshold, each channel's weight and each external's amplitude.
+    channel is summed. `membranes` and `pool` hold strips of 512 values; `membrane_strips` and `strips` say which one
+    each column uses: for decay, floor, reset, refractory steps, gain, onset and steepness of the upstroke, and what
+    each current transfers; for drive, threshold, each channel's weight and each external's amplitude. `currents`: rows
+    of population and decay.
     instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512. `probes` are places, rising; `trace` (steps, probe, 4)
     receives their potential and their excitatory, inhibitory and noisy input [V/s], for which `split` (probe, current,
     3) carries the currents of the three kinds on, and per_step is 1/dt.

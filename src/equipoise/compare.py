@@ -16,6 +16,7 @@ from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import ErdosRenyi
 from equipoise.model.neurons import LIF
+from equipoise.model.populations import Population
 from equipoise.quantities import Array, finite, suggest
 from equipoise.results import SpikeTrains
 from equipoise.spiking.run import MIN_INTERVALS
@@ -106,8 +107,7 @@ def _from_cells(asked: Request, state: theory.NetworkState, cells: Sequence["xr.
     spread = np.sqrt(np.maximum(state.second_moments - state.rates**2, 0.0))
     moments = []
     for population, sample in zip(asked.circuit.populations, cells, strict=True):
-        law = renewal.NeuronISI(population.neuron, mu=sample["mu"].values, sigma=sample["sigma"].values)
-        moments.append([float(np.mean(m)) for m in renewal.calcium_moments(asked.sensor, law)])
+        moments.append(_calcium(asked.sensor, population, sample))
     mean, second = np.array(moments).T
     nothing = np.zeros(len(cells))
     return {
@@ -115,6 +115,18 @@ def _from_cells(asked: Request, state: theory.NetworkState, cells: Sequence["xr.
         "cv": np.array([float(c["cv"].mean()) for c in cells]), "cv_error": nothing,
         "calcium_mean": mean, "calcium_second_moment": second,
     }  # fmt: skip
+
+
+def _calcium(sensor: Calcium, population: Population, sample: "xr.Dataset") -> list[float]:
+    """Means over a sample of neurons, each with its own parameters where they differ."""
+    mu, sigma, own = sample["mu"].values, sample["sigma"].values, population.spread.varying
+    if not own:
+        law = renewal.NeuronISI(population.neuron, mu=mu, sigma=sigma)
+        return [float(np.mean(m)) for m in renewal.calcium_moments(sensor, law)]
+    rows = zip(*(sample[name].values.tolist() for name in own), strict=True)
+    neurons = [replace(population.neuron, **dict(zip(own, row, strict=True))) for row in rows]
+    laws = [renewal.NeuronISI(n, mu=m, sigma=s) for n, m, s in zip(neurons, mu, sigma, strict=True)]
+    return np.mean([renewal.calcium_moments(sensor, law) for law in laws], axis=0).tolist()
 
 
 def _on_the_grid(asked: Request, sigma: Array) -> Array:

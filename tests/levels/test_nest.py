@@ -125,6 +125,26 @@ def test_one_unit_of_potential_is_as_good_as_another():
     assert np.array_equal(first.units, second_.units)
 
 
+@pytest.mark.parametrize("synapse", [eq.DeltaSynapse(), eq.ExponentialSynapse(3 * ms)])
+def test_neurons_that_differ_fire_as_in_the_packages_own_simulation(synapse):
+    """The same 200 neurons under Poisson input of their own: counts of one minus counts of the other, neuron by neuron.
+
+    z^2 = (difference)^2/(C_v^2 sum) averages to 1 with an error of sqrt(2/200): four of these.
+    """
+    spread = eq.Spread(v_threshold=0.08, v_reset=0.05, tau_m=2 * ms, tau_ref=0.5 * ms)
+    circuit = driven(LIF, mu=80.0, sigma=5.0, jump=0.02, size=200, synapse=synapse).with_node("E", spread=spread)
+    theirs = simulate(circuit, duration=10 * second, seed=3)
+    ours = eq.spiking.simulate(circuit, duration=10 * second, seed=3)
+    a, b = (np.bincount(run.spikes_of("E").units, minlength=200) for run in (ours, theirs))
+    both = a + b > 100
+    assert both.mean() > 0.9
+    assert b.std() > 5 * math.sqrt(b.mean())
+    cvs = eq.measures.cv(ours.spikes_of("E")).values
+    z2 = ((a - b) ** 2 / (cvs**2 * (a + b)))[both]
+    assert abs(z2.mean() - 1.0) < 4 * math.sqrt(2 / both.sum())
+    assert theirs.rates == pytest.approx(ours.rates, rel=0.01)
+
+
 # --- networks ---------------------------------------------------------------------------------------------------------
 def network(size=800, *, weight=0.02, g=4.0):
     """Inhibition-dominated; random in-degrees from E and X, fixed ones from I."""

@@ -282,7 +282,24 @@ def test_neurons_reach_the_set_point_of_single_cell_theory():
         (
             lambda: go(network(n=50, K=10), functions={"E": lambda *_: {"threshold": np.nan}}),
             ValueError,
-            "threshold must be finite, got nan",
+            "threshold must be finite and above the reset, got nan",
+        ),
+        (
+            lambda: go(network(n=50, K=10), functions={"E": lambda *_: {"threshold": 0.0}}),
+            ValueError,
+            "threshold must be finite and above the reset, got 0 to 0",
+        ),
+        (
+            lambda: go(network(n=50, K=10), functions={"E": lambda *_: {"gain": -0.1}}),
+            ValueError,
+            "gain must be finite and at least 0, got -0.1",
+        ),
+        (
+            lambda: go(
+                network(n=50, K=10).with_node("E", neuron=eq.EIF()), functions={"E": lambda *_: {"threshold": 1}}
+            ),
+            ValueError,
+            "the threshold of EIF neurons is a cut-off, which does not set their rate. Move gain or drive",
         ),
     ],
 )

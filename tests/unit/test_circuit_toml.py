@@ -4,6 +4,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -126,6 +127,20 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @st.composite
+def spread_populations(draw, population):
+    """The population with neurons that differ, where those would be possible."""
+    neuron, part = population.neuron, st.just(0.0) | st.floats(0.0, 0.2)
+    sizes = {"v_reset": neuron.v_threshold - neuron.v_reset} | {
+        name: getattr(neuron, name) for name in ("tau_m", "tau_ref") if hasattr(neuron, name)
+    }
+    sizes["v_onset" if isinstance(neuron, eq.EIF) else "v_threshold"] = sizes["v_reset"]
+    try:
+        return replace(population, spread=eq.Spread(**{name: draw(part) * size for name, size in sizes.items()}))
+    except ValueError:
+        return population
+
+
+@st.composite
 def circuits(draw):
     unit = draw(st.sampled_from([1.0, mV]))
     populations = [
@@ -137,6 +152,7 @@ def circuits(draw):
         )
         for i in range(draw(st.integers(1, 3)))
     ]
+    populations = [draw(spread_populations(p)) for p in populations]
     sources = [
         eq.Source(f"Xµ_{i}", rate=draw(st.floats(0, 1000)), fano=draw(st.floats(0, 5)))
         for i in range(draw(st.integers(0, 2)))
@@ -358,6 +374,12 @@ COMPLAINTS = [  # replace, by, the located error
      "Did you mean '50 mV/s'?"),
     ("size = 4000", 'drive = "50 mV"', "populations[0].drive: must be a potential per second such as \"10 mV/s\", got"),
     ("size = 4000", 'drive = "500 V/s"', "populations[0].drive: must not exceed 10000 per second times v_threshold"),
+    ("size = 4000", 'spread = { tau_m = 2 }', 'populations[0].spread.tau_m: must be a time such as "10 ms", got 2. Did '
+     "you mean '2 ms'?"),
+    ("size = 4000", 'spread = { tau_n = "2 ms" }', "populations[0].spread.tau_n: unknown key. Did you mean 'tau_m'?"),
+    ("size = 4000", 'spread = { v_onset = "1 mV" }', "populations[0].spread: v_onset of LIF neurons cannot vary."),
+    ("size = 4000", 'spread = { v_threshold = "3 mV" }', "populations[0].spread: neurons 4 SDs from the mean must be"),
+    ("size = 4000", 'spread = "wide"', "populations[0].spread: must be a table, got 'wide'."),
     ("size = 4000", "size = ", "The circuit is not TOML: "),
 ]  # fmt: skip
 

@@ -37,7 +37,7 @@ def refused(wrong, error, message, **settings):
 
 # --- translation ------------------------------------------------------------------------------------------------------
 def test_potentials_are_measured_from_the_leak_and_scaled_to_20_mv():
-    cell = neurons.cell(circuit(), circuit().populations[0], 0.1 * ms)
+    cell = neurons.cell(circuit(), circuit().populations[0], 0.1 * ms, {})
     assert cell.model == "iaf_psc_delta"
     assert cell.scale == pytest.approx(2000.0)  # 10 mV become 20
     assert {k: round(v, 9) for k, v in cell.parameters.items()} == {
@@ -47,10 +47,31 @@ def test_potentials_are_measured_from_the_leak_and_scaled_to_20_mv():
     assert cell.weight_unit(circuit().projections[0]) * 0.1 * mV == pytest.approx(0.2)
 
 
+def test_neurons_that_differ_have_lists_of_parameters():
+    own = {
+        "v_threshold": np.array([-50, -49]) * mV,
+        "tau_m": np.array([18, 25]) * ms,
+        "tau_ref": np.array([1.97, 3]) * ms,
+    }
+    cell = neurons.cell(circuit(), circuit().populations[0], 0.1 * ms, own)
+    assert cell.parameters["V_th"] == pytest.approx(np.array([40.0, 42.0]))
+    assert cell.parameters["tau_m"] == pytest.approx(np.array([18.0, 25.0]))
+    assert cell.parameters["t_ref"] == pytest.approx(np.array([2.0, 3.0]))
+    assert cell.parameters["V_reset"] == cell.start[0] == pytest.approx(20.0)
+    assert cell.start[1] == pytest.approx(np.array([40.0, 42.0]))
+
+
+def test_the_same_seed_draws_the_same_neurons_as_for_the_packages_own_simulation():
+    wide = circuit(size=30).with_node("E", spread=eq.Spread(v_threshold=1 * mV, tau_m=3 * ms))
+    cell, own = network.checked_cells(wide, 0.1 * ms, 7)["E"], eq.spiking.build(wide, seed=7).neurons[0]
+    assert cell.parameters["tau_m"] == pytest.approx(own["tau_m"] / ms)
+    assert cell.parameters["V_th"] == pytest.approx(2000.0 * (own["v_threshold"] + 70 * mV))
+
+
 def test_a_current_carries_the_charge_of_its_jump():
     """J = I tau_s/C: 0.15 mV in the microcircuit's units is 87.8 pA for 0.5 ms on 250 pF, 0.1756 mV."""
     micro = eq.Circuit.example("microcircuit")
-    cell = neurons.cell(micro, micro.populations[0], 0.1 * ms)
+    cell = neurons.cell(micro, micro.populations[0], 0.1 * ms, {})
     projection = micro.projection("L23E", "L23E")
     stretched = cell.scale * 1e-3  # NEST's mV for one mV
     assert cell.model == "iaf_psc_exp"
@@ -60,14 +81,14 @@ def test_a_current_carries_the_charge_of_its_jump():
 
 def test_exponential_neuron_has_no_adaptation():
     wanted = eq.EIF(v_onset=-50 * mV, v_threshold=-20 * mV, v_reset=-60 * mV, v_leak=-65 * mV, slope=2 * mV)
-    cell = neurons.cell(circuit(neuron=wanted), circuit(neuron=wanted).populations[0], 0.1 * ms)
+    cell = neurons.cell(circuit(neuron=wanted), circuit(neuron=wanted).populations[0], 0.1 * ms, {})
     p = cell.parameters
     assert cell.model == "aeif_psc_delta"
     assert (p["a"], p["b"], p["g_L"]) == (0.0, 0.0, 25.0)
     assert [p[k] for k in ("V_reset", "V_th", "V_peak", "Delta_T")] == pytest.approx([2.5, 7.5, 22.5, 1.0])
     assert cell.start == pytest.approx((2.5, 7.5))
     both = circuit(neuron=wanted, synapses=[eq.ExponentialSynapse(t * ms) for t in (2, 5, 2)])
-    assert neurons.cell(both, both.populations[0], 0.1 * ms).model == "aeif_psc_exp"
+    assert neurons.cell(both, both.populations[0], 0.1 * ms, {}).model == "aeif_psc_exp"
 
 
 def test_memory_is_estimated_from_synapses_and_neurons():
@@ -280,6 +301,6 @@ def test_unknown_senses_and_unknown_starts_are_named():
 def test_shipped_circuits_run_on_nest(path):
     """Their translation is accepted; the largest needs some 7 GB there."""
     shipped = eq.Circuit.from_toml(path)
-    assert set(network.checked_cells(shipped, 0.1 * ms)) == {p.name for p in shipped.populations}
+    assert set(network.checked_cells(shipped, 0.1 * ms, 1)) == {p.name for p in shipped.populations}
     assert synapses.expected_bytes(shipped) < 8e9
     assert len(regulation.checked(shipped)) == len(shipped.rules)

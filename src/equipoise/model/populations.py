@@ -8,17 +8,19 @@ from typing import Any
 
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.rate_neurons import FICurve, RateNeuron
+from equipoise.model.spread import Spread, check_spread
 from equipoise.quantities import check_fields, quantity
 from equipoise.units import kHz
 
 
 @dataclass(frozen=True)
 class Population:
-    """`size` equal neurons, infinitely many where only theory is wanted, under a tonic `drive` I [V/s].
+    """`size` neurons, infinitely many where only theory is wanted, under a tonic `drive` I [V/s].
 
-    The drive adds to dV/dt of every neuron, as an optical or chemogenetic current does (I_opt, Discussion); like
-    weights it is in the unit of the potentials. It does not change with the number of inputs. The `neuron` is a spiking
-    one (`LIF`, ...), or a rate (`ThresholdLinear`, ..., `FICurve`), whose drive adds to its input in its own unit.
+    They are equal, or differ as `spread` says around `neuron`, whose parameters are then the means. The drive adds to
+    dV/dt of every neuron, as an optical or chemogenetic current does (I_opt, Discussion); like weights it is in the
+    unit of the potentials. It does not change with the number of inputs. The `neuron` is a spiking one (`LIF`, ...), or
+    a rate (`ThresholdLinear`, ..., `FICurve`), whose drive adds to its input in its own unit.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Population:
     neuron: Any
     size: float = math.inf
     drive: float = quantity("tonic drive", default=0.0, symbol="I_opt")
+    spread: Spread = Spread()  # noqa: RUF009 - it is frozen
 
     def __post_init__(self):
         check_name("Population", self.name)
@@ -35,6 +38,7 @@ class Population:
             raise TypeError(
                 f"Population.neuron of {self.name!r} must be a neuron such as eq.LIF(), got {self.neuron!r}."
             )
+        check_spread(f"Population.spread of {self.name!r}", self.neuron, self.spread)
 
 
 def spiking_neuron(function: str, population: Population) -> IntegrateAndFire:

@@ -135,10 +135,12 @@ class _Reader:
     # --- rows ---------------------------------------------------------------------------------------------------------
     def population(self, place: str, row: Mapping[str, Any]) -> Population:
         """One [[populations]] table."""
-        self.keys(place, row, ("name", "size", "neuron", "drive"), needed=("name", "neuron"))
+        self.keys(place, row, ("name", "size", "neuron", "drive", "spread"), needed=("name", "neuron"))
         neuron = self.component(f"{place}.neuron", row["neuron"], SLOTS["neuron"])
         drive = self.value(f"{place}.drive", DRIVE, row.get("drive", 0))
-        return self.make(place, Population, name=row["name"], neuron=neuron, drive=drive, **_present(row, "size"))
+        spread = self.component(f"{place}.spread", row.get("spread", {}), SLOTS["spread"])
+        rest = _present(row, "size")
+        return self.make(place, Population, name=row["name"], neuron=neuron, drive=drive, spread=spread, **rest)
 
     def source(self, place: str, row: Mapping[str, Any]) -> Source:
         """One [[sources]] table."""

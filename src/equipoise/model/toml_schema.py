@@ -21,6 +21,7 @@ from equipoise.model.kinetics import Pathway, ProteinKinetics
 from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.model.populations import Population
 from equipoise.model.rate_neurons import FICurve, PowerLaw, Softplus, ThresholdLinear
+from equipoise.model.spread import Spread
 from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse
 from equipoise.model.weight_spread import LogNormalSpread, NormalSpread
 
@@ -55,6 +56,7 @@ SLOTS = {
     "proteins": Slot((ProteinKinetics,)),
     "inhibitory": Slot((Pathway,)),
     "excitatory": Slot((Pathway,)),
+    "spread": Slot((Spread,)),
 }
 DRIVE = next(f for f in fields(Population) if f.name == "drive")
 SECTIONS = {slot.section: slot for slot in SLOTS.values() if slot.section}

@@ -52,7 +52,10 @@ class _Writer:
         lines = [f"name = {_string(p.name)}"]
         lines += [] if math.isinf(p.size) else [f"size = {p.size}"]
         lines += [f"drive = {self.value(DRIVE, p.drive)}"] if p.drive else []
-        return self.row("populations", [*lines, f"neuron = {self.refer(p.neuron, SLOTS['neuron'])}"])
+        lines += [f"neuron = {self.refer(p.neuron, SLOTS['neuron'])}"]
+        same = [f.name for f in fields(p.spread) if f.name not in p.spread.varying]
+        spread = ", ".join(self.fields(p.spread, skip=tuple(same)))
+        return self.row("populations", [*lines, *([f"spread = {{ {spread} }}"] if spread else [])])
 
     def projection(self, p: Projection) -> list[str]:
         """Lines of a [[projections]] table."""

@@ -5,6 +5,7 @@ from equipoise.spiking.estimates import estimate as estimate
 from equipoise.spiking.evolve import evolve as evolve
 from equipoise.spiking.files import load as load
 from equipoise.spiking.files import save as save
+from equipoise.spiking.given import with_neurons as with_neurons
 from equipoise.spiking.homeostasis import Homeostasis as Homeostasis
 from equipoise.spiking.network import Network as Network
 from equipoise.spiking.network import build as build

@@ -6,7 +6,7 @@ Euler, first order in dt).
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.neurons import EIF, LIF, IntegrateAndFire
+from equipoise.model.neurons import EIF, PIF
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array
 from equipoise.spiking.explicit import Pair
 from equipoise.spiking.layout import Layout
+from equipoise.spiking.neurons import Neurons
+from equipoise.spiking.strips import Strips
 
 Floats = NDArray[np.float32]
 POTENTIAL = -1
@@ -76,58 +78,70 @@ def jump(weight: float, tau_s: float) -> float:
     return weight if tau_s == 0.0 else weight / tau_s
 
 
-def cell(neuron: IntegrateAndFire, refractory: int, dt: float) -> list[float]:
-    """Decay of the potential, floor, reset, steps of refractoriness; gain, onset and steepness of the upstroke."""
-    if isinstance(neuron, LIF | EIF):
-        common = [math.exp(-dt / neuron.tau_m), NO_FLOOR, neuron.v_reset - neuron.v_leak, refractory]
-        if isinstance(neuron, LIF):
-            return [*common, 0.0, 0.0, 0.0]
-        onset = neuron.v_onset - neuron.v_leak
-        return [*common, neuron.slope * -math.expm1(-dt / neuron.tau_m), onset, 1.0 / neuron.slope]
-    return [1.0, neuron.lower_bound(0.0, 0.0), neuron.v_reset, refractory, 0.0, 0.0, 0.0]
+FIELDS = ("decay", "floor", "reset", "silence", "gain", "onset", "steepness")
+"""Of the step of a neuron: decay of the potential, floor, reset, steps of refractoriness; the upstroke."""
 
 
-def leak(neuron: IntegrateAndFire) -> float:
-    """1/tau_m, or 0 without a leak [Hz]."""
-    return 1.0 / neuron.tau_m if isinstance(neuron, LIF | EIF) else 0.0
+def fields_of_step(of: Neurons, dt: float) -> tuple[Array, ...]:
+    """Values of `FIELDS` in this order; refractory periods that neurons have of their own are rounded."""
+    leak, nothing = of.leak, np.zeros(())
+    decay, reset, silence = np.exp(-dt * leak), of["v_reset"] - of["v_leak"], np.rint(of["tau_ref"] / dt)
+    if isinstance(of.neuron, EIF):
+        slope, onset = of["slope"], of["v_onset"] - of["v_leak"]
+        return decay, np.asarray(NO_FLOOR), reset, silence, slope * -np.expm1(-dt * leak), onset, 1.0 / slope
+    floor = of["v_bound"] if isinstance(of.neuron, PIF) else np.asarray(NO_FLOOR)
+    return decay, floor, reset, silence, nothing, nothing, nothing
 
 
-def gain_of_step(neuron: IntegrateAndFire, dt: float) -> float:
-    """What one step makes of a constant input mu [V/s]: mu tau (1 - e^{-dt/tau}), or mu dt [s]."""
-    rate = leak(neuron)
-    return -math.expm1(-dt * rate) / rate if rate else dt
+def gain_of_step(rate: Array, dt: float) -> Array:
+    """What one step makes of a constant input mu [V/s] at a leak [Hz]: mu tau (1 - e^{-dt/tau}), or mu dt [s]."""
+    leaky = np.where(rate > 0.0, rate, 1.0)
+    return np.where(rate > 0.0, -np.expm1(-dt * leaky) / leaky, dt)
 
 
-def noise_of_step(rate: float, dt: float) -> float:
+def noise_of_step(rate: Array, dt: float) -> Array:
     """Standard deviation of noise of strength 1 over one step while it decays at `rate` [Hz]: [sqrt(s)]."""
-    return math.sqrt(-0.5 * math.expm1(-2.0 * dt * rate) / rate) if rate else math.sqrt(dt)
+    leaky = np.where(rate > 0.0, rate, 1.0)
+    return np.sqrt(np.where(rate > 0.0, -0.5 * np.expm1(-2.0 * dt * leaky) / leaky, dt))
 
 
-def current_of_step(neuron: IntegrateAndFire, tau_s: float, dt: float) -> tuple[float, float]:
-    """Transfer [s] to the potential and decay of a current: tau tau_s/(tau_s - tau) (e^{-dt/tau_s} - e^{-dt/tau}).
+def transfer_of_step(rate: Array, tau_s: float, dt: float) -> Array:
+    """What of a current reaches the potential [s]: tau tau_s/(tau_s - tau) (e^{-dt/tau_s} - e^{-dt/tau}).
 
     Rotter & Diesmann 1999, Biol. Cybern. 81:381; written so that tau_s = tau is no special case but its limit.
     """
-    difference = leak(neuron) - 1.0 / tau_s
-    stretch = math.expm1(difference * dt) / difference if difference else dt
-    return math.exp(-dt * leak(neuron)) * stretch, math.exp(-dt / tau_s)
+    difference = rate - 1.0 / tau_s
+    apart = difference != 0.0
+    return np.exp(-dt * rate) * np.where(apart, np.expm1(difference * dt) / np.where(apart, difference, 1.0), dt)
 
 
 # --- over all places --------------------------------------------------------------------------------------------------
-def thresholds_of(circuit: Circuit, layout: Layout) -> Floats:
+def thresholds_of(neurons: Sequence[Neurons], layout: Layout) -> Floats:
     """Thresholds from the leak potential; infinite for padding, which never fires."""
     out = np.full(layout.places, np.inf, np.float32)
-    for k, p in enumerate(circuit.populations):
-        out[layout.neurons(k)] = p.neuron.v_threshold - getattr(p.neuron, "v_leak", 0.0)
+    for k, of in enumerate(neurons):
+        out[layout.neurons(k)] = of["v_threshold"] - of["v_leak"]
     return out
 
 
-def drive_of(circuit: Circuit, layout: Layout, mean: Array, dt: float) -> Floats:
+def drive_of(neurons: Sequence[Neurons], layout: Layout, mean: Array, dt: float) -> Floats:
     """What the potential gains per step from a mean input [V/s] at each place."""
     out = np.zeros(layout.places, np.float32)
-    for k, p in enumerate(circuit.populations):
-        out[layout.neurons(k)] = mean[layout.neurons(k)] * gain_of_step(p.neuron, dt)
+    for k, of in enumerate(neurons):
+        out[layout.neurons(k)] = mean[layout.neurons(k)] * gain_of_step(of.leak, dt)
     return out
+
+
+def steps_of_cells(neurons: Sequence[Neurons], receptors: Sequence[Receptors], layout: Layout, dt: float) -> Strips:
+    """Rows of `FIELDS`, then of the transfer of each current."""
+    most = max(len(r.times) for r in receptors)
+    rows = np.zeros((len(FIELDS) + most, layout.places), np.float32)
+    for k, (of, r) in enumerate(zip(neurons, receptors, strict=True)):
+        transfers = [transfer_of_step(of.leak, tau_s, dt) for tau_s in r.times]
+        for row, value in zip(rows, [*fields_of_step(of, dt), *transfers], strict=False):
+            # Padding takes the values of equal neurons, so that their columns are equal.
+            row[layout.neurons(k) if value.ndim else layout.padded(k)] = value
+    return Strips.of(rows)
 
 
 def weights_of(receptors: list[Receptors], layout: Layout) -> Floats:
@@ -139,14 +153,10 @@ def weights_of(receptors: list[Receptors], layout: Layout) -> Floats:
     return out
 
 
-def currents_of(circuit: Circuit, receptors: list[Receptors], dt: float) -> Array:
-    """Rows (population, transfer, decay)."""
-    rows = [
-        [k, *current_of_step(p.neuron, tau_s, dt)]
-        for k, (p, r) in enumerate(zip(circuit.populations, receptors, strict=True))
-        for tau_s in r.times
-    ]
-    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+def currents_of(receptors: Sequence[Receptors], dt: float) -> Array:
+    """Rows (population, decay)."""
+    rows = [[k, math.exp(-dt / tau_s)] for k, r in enumerate(receptors) for tau_s in r.times]
+    return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 
 def sinks_of(receptors: list[Receptors]) -> NDArray[np.int64]:

@@ -21,8 +21,9 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.populations import Source
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array
-from equipoise.spiking.cells import Receptors, jump, leak, noise_of_step
+from equipoise.spiking.cells import Receptors, jump, noise_of_step
 from equipoise.spiking.layout import Layout
+from equipoise.spiking.neurons import Neurons
 from equipoise.spiking.randomness import Words
 from equipoise.spiking.wiring import source_in_degrees
 
@@ -114,17 +115,16 @@ def poisson(trains: list[Trains], population: int, receptors: Receptors, dt: flo
         )  # fmt: skip
 
 
-def gaussian(
-    trains: list[Trains], circuit: Circuit, population: int, receptors: Receptors, dt: float
-) -> Iterator[External]:
+def gaussian(trains: list[Trains], of: Neurons, population: int, receptors: Receptors, dt: float) -> Iterator[External]:
     """White noise, one input for each synaptic time constant; the mean is not in it."""
     for tau_s in dict.fromkeys(x.tau_s for x in trains):
         variance = np.sum([x.jump**2 * x.fano * x.rates for x in trains if x.tau_s == tau_s], axis=0)
-        rate = 1.0 / tau_s if tau_s else leak(circuit.populations[population].neuron)
-        amplitude = (np.sqrt(variance) * noise_of_step(rate, dt)).astype(np.float32)
+        noise = noise_of_step(np.asarray(1.0 / tau_s) if tau_s else of.leak, dt)
+        amplitude = np.sqrt(variance)
+        amplitude[: noise.size if noise.ndim else None] *= noise
         yield External(
-            population=population, noise=GAUSSIAN, stream=0, sink=receptors.sink(tau_s), amplitude=amplitude,
-            laws=NO_COUNTS,
+            population=population, noise=GAUSSIAN, stream=0, sink=receptors.sink(tau_s),
+            amplitude=amplitude.astype(np.float32), laws=NO_COUNTS,
         )  # fmt: skip
 
 

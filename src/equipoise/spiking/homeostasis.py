@@ -31,10 +31,10 @@ class Homeostasis:
     Slow variables move once per `window` [s], by what was sensed in it; by default the shortest tau of all calcium
     sensors, since calcium averages over as much anyway. A delay of about one window is added to the loop, which slow
     rules do not feel. `functions` gives populations rules of your own, ``function(state, sensed, dt) -> changed``:
-    `state` holds arrays over neurons (n,), the sizes "J_<target><source>" of weights [V], "threshold" [V], "drive"
-    [V/s] and whatever the function returned under other names before; `sensed` has rate [Hz], calcium_mean [µM] and
-    calcium_second_moment [µM^2] of each neuron over the window of dt seconds; `changed` maps names to new values.
-    `sensor` is the calcium they see.
+    `state` holds arrays over neurons (n,), the sizes "J_<target><source>" of weights [V], "threshold" [V] (not of the
+    EIF), "gain" (1 at first, a factor of all input), "drive" [V/s] and whatever the function returned under other names
+    before; `sensed` has rate [Hz], calcium_mean [µM] and calcium_second_moment [µM^2] of each neuron over the window of
+    dt seconds; `changed` maps names to new values. `sensor` is the calcium they see.
     """
 
     window: float | None = None

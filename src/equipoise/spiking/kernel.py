@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import _core
+from equipoise.model.neurons import EIF
 from equipoise.spiking.layout import COLUMN, WORDS
 from equipoise.spiking.network import Network
 from equipoise.spiking.probes import Probes
 from equipoise.spiking.randomness import START, Words, uniform
 from equipoise.spiking.slow_state import SlowState
+from equipoise.spiking.strips import Strips
 from equipoise.spiking.tables import aligned
 
 BEST, BASELINE, AVX2, AVX512 = range(4)
@@ -37,10 +39,12 @@ def begin(network: Network) -> State:
     """Potentials spread evenly by the seed from reset to threshold (EIF: onset), nobody refractory, no spikes sent."""
     layout = network.layout
     v = np.zeros(layout.places, np.float32)
-    for k, (_, _, reset, _, gain, onset, _) in enumerate(network.cells):
+    for k, of in enumerate(network.neurons):
         place = layout.neurons(k)
         u = uniform(network.key, START + k, layout.sizes[k])
-        top = max(onset, reset) if gain else network.threshold[place].astype(np.float64)
+        reset, top = of["v_reset"] - of["v_leak"], network.threshold[place].astype(np.float64)
+        if isinstance(of.neuron, EIF):
+            top = np.maximum(of["v_onset"] - of["v_leak"], reset)
         v[place] = reset + u * (top - reset)
     recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
     currents = np.zeros((network.most_currents, layout.places), np.float32)
@@ -54,15 +58,16 @@ def advance(
 
     `instruction_set` is for tests: results are the same for all of them.
     """
-    layout, (shortest, longest), any_summed = network.layout, network.delays, int(network.summed.any())
+    network, layout, (shortest, longest) = network.acting(), network.layout, network.delays
+    any_summed = int(network.summed.any())
     v, silent, currents = (_copy(x) for x in (before.v, before.silent, before.currents))
     counts, sums = (aligned(network.weights.size * used, x) for used, x in ((1, np.uint16), (any_summed, np.float32)))
     raster = aligned((longest + steps) * layout.columns * WORDS, np.uint64).reshape(longest + steps, -1)
     raster[:longest] = before.recent
     e, t = network.externals, network.tables
     _core.spiking_run(
-        network.cells.ravel(), layout.first_columns, network.currents.ravel(), network.sinks.ravel(),
-        network.summed.astype(np.int64).ravel(), _extents(network),
+        network.cells.pool, network.cells.index.ravel(), layout.first_columns, network.currents.ravel(),
+        network.sinks.ravel(), network.summed.astype(np.int64).ravel(), _extents(network),
         _rows([p.row(layout) for p in t.parts]), _external_rows(network), *strips_of(network),
         _joined([y.ravel() for x in e for y in (x.laws.least, x.laws.thresholds)], np.int16),
         _joined([y.ravel() for x in e for y in (x.laws.rest, x.laws.law)], np.int32),
@@ -115,10 +120,8 @@ def _external_rows(network: Network) -> NDArray[np.int64]:
 def strips_of(network: Network) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """All values of neurons as strips of one column, neighbours that are equal stored once, and who uses which."""
     parts = [network.drive, network.threshold, network.weights.ravel(), *(x.amplitude for x in network.externals)]
-    strips = np.concatenate(parts).reshape(-1, COLUMN)
-    new = np.ones(len(strips), bool)
-    new[1:] = (strips[1:].view(np.int32) != strips[:-1].view(np.int32)).any(axis=1)
-    return _copy(strips[new].ravel()), np.cumsum(new) - 1
+    strips = Strips.of(np.concatenate(parts))
+    return strips.pool, strips.index
 
 
 def _rows(rows: list[list[int]]) -> NDArray[np.int64]:

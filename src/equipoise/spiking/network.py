@@ -1,12 +1,12 @@
 """A circuit made ready for spikes: neurons, synapses and sources as the arrays that the step reads.
 
 What a homeostatic rule may move stands there neuron by neuron: one weight per channel, the amplitude of each source,
-threshold and drive. Potentials are measured from the leak potential, in single precision.
+threshold, drive and intrinsic gain. Potentials are measured from the leak potential, in single precision.
 """
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,7 +22,9 @@ from equipoise.spiking.cells import Floats, Receptors
 from equipoise.spiking.explicit import check_pairs, matrix_of
 from equipoise.spiking.external import External
 from equipoise.spiking.layout import COLUMN, Layout
+from equipoise.spiking.neurons import Neurons, drawn
 from equipoise.spiking.randomness import Words, key_of
+from equipoise.spiking.strips import Strips
 from equipoise.spiking.tables import Table, Tables, build_tables, expected_bytes
 from equipoise.spiking.wiring import Route, Wiring
 from equipoise.units import ms, us
@@ -36,11 +38,12 @@ _DT = Quantity("time step", unit="ms", low=1 * us, high=1 * ms)
 class Network:
     """A circuit ready to run; arrays are over places (see `Layout`), potentials measured from the leak potential.
 
-    `cells` (P, 7): decay per step, reflecting floor, reset, steps of refractoriness, gain, onset and steepness of the
-    upstroke. `drive`: what the potential gains
-    per step without input, v_inf (1 - decay). `threshold`, `weights` (channel, place). `currents`: rows (population,
-    transfer, decay); `sinks` (population, channel): the current that a channel feeds, or -1 for the potential; `summed`
-    likewise: whether its synapses have weights of their own, relative to that of the channel, and else are counted.
+    `neurons`: those of each population. `cells`: what a step makes of them, rows `cells.FIELDS` and the transfer of
+    each current to the potential. `drive`: what the potential gains per step without input, v_inf (1 - decay).
+    `threshold`. `gain`: factor of all input of a neuron, see `acting`. `weights` (channel, place). `currents`: rows
+    (population, decay); `sinks` (population, channel): the current that a channel feeds, or -1 for the potential;
+    `summed` likewise: whether its synapses have weights of their own, relative to that of the channel, and else are
+    counted.
     """
 
     circuit: Circuit
@@ -48,9 +51,11 @@ class Network:
     dt: float
     seed: str
     key: Words
-    cells: Array
+    neurons: tuple[Neurons, ...]
+    cells: Strips
     drive: Floats
     threshold: Floats
+    gain: Floats
     weights: Floats
     currents: Array
     sinks: NDArray[np.int64]
@@ -68,6 +73,17 @@ class Network:
     def most_currents(self) -> int:
         """The largest number of currents of a population."""
         return int(np.bincount(self.currents[:, 0].astype(int), minlength=1).max())
+
+    def acting(self) -> "Network":
+        """The network as the step takes it: g times all weights, source amplitudes and the drive of a neuron.
+
+        dV/dt = (v_leak - V)/tau_m + g (synapses + sources + drive): arrivals are multiplied when they arrive.
+        """
+        if (self.gain == 1.0).all():
+            return self
+        own = [self.gain[self.layout.padded(x.population)] for x in self.externals]
+        externals = tuple(replace(x, amplitude=x.amplitude * g) for x, g in zip(self.externals, own, strict=True))
+        return replace(self, drive=self.drive * self.gain, weights=self.weights * self.gain, externals=externals)
 
     def synapses(self, source: str, target: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pre- and postsynaptic neuron of every synapse of a projection, each within its population."""
@@ -120,18 +136,21 @@ def build(
     """
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
     layout, receptors, routes = drafted(circuit, step, threads, wiring, noise)
-    silence = [steps_of("spiking", f"{p.name}: tau_ref", p.neuron.tau_ref, step) for p in circuit.populations]
+    for p in circuit.populations:
+        if "tau_ref" not in p.spread.varying:
+            steps_of("spiking", f"{p.name}: tau_ref", p.neuron.tau_ref, step)
     _check_memory(expected_bytes(routes, layout, wiring))
     key = key_of(seed)
-    inputs, mean = _externals(circuit, layout, receptors, key, (step, noise))
+    neurons = drawn(circuit, key)
+    inputs, mean = _externals(circuit, layout, (neurons, receptors), key, (step, noise))
     mean += _tonic(layout, drive or {})
     return Network(
         circuit=circuit, layout=layout, dt=step, seed=" ".join(repr(seed).split()), key=key, externals=inputs,
-        cells=np.array([cells.cell(p.neuron, n, step) for p, n in zip(circuit.populations, silence, strict=True)]),
-        drive=cells.drive_of(circuit, layout, mean, step), threshold=cells.thresholds_of(circuit, layout),
-        weights=cells.weights_of(receptors, layout), currents=cells.currents_of(circuit, receptors, step),
-        sinks=cells.sinks_of(receptors), summed=cells.summed_of(receptors),
-        tables=build_tables(routes, layout, wiring, key),
+        neurons=neurons, cells=cells.steps_of_cells(neurons, receptors, layout, step),
+        drive=cells.drive_of(neurons, layout, mean, step), threshold=cells.thresholds_of(neurons, layout),
+        gain=np.ones(layout.places, np.float32), weights=cells.weights_of(receptors, layout),
+        currents=cells.currents_of(receptors, step), sinks=cells.sinks_of(receptors),
+        summed=cells.summed_of(receptors), tables=build_tables(routes, layout, wiring, key),
     )  # fmt: skip
 
 
@@ -230,17 +249,21 @@ def _routes(circuit: Circuit, receptors: list[Receptors], wiring: Wiring, layout
 
 
 def _externals(
-    circuit: Circuit, layout: Layout, receptors: list[Receptors], key: Words, how: tuple[float, Noise]
+    circuit: Circuit,
+    layout: Layout,
+    who: tuple[Sequence[Neurons], list[Receptors]],
+    key: Words,
+    how: tuple[float, Noise],
 ) -> tuple[tuple[External, ...], Array]:
     """The input of all sources, and its mean [V/s] at each place where that is added apart from the noise."""
     inputs: list[External] = []
     mean, (dt, noise) = np.zeros(layout.places), how
-    for k, receptor in enumerate(receptors):
+    for k, (of, receptor) in enumerate(zip(*who, strict=True)):
         trains = external.trains_onto(circuit, layout, k, key)
         if noise == "poisson":
             inputs += external.poisson(trains, k, receptor, dt)
         else:
-            inputs += external.gaussian(trains, circuit, k, receptor, dt)
+            inputs += external.gaussian(trains, of, k, receptor, dt)
             mean[layout.padded(k)] += sum(x.projection.weight * x.rates for x in trains)
     return tuple(replace(x, stream=stream) for stream, x in enumerate(inputs)), mean
 

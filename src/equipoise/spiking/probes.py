@@ -73,11 +73,15 @@ def chosen(cells: Cells, layout: Layout) -> list[tuple[int, int]]:
 
 def tonic(network: Network, places: NDArray[np.int64]) -> Floats:
     """The constant input [V/s] at some places, which the potential gains without any spikes (n,)."""
-    gains = np.array([gain_of_step(p.neuron, network.dt) for p in network.circuit.populations])
-    return (network.drive[places] / gains[network.layout.population_of(places)]).astype(np.float32)
+    gains = np.ones(network.layout.places)
+    for k, of in enumerate(network.neurons):
+        gains[network.layout.neurons(k)] = gain_of_step(of.leak, network.dt)
+    return (network.acting().drive[places] / gains[places]).astype(np.float32)
 
 
 def leaks(network: Network, places: NDArray[np.int64]) -> Floats:
     """The leak potentials [V], from which the step measures, at some places (n,)."""
-    values = np.array([getattr(p.neuron, "v_leak", 0.0) for p in network.circuit.populations])
-    return values[network.layout.population_of(places)].astype(np.float32)
+    values = np.zeros(network.layout.places, np.float32)
+    for k, of in enumerate(network.neurons):
+        values[network.layout.neurons(k)] = of["v_leak"]
+    return values[places]

@@ -13,7 +13,7 @@ variates are made of them after Box & Muller with the core's polynomials.
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.spiking.cells import POTENTIAL
+from equipoise.spiking.cells import FIELDS, POTENTIAL
 from equipoise.spiking.external import POISSON, External
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN
@@ -30,6 +30,7 @@ ROUNDS = 13
 
 def advance(network: Network, before: State, steps: int, *, probes: Probes | None = None) -> tuple[State, Words]:
     """As `kernel.advance`: the state `steps` later and the raster of these steps, and what `probes` see."""
+    network = network.acting()
     v, silent, currents = before.v.copy(), before.silent.copy(), before.currents.copy()
     fired = list(unpacked(before.recent))
     for step in range(before.step, before.step + steps):
@@ -47,7 +48,7 @@ def one_step(
 ) -> NDArray[np.bool_]:
     """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
     v, silent, currents = state
-    decay, floor, reset, refractory, gain, onset, steepness = _by_place(network)
+    decay, floor, reset, refractory, gain, onset, steepness = (network.cells.row(k) for k in range(len(FIELDS)))
     x = network.drive.copy()
     x += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
     pass_currents(network, x, currents)
@@ -65,7 +66,7 @@ def one_step(
     v[:] = np.where(awake, np.maximum(u, floor), v)
     fires = v >= network.threshold
     v[fires] = reset[fires]
-    silent[:] = np.where(fires, refractory, silent - ~awake)
+    silent[:] = np.where(fires, refractory.astype(np.int16), silent - ~awake)
     look.finish(v)
     return fires
 
@@ -73,9 +74,10 @@ def one_step(
 def pass_currents(network: Network, x: NDArray, currents: NDArray) -> None:
     """Each current moves the potential, and decays."""
     number = [0] * len(network.layout.sizes)
-    for population, transfer, decay in network.currents:
-        place, s = network.layout.padded(int(population)), currents[number[int(population)]]
-        x[place] += f32(transfer) * s[place]
+    for population, decay in network.currents:
+        k = number[int(population)]
+        place, s, transfer = network.layout.padded(int(population)), currents[k], network.cells.row(len(FIELDS) + k)
+        x[place] += transfer[place] * s[place]
         s[place] *= f32(decay)
         number[int(population)] += 1
 
@@ -129,7 +131,7 @@ class Look:
         self.jumps = np.zeros((self.places.size, 3), f32)
         self.population = network.layout.population_of(self.places)
         number = [0] * len(network.layout.sizes)
-        for population, _, decay in network.currents:
+        for population, decay in network.currents:
             self.split[self.population == population, number[int(population)]] *= f32(decay)
             number[int(population)] += 1
 
@@ -261,10 +263,3 @@ def packed(fired: NDArray[np.bool_]) -> Words:
 def unpacked(raster: Words) -> NDArray[np.bool_]:
     """A raster as flags."""
     return np.unpackbits(raster.view(np.uint8), axis=1, bitorder="little").astype(bool)
-
-
-def _by_place(network: Network) -> tuple[NDArray, ...]:
-    """What `Network.cells` says, for each place."""
-    which = np.repeat(np.arange(len(network.layout.sizes)), np.diff(network.layout.first_columns) * COLUMN)
-    decay, floor, reset, refractory, *upstroke = network.cells[which].T.astype(f32)
-    return decay, floor, reset, refractory.astype(np.int16), *upstroke

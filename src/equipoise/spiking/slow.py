@@ -1,8 +1,8 @@
 """What homeostasis moves in a network of spikes, and how far in one slow window.
 
-A slow variable is the size |J| of the weights of a channel or a source, a threshold, a drive, or a variable of the rule
-itself (a set point, a protein). At population scope it is one number (1,), at neuron scope one a neuron (n,). Over a
-window of h seconds with the sensed values held fixed a variable x moves by
+A slow variable is the size |J| of the weights of a channel or a source, a threshold, an intrinsic gain, a drive, or a
+variable of the rule itself (a set point, a protein). At population scope it is one number (1,), at neuron scope one a
+neuron (n,). Over a window of h seconds with the sensed values held fixed a variable x moves by
 
     x + h phi(h a) dx/dt,   phi(z) = (e^z - 1)/z,   a = d(dx/dt)/dx,
 
@@ -24,6 +24,7 @@ from equipoise.model.homeostasis import (
     Rule,
     targets_of,
 )
+from equipoise.model.neurons import EIF
 from equipoise.quantities import Array, suggest
 from equipoise.spiking.cells import gain_of_step, jump
 from equipoise.spiking.meter import Gathered, Meter
@@ -98,13 +99,14 @@ class SourceWeight:
         network.externals[self.external].amplitude[: self.reaches.size] = amplitude
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Threshold:
-    """The thresholds of the neurons [V]."""
+    """The thresholds of the neurons [V], above their resets (n,)."""
 
     name: str
     population: int
     leak: float
+    reset: Array
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
@@ -116,12 +118,28 @@ class Threshold:
 
 
 @dataclass(frozen=True)
-class Drive:
-    """The tonic drive of the neurons [V/s]; `gain` [s] is what one step makes of it."""
+class Gain:
+    """The intrinsic gains of the neurons, factors of all their input; 1 in a network as it is built."""
 
     name: str
     population: int
-    gain: float
+
+    def read(self, network: Network) -> Array:
+        """As `Slot.read`."""
+        return network.gain[network.layout.neurons(self.population)].astype(np.float64)
+
+    def write(self, network: Network, value: Array) -> None:
+        """As `Slot.write`."""
+        network.gain[network.layout.neurons(self.population)] = value
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """The tonic drive of the neurons [V/s]; `gain` [s], () or (n,), is what one step makes of it."""
+
+    name: str
+    population: int
+    gain: Array
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
@@ -160,16 +178,18 @@ def weights_of(network: Network, population: int) -> tuple[ChannelWeight | Sourc
 
 
 def intrinsic_of(network: Network, population: int) -> tuple[Slot, ...]:
-    """Threshold and drive of a population."""
-    neuron = network.circuit.populations[population].neuron
-    gain = gain_of_step(neuron, network.dt)
-    return Threshold("threshold", population, getattr(neuron, "v_leak", 0.0)), Drive("drive", population, gain)
+    """Gain and drive of a population, and threshold where that is not a cut-off behind an onset."""
+    of = network.neurons[population]
+    slots: tuple[Slot, ...] = Gain("gain", population), Drive("drive", population, gain_of_step(of.leak, network.dt))
+    if isinstance(of.neuron, EIF):
+        return slots
+    return Threshold("threshold", population, float(of["v_leak"]), of["v_reset"]), *slots
 
 
 def own_arrays(network: Network) -> Network:
     """The network with arrays of its own where slow variables are written."""
     externals = tuple(replace(x, amplitude=x.amplitude.copy()) for x in network.externals)
-    arrays = {name: getattr(network, name).copy() for name in ("weights", "threshold", "drive")}
+    arrays = {name: getattr(network, name).copy() for name in ("weights", "threshold", "gain", "drive")}
     return replace(network, externals=externals, **arrays)
 
 
@@ -300,12 +320,26 @@ class FunctionGroup:
         array = np.asarray(value, dtype=np.float64)
         if array.shape not in ((), (1,), (n,)):
             raise ValueError(f"{self._who}: {name} must have shape ({n},), got {array.shape}.")
-        if not np.isfinite(array).all() or (name.startswith("J_") and (array < 0.0).any()):
-            wanted = "finite and at least 0" if name.startswith("J_") else "finite"
+        low, wanted = self._limit(name)
+        if not (np.isfinite(array) & (array >= low)).all():
             raise ValueError(f"{self._who}: {name} must be {wanted}, got {array.min():g} to {array.max():g}.")
         if name.startswith("J_") and name not in (known := [s.name for s in self.slots]):
             raise ValueError(f"{self._who}: no weights are named {name!r}.{suggest(name, known)}")
         return np.broadcast_to(array, n).copy()
+
+    def _limit(self, name: str) -> tuple[Array, str]:
+        """The least value of a variable, and what to say of it."""
+        slot = next((s for s in self.slots if s.name == name), None)
+        if isinstance(slot, Threshold):
+            return np.nextafter(slot.reset, np.inf), "finite and above the reset"
+        if name == "threshold":
+            raise ValueError(
+                f"{self._who}: the threshold of EIF neurons is a cut-off, which does not set their rate. "
+                "Move gain or drive."
+            )
+        if isinstance(slot, Gain) or name.startswith("J_"):
+            return np.zeros(()), "finite and at least 0"
+        return np.asarray(-np.inf), "finite"
 
 
 Group = RuleGroup | FunctionGroup

@@ -16,9 +16,9 @@ import numpy as np
 
 from equipoise import dynamics, renewal
 from equipoise.quantities import Array
-from equipoise.renewal.firing import firing
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import balance, network_state, quenched
+from equipoise.theory.mixture import firing_moments
 from equipoise.theory.wiring import Wiring
 
 
@@ -151,10 +151,10 @@ class _Residual:
         value, jacobian = np.empty(2 * n), np.zeros((2 * n, 2 * n))
         for a in range(n):
             points = quenched.sample(mu[a], m.s[a], m.beta[a], 0.0, 0.0, nodes=self.nodes)
-            f, by_mu, by_s = firing(self.wiring.neurons[a], self.wiring.tau_s[a], points.mu, points.s)
-            value[a], value[n + a] = points.weights @ f - self.rates[a], points.weights @ (f * f) - q[a]
-            for row, slope in ((a, 1.0), (n + a, 2.0 * f)):
-                g = quenched.gradient(points, slope * by_mu, slope * by_s, m.beta[a], 0.0, 0.0)
+            both = firing_moments(self.wiring.mixture(a, self.nodes), self.wiring.tau_s[a], points.mu, points.s)
+            for row, wanted, (f, by_mu, by_s) in zip((a, n + a), (self.rates[a], q[a]), both, strict=True):
+                value[row] = points.weights @ f - wanted
+                g = quenched.gradient(points, by_mu, by_s, m.beta[a], 0.0, 0.0)
                 jacobian[row, a] = g[0]
                 jacobian[row, n:] = g[2] * by_q[a]
             jacobian[n + a, n + a] -= 1.0

@@ -11,7 +11,7 @@ from equipoise import renewal
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint
 from equipoise.model.neurons import LIF, PIF
-from equipoise.model.populations import spiking_neuron
+from equipoise.model.populations import Population, spiking_neuron
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope, spectral
 from equipoise.theory import network_state as states
@@ -30,6 +30,7 @@ def wiring_of(circuit: Circuit) -> Wiring:
     times = circuit.synaptic_times()
     inner = [np.unique(row[connected]) for row, connected in zip(times, circuit.connected(), strict=True)]
     for population, kinds in zip(circuit.populations, inner, strict=True):
+        _check_spread(population)
         if kinds.size > 1:
             raise TypeError(
                 f"mean_field: all synapses of one population must share a time constant, {population.name!r} has "
@@ -47,7 +48,29 @@ def wiring_of(circuit: Circuit) -> Wiring:
         np.array([p.drive for p in circuit.populations]),
         np.array([kinds[0] if kinds.size else 0.0 for kinds in inner]),
         circuit.weight_moments(),
+        tuple(p.spread for p in circuit.populations),
     )
+
+
+def _check_spread(population: Population) -> None:
+    """TypeError for neurons that differ in more ways than averages are taken over."""
+    varying = population.spread.varying
+    if len(varying) > 2 or (varying and not isinstance(population.neuron, LIF | PIF)):
+        kind = type(population.neuron).__name__
+        raise TypeError(
+            f"mean_field: the {kind} neurons of {population.name!r} differ in {', '.join(varying)}; averages are taken "
+            "over one or two parameters of LIF and PIF neurons. Use eq.spiking."
+        )
+
+
+def _check_equal(function: str, circuit: Circuit) -> None:
+    """TypeError where neurons differ, for what treats equal ones alone."""
+    for p in circuit.populations:
+        if p.spread.varying:
+            raise TypeError(
+                f"{function}: the neurons of {p.name!r} differ in {', '.join(p.spread.varying)}; here all neurons of a "
+                "population must be equal. mean_field and eq.spiking take a spread."
+            )
 
 
 def mean_field(circuit: Circuit, *, start: ArrayLike | None = None, throw: bool = True) -> NetworkState:
@@ -113,6 +136,7 @@ def spectral_mean_field(
     Comput. Neurosci. 8:104.
     """
     wiring, name = wiring_of(circuit), "spectral_mean_field"
+    _check_equal(name, circuit)
     for population in circuit.populations:
         if not isinstance(population.neuron, LIF | PIF):
             kind = type(population.neuron).__name__
@@ -131,6 +155,7 @@ def spectral_mean_field(
 
 def network_set_points(circuit: Circuit, sensor) -> dict[str, CalciumSetPoint]:
     """Set point of each population: the mean calcium moments of the circuit's balanced limit (Eq. 34)."""
+    _check_equal("network_set_points", circuit)
     wiring = wiring_of(circuit)
     found = network_homeostasis.set_points(wiring, balanced.limit(wiring), sensor)
     return dict(zip(wiring.names, found, strict=True))
@@ -176,6 +201,7 @@ def loop_of(circuit: Circuit) -> NetworkLoop:
     """The circuit's closed loop; TypeError for rules that this level does not treat."""
     if not circuit.rules:
         raise ValueError("network homeostasis: the circuit has no rules; attach some with Circuit(..., rules=[...]).")
+    _check_equal("network homeostasis", circuit)
     attached = [(circuit.rule_of(population.name), population) for population in circuit.populations]
     rules = [None if one is None else _calcium_rule(one.rule, population) for one, population in attached]
     loop = NetworkLoop(wiring_of(circuit), tuple(rules), tuple(s.name for s in circuit.sources))

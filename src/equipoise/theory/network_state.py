@@ -17,6 +17,7 @@ from equipoise.quantities import Array
 from equipoise.renewal.firing import NOISELESS, firing
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import network_remarks, quenched
+from equipoise.theory.mixture import firing_moments
 from equipoise.theory.wiring import Wiring
 
 FINEST = 5761
@@ -118,13 +119,11 @@ class Equations:
         m = self.wiring.moments(np.maximum(x[:n], LEAST), x[n:])
         disorder = m.beta, m.gamma, m.eta
         points = quenched.sample(m.mu, m.s, *disorder, nodes=self.nodes)
-        f, by_mu, by_s = (np.empty(points.mu.shape) for _ in range(3))
-        for (neuron, tau_s), rows in self.wiring.kinds:
-            f[rows], by_mu[rows], by_s[rows] = firing(neuron, tau_s, points.mu[rows], points.s[rows])
-        first = quenched.gradient(points, by_mu, by_s, *disorder)
-        double = 2.0 * f
-        second = quenched.gradient(points, double * by_mu, double * by_s, *disorder)
-        return np.concatenate([points.mean(f), points.mean(f * f)]), np.stack([first, second])
+        both = np.empty((2, 3, *points.mu.shape))
+        for (kinds, tau_s), rows in self.wiring.kinds(self.nodes):
+            both[:, :, rows] = firing_moments(kinds, tau_s, points.mu[rows], points.s[rows])
+        gradients = [quenched.gradient(points, by_mu, by_s, *disorder) for _, by_mu, by_s in both]
+        return np.concatenate([points.mean(f) for f, _, _ in both]), np.stack(gradients)
 
     def unknowns(self, x: Array) -> Array:
         """What has to be found of x: the rates alone where every neuron has the same inputs, since then q = r^2."""
@@ -146,8 +145,8 @@ class Equations:
         """The same where all cells of a population fire at one rate: f(mu, s) - r."""
         n, (mu, s) = self.wiring.n, self.wiring.means(np.maximum(r, LEAST))
         f, by_mu, by_s = np.empty(n), np.empty(n), np.empty(n)
-        for (neuron, tau_s), rows in self.wiring.kinds:
-            f[rows], by_mu[rows], by_s[rows] = firing(neuron, tau_s, mu[rows], s[rows])
+        for (kinds, tau_s), rows in self.wiring.kinds(self.nodes):
+            f[rows], by_mu[rows], by_s[rows] = firing(kinds.neurons[0], tau_s, mu[rows], s[rows])
         KJ, KJ2 = self.wiring.strengths
         return f - r, by_mu[:, None] * KJ[:, :n] + by_s[:, None] * KJ2[:, :n] - np.eye(n)
 

@@ -190,7 +190,7 @@ def _others(loop: NetworkLoop, points: dict[int, Operating], start: Array | None
         w, **matrices, neurons=tuple(w.neurons[a] for a in rest), names=tuple(w.names[a] for a in rest),
         source_rates=np.concatenate([[p.rate for p in points.values()], w.source_rates]),
         source_fano=np.concatenate([np.ones(len(points)), w.source_fano]), drive=w.drive[rest], tau_s=w.tau_s[rest],
-        spread=w.spread[:, np.array(rest)[:, None], columns],
+        weight_moments=w.weight_moments[:, np.array(rest)[:, None], columns],
     )  # fmt: skip
     sources = (*(w.names[a] for a in points), *loop.sources)
     part = NetworkLoop(smaller, tuple(loop.rules[a] for a in rest), sources, loop.nodes)

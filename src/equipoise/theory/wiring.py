@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.neurons import IntegrateAndFire
+from equipoise.model.spread import Spread
 from equipoise.quantities import Array
 from equipoise.renewal.firing import NOISELESS
+from equipoise.theory.mixture import Mixture, mixture
 from equipoise.theory.quenched import Moments
 
 
@@ -30,7 +32,8 @@ class Wiring:
     """Populations (n) and what projects to them: the populations first, then the sources (m in all).
 
     J, K, V, p (n, m); `source_rates` and `source_fano` (m - n,); `drive` (n,) tonic input [V/s]; `tau_s` (n,) synaptic
-    time [s], 0 for delta synapses; `spread` m_2, m_3, m_4 (3, n, m).
+    time [s], 0 for delta synapses; `weight_moments` m_2, m_3, m_4 (3, n, m); `spreads` (n,) how neurons differ, or
+    none where they do not.
     """
 
     neurons: tuple[IntegrateAndFire, ...]
@@ -43,7 +46,8 @@ class Wiring:
     source_fano: Array
     drive: Array
     tau_s: Array = field(default_factory=lambda: np.zeros(0))
-    spread: Array = field(default_factory=lambda: np.ones((3, 1, 1)))
+    weight_moments: Array = field(default_factory=lambda: np.ones((3, 1, 1)))
+    spreads: tuple[Spread, ...] = ()
 
     @property
     def n(self) -> int:
@@ -52,8 +56,13 @@ class Wiring:
 
     @property
     def alike(self) -> bool:
-        """Whether every neuron of a population has the same number of equal inputs, so that all fire at one rate."""
-        return not (self.V > 0.0).any() and not (self.spread > 1.0).any()
+        """Whether all neurons of a population are equal, as are their inputs, so that all fire at one rate."""
+        alike = not (self.V > 0.0).any() and not (self.weight_moments > 1.0).any()
+        return alike and not any(s.varying for s in self.spreads)
+
+    def mixture(self, a: int, nodes: int) -> Mixture:
+        """The kinds of neurons of population a, for averages over inputs with so many nodes."""
+        return mixture(self.neurons[a], self.spreads[a] if self.spreads else Spread(), nodes)
 
     @cached_property
     def fano(self) -> Array:
@@ -61,9 +70,17 @@ class Wiring:
         return np.concatenate([np.ones(self.n), self.source_fano])
 
     @cached_property
-    def kinds(self) -> tuple[tuple[tuple[IntegrateAndFire, float], NDArray[np.intp]], ...]:
-        """Each pair (neuron, tau_s) that occurs, and the populations (indices) that have it."""
-        pairs = list(zip(self.neurons, self.tau_s.tolist(), strict=True))
+    def _kinds(self) -> dict[int, tuple[tuple[tuple[Mixture, float], NDArray[np.intp]], ...]]:
+        return {}
+
+    def kinds(self, nodes: int) -> tuple[tuple[tuple[Mixture, float], NDArray[np.intp]], ...]:
+        """Each pair (neurons, tau_s) that occurs, and the populations (indices) that have it."""
+        if nodes not in self._kinds:
+            self._kinds[nodes] = self._sorted([self.mixture(a, nodes) for a in range(self.n)])
+        return self._kinds[nodes]
+
+    def _sorted(self, mixtures: list[Mixture]) -> tuple[tuple[tuple[Mixture, float], NDArray[np.intp]], ...]:
+        pairs = list(zip(mixtures, self.tau_s.tolist(), strict=True))
         return tuple((pair, np.flatnonzero([p == pair for p in pairs])) for pair in dict.fromkeys(pairs))
 
     @cached_property
@@ -75,7 +92,7 @@ class Wiring:
     @cached_property
     def _mixed(self) -> tuple[tuple[Array, Array], ...]:
         """What D and K q count in beta, gamma and eta beside the power of J: pairs of arrays (n, m)."""
-        two, three, four = self.spread
+        two, three, four = self.weight_moments
         return (np.ones_like(two), two - 1.0), (two, three - two), (two * two, four - two * two)
 
     @cached_property
@@ -92,7 +109,7 @@ class Wiring:
     @property
     def noise_per_rate(self) -> Array:
         """J^2 m_2 F: the noise of one input per rate, on average (n, m)."""
-        return self._powers[0] * self.spread[0] * self.fano
+        return self._powers[0] * self.weight_moments[0] * self.fano
 
     @property
     def strengths(self) -> tuple[Array, Array]:
@@ -124,7 +141,7 @@ class Wiring:
         first, second, third = self._disorders(r, q)
         rows = [
             self.K * rates,
-            2 * J * self.K * self.spread[0] * self.fano * rates,
+            2 * J * self.K * self.weight_moments[0] * self.fano * rates,
             2 * J * first,
             3 * J**2 * second,
             4 * J**3 * third,

@@ -13,6 +13,8 @@ from equipoise.backends.nest.recording import Recorder, record
 from equipoise.backends.nest.synapses import Route
 from equipoise.model.circuit import Circuit
 from equipoise.spiking.network import available_memory
+from equipoise.spiking.neurons import drawn
+from equipoise.spiking.randomness import key_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,11 +52,12 @@ def build(
 
 
 def _neurons(nest: Any, of: Cell, n: int, rng: np.random.Generator) -> Any:
-    return nest.Create(of.model, n, of.parameters | {"V_m": rng.uniform(*of.start, n)})
+    lists = {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in of.parameters.items()}
+    return nest.Create(of.model, n, lists | {"V_m": rng.uniform(*of.start, n)})
 
 
-def checked_cells(circuit: Circuit, dt: float) -> dict[str, Cell]:
-    """The neurons of a circuit in NEST's terms; raises for whatever NEST cannot represent."""
+def checked_cells(circuit: Circuit, dt: float, seed: int | np.random.SeedSequence) -> dict[str, Cell]:
+    """The neurons of a circuit in NEST's terms, drawn by the seed; raises for whatever NEST cannot represent."""
     if not isinstance(circuit, Circuit):
         raise TypeError(f"backends.nest: circuit must be an eq.Circuit, got {circuit!r}.")
     for p in circuit.populations:
@@ -63,7 +66,8 @@ def checked_cells(circuit: Circuit, dt: float) -> dict[str, Cell]:
                 f"backends.nest: population {p.name!r} is infinite; spikes need a number of neurons. "
                 f"Give eq.Population({p.name!r}, size=..., ...), or use eq.theory."
             )
-    cells = {p.name: cell(circuit, p, dt) for p in circuit.populations}
+    neurons = drawn(circuit, key_of(seed))
+    cells = {p.name: cell(circuit, p, dt, of.own) for p, of in zip(circuit.populations, neurons, strict=True)}
     synapses.check_wiring(circuit)
     return cells
 

@@ -47,7 +47,7 @@ def simulate(
     ImportError where NEST is missing. Status: OK, WEIGHT_AT_ZERO, or RUNAWAY, which ends a run before its time.
     """
     settings = _Settings(duration=duration, seed=seed, dt=dt, warmup=warmup, threads=threads, record=record)
-    cells, rules = checked_cells(circuit, settings.dt), regulation.checked(circuit)
+    cells, rules = checked_cells(circuit, settings.dt, seed), regulation.checked(circuit)
     nest = kernel.load()
     check_memory(circuit, nest.num_processes)
     kernel.reset(nest, dt=settings.dt, seed=settings.kernel_seed, threads=settings.threads)
