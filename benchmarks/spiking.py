@@ -71,9 +71,11 @@ class Ours:
     def statistics(self) -> tuple[float, float]:
         times = [(r.steps + 1) * r.provenance.dt + k * STRETCH for k, r in enumerate(self.runs)]
         units = np.concatenate([r.units for r in self.runs])
-        few = units < 1000
-        duration = STRETCH * len(self.runs)
-        return rate_and_cv(np.concatenate(times)[few], units[few], duration)
+        times, units = np.concatenate(times)[units < 1000], units[units < 1000]
+        rate, _ = rate_and_cv(times, units, STRETCH * len(self.runs))
+        as_long = NEST_STRETCH * len(self.runs)  # as NEST: the C_v of slow neurons depends on it
+        _, cv = rate_and_cv(times[times <= as_long], units[times <= as_long], as_long)
+        return rate, cv
 
 
 def rate_and_cv(times, units, duration: float) -> tuple[float, float]:
@@ -143,9 +145,8 @@ def main() -> int:
     print(f"rate {rate:.2f} Hz and C_v {cv:.3f}; NEST {rate_nest:.2f} Hz and {cv_nest:.3f}")
     print(f"load of the machine {os.getloadavg()[0]:.1f}; {WORDS[kind]}")
     ratio, same = statistics.median(ratios), abs(rate / rate_nest - 1) < 0.03 and abs(cv - cv_nest) < 0.03
-    print(
-        f"median {ratio:.1f} times NEST on {threads} threads (bar {BARS[kind]:g}); results {'agree' if same else 'DIFFER'}"
-    )
+    verdict = "agree" if same else "DIFFER"
+    print(f"median {ratio:.1f} times NEST on {threads} threads (bar {BARS[kind]:g}); results {verdict}")
     return 0 if ratio >= BARS[kind] and same else 1
 
 
