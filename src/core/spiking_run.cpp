@@ -50,12 +50,12 @@ class Barrier {
 struct Job {
   const Network& network;
   const State& state;
+  const spiking::Probes& probes;
   const std::vector<Extent>& extents;
   std::size_t window;
   Barrier& barrier;
 };
 
-// `width`: bytes of a vector register.
 // Ends of refractory periods that are over by a step, or counted from it.
 EQ_INLINE void count_from(const State& state, std::size_t step, std::size_t first, std::size_t last) {
   const auto passed = static_cast<std::int32_t>(step);
@@ -63,8 +63,9 @@ EQ_INLINE void count_from(const State& state, std::size_t step, std::size_t firs
     state.silent[i] = static_cast<std::int16_t>(std::max(state.silent[i] - passed, 0));
 }
 
-template <int width>
-EQ_INLINE void work(const Job& job, std::size_t thread) {
+// `width`: bytes of a vector register; `looked`: whether there are probes.
+template <int width, bool looked>
+EQ_INLINE void work_through(const Job& job, std::size_t thread) {
   const Network& network = job.network;
   const State& state = job.state;
   spiking::Senders senders(network, thread);
@@ -91,13 +92,22 @@ EQ_INLINE void work(const Job& job, std::size_t thread) {
         for (std::size_t column = extent.first; column < extent.last; ++column) {
           if (k + 1 < end) ahead.ask(next, column);
           arrivals.template deliver_bitmaps<width>(network, cells, state, column, inbox);
-          spiking::update_column<width>(network, cells, extent.population, state, column, k, inbox, scratch);
+          spiking::update_column<width, looked>(network, cells, extent.population, state, job.probes, column, k, inbox,
+                                                scratch);
         }
       }
       std::swap(arrivals, next);
     }
     job.barrier.meet();
   }
+}
+
+template <int width>
+EQ_INLINE void work(const Job& job, std::size_t thread) {
+  if (job.probes.n > 0)
+    work_through<width, true>(job, thread);
+  else
+    work_through<width, false>(job, thread);
 }
 
 // The same work compiled for several instruction sets, by hand instead of EQ_CLONES so that tests can choose: 0 is the
@@ -211,14 +221,31 @@ void mark_listed(Network& network) {
         cells.listed[table.channel] = true;
 }
 
+// places: rising, those of the probes.
+spiking::Probes probes_of(const IndexIn& places, const Vector<float>& split, const Vector<float>& trace,
+                          double per_step, std::size_t columns, std::size_t steps) {
+  const std::size_t n = places.size();
+  if (n == 0) return {places.data(), 0, {}, nullptr, 0, nullptr, 0.0f};
+  same_size(trace.size(), steps * n * spiking::trace_values);
+  spiking::Probes out{places.data(), n, {}, split.data(), split.size() / (n * spiking::kinds), trace.data(),
+                      static_cast<float>(per_step)};
+  for (std::size_t column = 0, p = 0; column <= columns; ++column) {
+    while (p < n && static_cast<std::size_t>(out.places[p]) < column * spiking::column_size) ++p;
+    out.first.push_back(p);
+  }
+  same_size(out.first.back(), n);
+  return out;
+}
+
 // strips: which strip of the pool each column uses, for drive, threshold and each channel, then for the externals.
 void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn summed, IndexIn extents,
                  IndexIn tables, IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int16_t> thresholds, Vector<const std::int32_t> rests,
                  Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
                  Vector<const std::uint64_t> bits, Vector<const float> synaptic, Vector<const std::uint64_t> key,
                  Vector<float> v, Vector<std::int16_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
-                 Vector<float> sums, Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history, std::int64_t steps,
-                 std::int64_t window, std::int64_t n_threads, int instruction_set) {
+                 Vector<float> sums, Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history,
+                 std::int64_t steps, std::int64_t window, std::int64_t n_threads, int instruction_set, IndexIn probes,
+                 Vector<float> split, Vector<float> trace, double per_step) {
   same_size(key.size(), 2);
   const auto columns = static_cast<std::size_t>(first_columns.data()[first_columns.size() - 1]);
   const std::size_t n = columns * spiking::column_size, channels = sinks.size() / (first_columns.size() - 1);
@@ -251,7 +278,8 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
                     static_cast<std::size_t>(steps)};
   const std::vector<Extent> owned = extents_of(extents);
   Barrier barrier(static_cast<std::size_t>(n_threads));
-  const Job job{network, state, owned, static_cast<std::size_t>(window), barrier};
+  const spiking::Probes probed = probes_of(probes, split, trace, per_step, columns, state.steps);
+  const Job job{network, state, probed, owned, static_cast<std::size_t>(window), barrier};
   const Worker worker = worker_for(instruction_set);
   std::vector<std::thread> others;
   for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, std::cref(job), t);
@@ -312,7 +340,7 @@ void bind_spiking_run(nb::module_& m) {
         nb::arg("synaptic"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"),
         nb::arg("sums"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
-        nb::arg("instruction_set"));
+        nb::arg("instruction_set"), nb::arg("probes"), nb::arg("split"), nb::arg("trace"), nb::arg("per_step"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));
   m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("places"));
   m.def("spiking_words", &spiking_words, nb::arg("key"), nb::arg("stream"), nb::arg("step"), nb::arg("first_column"),

@@ -14,6 +14,7 @@
 #include "float32.hpp"
 #include "spiking_deliver.hpp"
 #include "spiking_network.hpp"
+#include "spiking_probe.hpp"
 
 namespace spiking {
 
@@ -262,23 +263,33 @@ EQ_INLINE void fire(const Cells& cells, const Column& column, std::int16_t k) {
   }
 }
 
-// The row of the raster that takes the spikes is zero.
-template <int width>
+// The row of the raster that takes the spikes is zero. `looked`: there are probes, in this column or others.
+template <int width, bool looked>
 EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
-                             std::size_t column, std::size_t k, Inbox& inbox, Scratch& scratch) {
+                             const Probes& probes, std::size_t column, std::size_t k, Inbox& inbox, Scratch& scratch) {
   const std::size_t at = column * column_size;
   const Position place{column, column - cells.first, (cells.last - cells.first) * column_size, state.first_step + k};
+  const Look look(probes, column, k);
+  if constexpr (looked) look.start(cells);
   scratch.input.begin(network.drive.of(column));
   add_upstroke(cells.upstroke, state.v + at, scratch.input);
   add_currents(network, cells, state, at, scratch.input);
   for (const External& external : network.externals)
-    if (external.population == population)
+    if (external.population == population) {
       add_external<width>(external, network.key, place, current_of(external.sink, network, state, at), scratch);
+      if constexpr (looked) look.source(external, place.local, scratch.words, scratch.counts);
+    }
   add_channels(network, cells, state, column, inbox, scratch.input);
+  for (std::size_t c = 0; looked && c < cells.sinks.size(); ++c)
+    if (cells.summed[c] != 0)
+      look.arriving(cells.sinks[c], network.weights[c].of(column), inbox.sums(network, state, c, column));
+    else if (const std::uint16_t* counts = inbox.arrived(network, cells, state, c, column))
+      look.arriving(cells.sinks[c], network.weights[c].of(column), counts);
   const Column values{network.threshold.of(column), state.v + at, state.silent + at,
                       state.row(state.history + k, network.columns) + column * words_per_column};
   const auto now = static_cast<std::int16_t>(k % steps_of_turn);
   if (integrate(cells, values, now, scratch.input)) fire(cells, values, now);
+  if constexpr (looked) look.finish(cells, values.v);
   inbox.empty(network, cells, state, column);
 }
 

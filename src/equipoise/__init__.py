@@ -5,6 +5,7 @@ from equipoise import compare as compare
 from equipoise import dynamics as dynamics
 from equipoise import inference as inference
 from equipoise import measures as measures
+from equipoise import rate as rate
 from equipoise import recordings as recordings
 from equipoise import renewal as renewal
 from equipoise import spiking as spiking
@@ -13,6 +14,7 @@ from equipoise import units as units
 from equipoise.model.attached_rules import AttachedRule as AttachedRule
 from equipoise.model.calcium import Calcium as Calcium
 from equipoise.model.circuit import Circuit as Circuit
+from equipoise.model.connectivity import AllToAll as AllToAll
 from equipoise.model.connectivity import ErdosRenyi as ErdosRenyi
 from equipoise.model.connectivity import FixedInDegree as FixedInDegree
 from equipoise.model.delays import NormalDelay as NormalDelay
@@ -38,9 +40,17 @@ from equipoise.model.neurons import EIF as EIF
 from equipoise.model.neurons import LIF as LIF
 from equipoise.model.neurons import PIF as PIF
 from equipoise.model.neurons import IntegrateAndFire as IntegrateAndFire
+from equipoise.model.noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
 from equipoise.model.populations import Population as Population
 from equipoise.model.populations import Source as Source
 from equipoise.model.projections import Projection as Projection
+from equipoise.model.rate_neurons import FICurve as FICurve
+from equipoise.model.rate_neurons import PowerLaw as PowerLaw
+from equipoise.model.rate_neurons import RateNeuron as RateNeuron
+from equipoise.model.rate_neurons import Softplus as Softplus
+from equipoise.model.rate_neurons import ThresholdLinear as ThresholdLinear
+from equipoise.model.slow_rules import InputCentricThreshold as InputCentricThreshold
+from equipoise.model.slow_rules import OutputCentricThreshold as OutputCentricThreshold
 from equipoise.model.synapses import DeltaSynapse as DeltaSynapse
 from equipoise.model.synapses import ExponentialSynapse as ExponentialSynapse
 from equipoise.model.weight_spread import LogNormalSpread as LogNormalSpread

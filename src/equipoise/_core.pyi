@@ -198,6 +198,10 @@ def threshold_statistics(
     derivatives; log <e^(-s T)> and derivatives; error estimates of the three; 0 converged, 1 not converged, 2 silent.
     """
 
+# --- networks of rate units -------------------------------------------------------------------------------------------
+def rate_gather(starts: Index, partners: Ints, rates: Array, out: Array) -> None:
+    """`out` (n,): the sum of the rates of partners[starts[i] : starts[i + 1]], for `starts` (n + 1,)."""
+
 # --- networks spike by spike ------------------------------------------------------------------------------------------
 def spiking_run(
     cells: Array,
@@ -229,6 +233,10 @@ def spiking_run(
     window: int,
     n_threads: int,
     instruction_set: int,
+    probes: Index,
+    split: Floats,
+    trace: Floats,
+    per_step: float,
 ) -> None:
     """Advance v, silent and s by `steps` steps and write their raster after its `history` rows.
 
@@ -240,8 +248,10 @@ def spiking_run(
     their own, which are in `synaptic`. `counts` and `sums` (channel, place) are zero; the latter may be empty where no
     channel is summed. `cells`: decay, floor, reset, refractory steps, gain, onset and steepness of the upstroke of each
     population; `currents`: rows of population, transfer, decay. `pool` holds strips of 512 values, and `strips` says
-    which one each column uses, for drive, threshold, each channel's weight and each
-    external's amplitude. instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512.
+    which one each column uses, for drive, threshold, each channel's weight and each external's amplitude.
+    instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512. `probes` are places, rising; `trace` (steps, probe, 4)
+    receives their potential and their excitatory, inhibitory and noisy input [V/s], for which `split` (probe, current,
+    3) carries the currents of the three kinds on, and per_step is 1/dt.
     """
 
 def spiking_calcium(

@@ -73,10 +73,15 @@ def quantity(
 
 
 def check_fields(owner: Any) -> None:
-    """Check every `quantity` field of a dataclass instance; raises TypeError or ValueError that names the field."""
+    """Check every `quantity` field of a dataclass instance; raises TypeError or ValueError that names the field.
+
+    A field whose default is None may be left out.
+    """
     for f in fields(owner):
         about = f.metadata.get("quantity")
-        if about is not None and not isinstance(getattr(owner, f.name), about.also):
+        given = getattr(owner, f.name)
+        left_out = f.default is None and given is None
+        if about is not None and not left_out and not isinstance(given, about.also):
             number = check(type(owner).__name__ + "." + f.name, getattr(owner, f.name), about)
             object.__setattr__(owner, f.name, number)
 

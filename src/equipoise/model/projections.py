@@ -3,7 +3,7 @@
 import math
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 
-from equipoise.model.connectivity import Connectivity, ErdosRenyi, FixedInDegree
+from equipoise.model.connectivity import AllToAll, Connectivity, ErdosRenyi, FixedInDegree
 from equipoise.model.delays import DelayLaw, NormalDelay, UniformDelay
 from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse, Synapse
 from equipoise.model.weight_spread import LogNormalSpread, NormalSpread, WeightSpread
@@ -19,7 +19,8 @@ class Projection:
     at once (`ExponentialSynapse`); its unit is that of the target's potentials, volts or thresholds. `in_degree=1000`
     is short for ``connectivity=ErdosRenyi(in_degree=1000)``. `delay` in s, or the law that each synapse draws its own
     from (`UniformDelay`, `NormalDelay`). With a `weight_spread` (`LogNormalSpread`, `NormalSpread`) each synapse has a
-    weight of its own, and J is their mean.
+    weight of its own, and J is their mean. A rate neuron receives J K r in its own unit; with `AllToAll()` J is the
+    total coupling.
     """
 
     _: KW_ONLY
@@ -73,9 +74,9 @@ def _connectivity(given: Connectivity | None, in_degree: float | None) -> Connec
         raise TypeError(f"Projection: give either in_degree or connectivity, got {both}.")
     if given is None:
         return ErdosRenyi(in_degree=in_degree)
-    if not isinstance(given, ErdosRenyi | FixedInDegree):
+    if not isinstance(given, ErdosRenyi | FixedInDegree | AllToAll):
         raise TypeError(
-            f"Projection.connectivity must be ErdosRenyi(...) or FixedInDegree(...), got {given!r}. "
+            f"Projection.connectivity must be ErdosRenyi(...), FixedInDegree(...) or AllToAll(), got {given!r}. "
             "For a number of inputs use in_degree=."
         )
     return given

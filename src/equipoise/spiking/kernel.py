@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from equipoise import _core
 from equipoise.spiking.layout import COLUMN, WORDS
 from equipoise.spiking.network import Network
+from equipoise.spiking.probes import Probes
 from equipoise.spiking.randomness import START, Words, uniform
 from equipoise.spiking.slow_state import SlowState
 from equipoise.spiking.tables import aligned
@@ -46,8 +47,10 @@ def begin(network: Network) -> State:
     return State(step=0, v=v, silent=np.zeros(layout.places, np.int16), currents=currents, recent=recent)
 
 
-def advance(network: Network, before: State, steps: int, *, instruction_set: int = BEST) -> tuple[State, Words]:
-    """The state `steps` later, and the raster of these steps (steps, columns * 8).
+def advance(
+    network: Network, before: State, steps: int, *, probes: Probes | None = None, instruction_set: int = BEST
+) -> tuple[State, Words]:
+    """The state `steps` later, and the raster of these steps (steps, columns * 8); what `probes` see goes into them.
 
     `instruction_set` is for tests: results are the same for all of them.
     """
@@ -65,6 +68,7 @@ def advance(network: Network, before: State, steps: int, *, instruction_set: int
         _joined([y.ravel() for x in e for y in (x.laws.rest, x.laws.law)], np.int32),
         t.targets, t.offsets, t.bits, t.weights, network.key, v, silent, currents.ravel(), counts, sums, raster.ravel(),
         before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
+        *_probed(probes), 1.0 / network.dt,
     )  # fmt: skip
     recent = raster[steps:].copy()
     after = State(step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent)
@@ -77,6 +81,12 @@ def spikes_in(raster: Words) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     steps, places = np.empty(n, np.int32), np.empty(n, np.int32)
     _core.spiking_list(raster.ravel(), raster.shape[1] // WORDS, steps, places)
     return steps, places
+
+
+def _probed(probes: Probes | None) -> tuple[NDArray, NDArray, NDArray]:
+    if probes is None:
+        return np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32)
+    return probes.places, probes.split.reshape(-1), probes.trace.reshape(-1)
 
 
 def _copy(x: NDArray) -> NDArray:

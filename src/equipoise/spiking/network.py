@@ -119,13 +119,8 @@ def build(
     and MemoryError with the number of bytes where the synapses would not fit.
     """
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
-    _check_represented(circuit, noise)
-    names, sizes = tuple(p.name for p in circuit.populations), tuple(int(p.size) for p in circuit.populations)
-    layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sizes))
-    check_pairs(_given(wiring), [p for p in circuit.projections if p.source in names])
-    receptors = [Receptors.of(circuit, name, wiring.weights) for name in names]
+    layout, receptors, routes = drafted(circuit, step, threads, wiring, noise)
     silence = [steps_of("spiking", f"{p.name}: tau_ref", p.neuron.tau_ref, step) for p in circuit.populations]
-    routes = _routes(circuit, receptors, wiring, layout, step)
     _check_memory(expected_bytes(routes, layout, wiring))
     key = key_of(seed)
     inputs, mean = _externals(circuit, layout, receptors, key, (step, noise))
@@ -138,6 +133,18 @@ def build(
         sinks=cells.sinks_of(receptors), summed=cells.summed_of(receptors),
         tables=build_tables(routes, layout, wiring, key),
     )  # fmt: skip
+
+
+def drafted(
+    circuit: Circuit, dt: float, threads: int | None, wiring: Wiring, noise: Noise = "poisson"
+) -> tuple[Layout, list[Receptors], list[Route]]:
+    """Where neurons stand, how they take input and what connects them, before anything is drawn."""
+    _check_represented(circuit, noise)
+    names, sizes = tuple(p.name for p in circuit.populations), tuple(int(p.size) for p in circuit.populations)
+    layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sizes))
+    check_pairs(_given(wiring), [p for p in circuit.projections if p.source in names])
+    receptors = [Receptors.of(circuit, name, wiring.weights) for name in names]
+    return layout, receptors, _routes(circuit, receptors, wiring, layout, dt)
 
 
 # --- what cannot be represented ---------------------------------------------------------------------------------------

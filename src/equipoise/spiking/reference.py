@@ -18,6 +18,7 @@ from equipoise.spiking.external import POISSON, External
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN
 from equipoise.spiking.network import Network
+from equipoise.spiking.probes import Probes
 from equipoise.spiking.randomness import Words
 
 f32 = np.float32
@@ -27,12 +28,13 @@ ROTATIONS = ((10, 26), (11, 21), (13, 27), (23, 5), (6, 20), (17, 11), (25, 10),
 ROUNDS = 13
 
 
-def advance(network: Network, before: State, steps: int) -> tuple[State, Words]:
-    """As `kernel.advance`: the state `steps` later and the raster of these steps."""
+def advance(network: Network, before: State, steps: int, *, probes: Probes | None = None) -> tuple[State, Words]:
+    """As `kernel.advance`: the state `steps` later and the raster of these steps, and what `probes` see."""
     v, silent, currents = before.v.copy(), before.silent.copy(), before.currents.copy()
     fired = list(unpacked(before.recent))
     for step in range(before.step, before.step + steps):
-        fired.append(one_step(network, (v, silent, currents), fired, step))
+        look = Look(network, probes, step - before.step)
+        fired.append(one_step(network, (v, silent, currents), fired, step, look))
     raster = packed(np.array(fired))
     longest = network.delays[1]
     recent = raster[raster.shape[0] - longest :]
@@ -40,7 +42,9 @@ def advance(network: Network, before: State, steps: int) -> tuple[State, Words]:
     return after, raster[longest:]
 
 
-def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: list, step: int) -> NDArray[np.bool_]:
+def one_step(
+    network: Network, state: tuple[NDArray, NDArray, NDArray], fired: list, step: int, look: "Look"
+) -> NDArray[np.bool_]:
     """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
     v, silent, currents = state
     decay, floor, reset, refractory, gain, onset, steepness = _by_place(network)
@@ -50,14 +54,19 @@ def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: l
     for source in network.externals:
         place = network.layout.padded(source.population)
         sink = x if source.sink == POTENTIAL else currents[source.sink]
-        sink[place] += external_input(network, source, step)
-    pass_arrivals(network, x, currents, arrivals(network, fired))
+        added = external_input(network, source, step)
+        sink[place] += added
+        look.source(source, added)
+    counts = arrivals(network, fired)
+    look.arriving(counts)
+    pass_arrivals(network, x, currents, counts)
     u = v * decay + x
     awake = silent == 0
     v[:] = np.where(awake, np.maximum(u, floor), v)
     fires = v >= network.threshold
     v[fires] = reset[fires]
     silent[:] = np.where(fires, refractory, silent - ~awake)
+    look.finish(v)
     return fires
 
 
@@ -107,6 +116,51 @@ def external_input(network: Network, external: External, step: int) -> NDArray:
         own = laws.rest[laws.law[i] if laws.law.size else 0]
         count[i] = (own <= extra_word(network.key, external.stream, step, place.start + int(i))).sum()
     return external.amplitude * count.astype(f32)
+
+
+# --- what neurons feel ------------------------------------------------------------------------------------------------
+class Look:
+    """The probes in one step: what came by kind, to the potential `jumps` (n, 3) and to currents `split`."""
+
+    def __init__(self, network: Network, probes: Probes | None, k: int):
+        self.network, self.probes, self.k = network, probes, k
+        self.places = np.empty(0, np.int64) if probes is None else probes.places
+        self.split = np.zeros((0, network.most_currents, 3), f32) if probes is None else probes.split
+        self.jumps = np.zeros((self.places.size, 3), f32)
+        self.population = network.layout.population_of(self.places)
+        number = [0] * len(network.layout.sizes)
+        for population, _, decay in network.currents:
+            self.split[self.population == population, number[int(population)]] *= f32(decay)
+            number[int(population)] += 1
+
+    def source(self, external: External, added: NDArray) -> None:
+        """A source added this at the places of its population."""
+        first = self.network.layout.padded(external.population).start
+        for p in np.flatnonzero(self.population == external.population).tolist():
+            place = self.places[p] - first
+            kind = 2 if external.noise != POISSON else int(external.amplitude[place] < 0)
+            self._add(p, external.sink, kind, added[place])
+
+    def arriving(self, counts: NDArray[np.uint16]) -> None:
+        """So many spikes arrive in each channel at each place."""
+        for p, (place, population) in enumerate(zip(self.places, self.population, strict=True)):
+            for sink, weight, count in zip(self.network.sinks[population], self.network.weights, counts, strict=True):
+                self._add(p, sink, int(weight[place] < 0), weight[place] * count[place].astype(f32))
+
+    def finish(self, v: NDArray) -> None:
+        """Write the step into the trace."""
+        if self.probes is None:
+            return
+        total = self.jumps * f32(1.0 / self.network.dt)
+        for c in range(self.network.most_currents):
+            total = total + self.split[:, c]
+        self.probes.trace[self.k, :, 0], self.probes.trace[self.k, :, 1:] = v[self.places], total
+
+    def _add(self, p: int, sink: int, kind: int, x: NDArray) -> None:
+        if sink == POTENTIAL:
+            self.jumps[p, kind] += x
+        else:
+            self.split[p, sink, kind] += x
 
 
 # --- random numbers ---------------------------------------------------------------------------------------------------

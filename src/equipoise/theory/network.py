@@ -11,6 +11,7 @@ from equipoise import renewal
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint
 from equipoise.model.neurons import LIF, PIF
+from equipoise.model.populations import spiking_neuron
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope, spectral
 from equipoise.theory import network_state as states
@@ -35,7 +36,7 @@ def wiring_of(circuit: Circuit) -> Wiring:
                 f"{', '.join(f'{1e3 * t:g} ms' for t in kinds)}."
             )
     return Wiring(
-        tuple(renewal.tabulated(p.neuron) for p in circuit.populations),
+        tuple(renewal.tabulated(spiking_neuron("theory", p)) for p in circuit.populations),
         tuple(p.name for p in circuit.populations),
         circuit.weights(),
         circuit.in_degrees(),

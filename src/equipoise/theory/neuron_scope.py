@@ -20,13 +20,14 @@ from equipoise import dynamics, renewal
 from equipoise.model.homeostasis import targets_of
 from equipoise.model.inputs import balancing_weights
 from equipoise.quantities import Array
+from equipoise.renewal.firing import shift
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import balanced, network_homeostasis, network_state
 from equipoise.theory.cells import CellLoop, SlowSlopes, fewest, labels, slow_slopes
 from equipoise.theory.equilibrium import input_for_moments
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.theory.network_loop import NetworkLoop
-from equipoise.theory.network_state import NetworkState, Population, shift
+from equipoise.theory.network_state import NetworkState, Population
 from equipoise.theory.wiring import Wiring
 
 SAMPLE = 1024

@@ -21,10 +21,8 @@ from numpy.typing import NDArray
 
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
+from equipoise.renewal.firing import NOISELESS
 from equipoise.theory.quenched import Moments
-
-NOISELESS = 1e-14
-"""Noise s [V^2/s] of a population without inputs, whose slopes would be infinite: 1e-7 V in a second."""
 
 
 @dataclass(frozen=True, eq=False)
