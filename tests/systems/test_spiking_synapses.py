@@ -285,19 +285,28 @@ def test_homeostasis_moves_the_weights_of_a_neuron_in_proportion():
 
 def test_cells_with_unequal_synapses_find_their_set_points():
     """Rules at neuron scope on sums of weights: all cells come to one rate, which they did not share before."""
+    neuron = eq.LIF(tau_m=20 * ms, tau_ref=0.0, v_threshold=20 * mV, v_reset=0.0)
+    passing = eq.Projection(source="X", target="A", weight=21 * mV, connectivity=eq.FixedInDegree(1))
+    onto_b = {"weight": 0.8 * mV, "connectivity": eq.FixedInDegree(100), "weight_spread": eq.LogNormalSpread(1.0)}
+    circuit = eq.Circuit(
+        populations=[
+            *(eq.Population(name, size=size, neuron=neuron) for name, size in (("A", 400), ("B", 300))),
+            eq.Source("X", rate=12 * Hz),
+        ],
+        projections=[passing, eq.Projection(source="A", target="B", delay=UNIFORM, **onto_b)],
+    )
     rule = eq.RateHomeostasis(target_e=15 * Hz, target_i=15 * Hz, tau_e=4.0, tau_i=4.0)
-    circuit = spread(two_populations(500, 300), onto_i=eq.NormalSpread(0.3))
-    ruled = replace(circuit, rules=[eq.AttachedRule("E", rule, scope="neuron")])
+    ruled = replace(circuit, rules=[eq.AttachedRule("B", rule, scope="neuron")])
 
     def rates(c, warmup):
-        run = eq.spiking.simulate(c, duration=warmup + 3.0, seed=4)
+        run = eq.spiking.simulate(c, duration=warmup + 10.0, seed=4)
         late = run.steps * run.provenance.dt > warmup
-        return np.bincount(run.units[late], minlength=800)[:500] / 3.0
+        return np.bincount(run.units[late], minlength=700)[400:] / 10.0
 
-    before, after = rates(circuit, 0.5), rates(ruled, 14.0)
-    assert abs(after.mean() - 15) < 0.5
+    before, after = rates(circuit, 0.5), rates(ruled, 20.0)
+    assert abs(after.mean() - 15) < 0.3
     assert abs(before.mean() - 15) > 1.0
-    assert after.std() < 0.4 * before.std()
+    assert after.std() < 0.25 * before.std()
 
 
 # --- what it changes --------------------------------------------------------------------------------------------------
