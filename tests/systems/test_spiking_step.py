@@ -253,10 +253,10 @@ def test_membrane_under_gaussian_input_has_the_exact_moments_of_the_process():
 def test_poisson_thresholds_are_the_law_to_32_bits(mean):
     from scipy import stats
 
-    from equipoise.spiking import external
+    from equipoise.spiking import counts
 
-    n = external.number_of_thresholds(mean)
-    cumulative = (external.thresholds(mean, n).astype(np.float64) + 2.0**31) / 2.0**32
+    n = counts.number_of_thresholds(mean, 1.0, "X")
+    cumulative = (counts.thresholds(mean, 1.0, n, "X").astype(np.float64) + 2.0**31) / 2.0**32
     assert np.abs(cumulative - stats.poisson.cdf(np.arange(n), mean)).max() < 2.0**-31
 
 

@@ -6,7 +6,7 @@ Euler, first order in dt).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import EIF, LIF, IntegrateAndFire
 from equipoise.quantities import Array
 from equipoise.spiking.layout import Layout
+from equipoise.spiking.wiring import Pair
 
 Floats = NDArray[np.float32]
 POTENTIAL = -1
@@ -26,20 +27,49 @@ NO_FLOOR = -float(np.finfo(np.float32).max)
 class Receptors:
     """How the neurons of a population take input: `channels` (weight, tau_s), and the time constants of currents.
 
-    Each weight that arrives with one synaptic time constant is a channel; delta synapses have tau_s = 0 and no current.
+    Each weight that arrives with one synaptic time constant is a channel, whose projections are its `members`; delta
+    synapses have tau_s = 0 and no current.
     """
 
     channels: tuple[tuple[float, float], ...]
     times: tuple[float, ...]
+    members: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, circuit: Circuit, population: str) -> "Receptors":
-        """All that projects to a population; sources have no channels, but currents."""
-        mine = [p for p in circuit.projections if p.target == population]
+    def of(cls, circuit: Circuit, population: str, apart: frozenset[Pair] = frozenset()) -> "Receptors":
+        """All that projects to a population; sources have no channels, but currents.
+
+        Projections that are kept `apart` (source, target) share no channel.
+        """
         senders = {p.name for p in circuit.populations}
-        channels = dict.fromkeys((p.weight, p.synapse.time_constant) for p in mine if p.source in senders)
-        times = dict.fromkeys(p.synapse.time_constant for p in mine if p.synapse.time_constant > 0.0)
-        return cls(tuple(channels), tuple(times))
+        channels: dict[tuple[float, float, Pair | None], list[int]] = {}
+        times: dict[float, None] = {}
+        for index, p in enumerate(circuit.projections):
+            if p.target != population:
+                continue
+            tau_s, ends = p.synapse.time_constant, (p.source, p.target)
+            if p.source in senders:
+                channels.setdefault((p.weight, tau_s, ends if ends in apart else None), []).append(index)
+            if tau_s > 0.0:
+                times[tau_s] = None
+        return cls(tuple(c[:2] for c in channels), tuple(times), tuple(tuple(m) for m in channels.values()))
+
+    def channel_of(self, projection: int) -> int:
+        """The channel of a projection of the circuit."""
+        return next(c for c, members in enumerate(self.members) if projection in members)
+
+    def reweighed(self, circuit: Circuit) -> "Receptors":
+        """The same channels with the weights of a manipulated circuit; ValueError where one would need two."""
+        channels = []
+        for members, (_, tau_s) in zip(self.members, self.channels, strict=True):
+            first, *others = (circuit.projections[index] for index in members)
+            if other := next((p for p in others if p.weight != first.weight), None):
+                raise ValueError(
+                    f"spiking: {first} and {other} have equal weights and share one array, but a manipulation changes "
+                    f"one of them. Keep it apart: eq.spiking.build(..., apart=[({other.source!r}, {other.target!r})])."
+                )
+            channels.append((first.weight, tau_s))
+        return replace(self, channels=tuple(channels))
 
     def sink(self, tau_s: float) -> int:
         """The current of a time constant."""

@@ -1,8 +1,9 @@
 """Input from sources: K trains of rate r onto a neuron, as Poisson counts per step or as white noise.
 
-Counts: K r dt arrivals per step on average, at its end. They are drawn by inversion: the count is the number of
+Counts: m = K r dt arrivals per step on average, at its end. They are drawn by inversion: the count is the number of
 thresholds P(count <= j), j = 0, 1, ..., that a uniform number of 32 bits reaches; neurons whose K differs have
-thresholds of their own. Noise: what the leak makes of mu + sigma xi(t) within a step, exactly,
+thresholds of their own. A Fano factor F other than 1 is had by counts of variance F m, independent from step to step
+(`equipoise.spiking.counts`). Noise: what the leak makes of mu + sigma xi(t) within a step, exactly,
 
     mean mu tau (1 - e^{-dt/tau}),   variance sigma^2 (tau/2) (1 - e^{-2 dt/tau}),   mu = K J r, sigma^2 = K J^2 F r
 
@@ -21,6 +22,7 @@ from equipoise.model.populations import Source
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array
 from equipoise.spiking.cells import Receptors, jump, leak, noise_of_step
+from equipoise.spiking.counts import number_of_thresholds, thresholds
 from equipoise.spiking.layout import Layout
 from equipoise.spiking.randomness import Words
 from equipoise.spiking.wiring import source_in_degrees
@@ -28,7 +30,6 @@ from equipoise.spiking.wiring import source_in_degrees
 Ints = NDArray[np.int32]
 
 POISSON, GAUSSIAN = 0, 1
-MOST_THRESHOLDS = 256
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +85,7 @@ def trains_onto(circuit: Circuit, layout: Layout, population: int, key: Words) -
 def poisson(trains: list[Trains], population: int, receptors: Receptors, dt: float) -> Iterator[External]:
     """Counts, one input for each projection; places without trains are left alone."""
     for x in trains:
-        least, thresholds = _laws(x.rates * dt)
+        least, thresholds = _laws(x, dt)
         amplitude = np.where(x.rates > 0.0, x.jump, 0.0).astype(np.float32)
         yield External(
             population=population, noise=POISSON, stream=0, sink=receptors.sink(x.tau_s), amplitude=amplitude,
@@ -107,32 +108,12 @@ def gaussian(
         )  # fmt: skip
 
 
-def _laws(mean: Array) -> tuple[Ints, Ints]:
+def _laws(trains: Trains, dt: float) -> tuple[Ints, Ints]:
     """The lowest thresholds, and those of each place where they differ."""
+    mean, fano, source = trains.rates * dt, trains.fano, trains.projection.source
     means, which = np.unique(mean, return_inverse=True)
-    n = number_of_thresholds(float(means[-1]))
-    laws = np.array([thresholds(m, n) for m in means])
+    n = max(number_of_thresholds(float(m), fano, source) for m in {means[0], means[-1]})
+    laws = np.array([thresholds(float(m), fano, n, source) for m in means])
     if np.unique(mean[mean > 0.0]).size <= 1:
         return laws[-1], np.empty((0, mean.size), np.int32)
     return laws[-1], np.ascontiguousarray(laws.T[:, which])
-
-
-def number_of_thresholds(largest_mean: float) -> int:
-    """How many counts have a probability that 32 bits can tell from 0."""
-    from scipy.special import pdtrc
-
-    more = pdtrc(np.arange(MOST_THRESHOLDS), largest_mean) >= 2.0**-32
-    if more.all():
-        raise ValueError(
-            f"spiking: a source gives {largest_mean:.4g} spikes to a neuron in one step, more than are counted. "
-            "Shorten dt, or take noise='gaussian'."
-        )
-    return int(np.count_nonzero(more)) + 1
-
-
-def thresholds(mean: float, n: int) -> Ints:
-    """The Poisson law as thresholds (n,)."""
-    from scipy.special import pdtr
-
-    cumulative = np.rint(pdtr(np.arange(n), mean) * 2.0**32)
-    return (np.minimum(cumulative, 2.0**32 - 1.0) - 2.0**31).astype(np.int32)

@@ -6,8 +6,8 @@ threshold and drive. Potentials are measured from the leak potential, in single 
 
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,12 +23,22 @@ from equipoise.spiking.external import External
 from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.randomness import Words, key_of
 from equipoise.spiking.tables import Tables, build_tables, expected_bytes
-from equipoise.spiking.wiring import Route, Wiring
+from equipoise.spiking.wiring import Pair, Route, Wiring
 from equipoise.units import ms, us
 
 Noise = Literal["poisson", "gaussian"]
 
 _DT = Quantity("time step", unit="ms", low=1 * us, high=1 * ms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What `build` was told beside the circuit: noise, graphs, drives, and projections with an array of their own."""
+
+    noise: Noise
+    wiring: Wiring
+    drive: Mapping[str, float] = field(default_factory=dict)
+    apart: frozenset[Pair] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -39,9 +49,12 @@ class Network:
     upstroke. `drive`: what the potential gains
     per step without input, v_inf (1 - decay). `threshold`, `weights` (channel, place). `currents`: rows (population,
     transfer, decay); `sinks` (population, channel): the current that a channel feeds, or -1 for the potential.
+    `circuit` is what acts now, `origin` the circuit before any manipulation.
     """
 
     circuit: Circuit
+    origin: Circuit
+    choices: Choices
     layout: Layout
     dt: float
     seed: str
@@ -93,27 +106,31 @@ def build(
     wiring: Wiring | None = None,
     noise: Noise = "poisson",
     drive: Mapping[str, float] | None = None,
+    apart: Iterable[Pair] = (),
 ) -> Network:
     """Draw the synapses of a circuit and set up its neurons, for time steps of `dt` [s].
 
-    `noise`: sources as Poisson counts per step, or as Gaussian white noise of the same mean and variance. `drive` is a
-    tonic input [V/s] by population. Threads share the work and change nothing else; by default as many as there are
-    processors, fewer in small networks. Raises ValueError or TypeError for what this level cannot represent, by name,
-    and MemoryError with the number of bytes where the synapses would not fit.
+    `noise`: sources as counts per step, Poisson where their Fano factor is 1, or as Gaussian white noise of the same
+    mean and variance. `drive` is a tonic input [V/s] by population, beside that of the circuit. Projections (source,
+    target) that a manipulation is to reweigh are kept `apart` from others of equal weight. Threads share the work and
+    change nothing else; by default as many as there are processors, fewer in small networks. Raises ValueError or
+    TypeError for what this level cannot represent, by name, and MemoryError with the number of bytes where the synapses
+    would not fit.
     """
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
+    choices = Choices(noise=noise, wiring=wiring, drive=drive or {}, apart=frozenset(apart))
     _check_represented(circuit, noise)
     names, sizes = tuple(p.name for p in circuit.populations), tuple(int(p.size) for p in circuit.populations)
     layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sizes))
-    receptors = [Receptors.of(circuit, name) for name in names]
+    receptors = [Receptors.of(circuit, name, choices.apart) for name in names]
     silence = [steps_of("spiking", f"{p.name}: tau_ref", p.neuron.tau_ref, step) for p in circuit.populations]
-    routes = _routes(circuit, receptors, step)
+    routes = routes_of(circuit, receptors, step)
     _check_memory(expected_bytes(routes, layout, wiring))
     key = key_of(seed)
-    inputs, mean = _externals(circuit, layout, receptors, key, (step, noise))
-    mean += _tonic(layout, drive or {})
+    inputs, mean = inputs_of(circuit, layout, receptors, key, (step, choices))
     return Network(
-        circuit=circuit, layout=layout, dt=step, seed=" ".join(repr(seed).split()), key=key, externals=inputs,
+        circuit=circuit, origin=circuit, choices=choices, layout=layout, dt=step,
+        seed=" ".join(repr(seed).split()), key=key, externals=inputs,
         cells=np.array([cells.cell(p.neuron, n, step) for p, n in zip(circuit.populations, silence, strict=True)]),
         drive=cells.drive_of(circuit, layout, mean, step), threshold=cells.thresholds_of(circuit, layout),
         weights=cells.weights_of(receptors, layout), currents=cells.currents_of(circuit, receptors, step),
@@ -134,12 +151,6 @@ def _check_represented(circuit: Circuit, noise: str) -> None:
             raise TypeError(f"spiking: {p.name!r} has {kind} neurons; this level runs LIF, PIF and EIF.")
     if noise not in ("poisson", "gaussian"):
         raise ValueError(f"spiking: noise must be 'poisson' or 'gaussian', got {noise!r}.")
-    for s in circuit.sources:
-        if s.fano != 1.0 and noise == "poisson":
-            raise ValueError(
-                f"spiking: source {s.name!r} has a Fano factor of {s.fano:g}; Poisson counts have 1. "
-                "Take noise='gaussian', which keeps its variance."
-            )
 
 
 def _check_memory(needed: float) -> None:
@@ -172,7 +183,7 @@ def _threads(given: int | None, sizes: tuple[int, ...]) -> int:
 
 
 # --- synapses and sources ---------------------------------------------------------------------------------------------
-def _routes(circuit: Circuit, receptors: list[Receptors], dt: float) -> list[Route]:
+def routes_of(circuit: Circuit, receptors: list[Receptors], dt: float) -> list[Route]:
     """Projections between populations."""
     place = {p.name: k for k, p in enumerate(circuit.populations)}
     routes = []
@@ -182,21 +193,22 @@ def _routes(circuit: Circuit, receptors: list[Receptors], dt: float) -> list[Rou
         delay, target = steps_of("spiking", f"the delay of {p}", p.delay, dt), place[p.target]
         if delay < 1:
             raise ValueError(f"spiking: the delay of {p} must be at least dt={dt / ms:g} ms, got {p.delay / ms:g} ms.")
-        channel = receptors[target].channels.index((p.weight, p.synapse.time_constant))
+        channel = receptors[target].channel_of(index)
         source = place[p.source]
         routes.append(Route(projection=p, index=index, source=source, target=target, channel=channel, delay=delay))
     return routes
 
 
-def _externals(
-    circuit: Circuit, layout: Layout, receptors: list[Receptors], key: Words, how: tuple[float, Noise]
+def inputs_of(
+    circuit: Circuit, layout: Layout, receptors: list[Receptors], key: Words, how: tuple[float, Choices]
 ) -> tuple[tuple[External, ...], Array]:
-    """The input of all sources, and its mean [V/s] at each place where that is added apart from the noise."""
+    """The input of all sources, and the mean input [V/s] at each place that comes apart from it."""
     inputs: list[External] = []
-    mean, (dt, noise) = np.zeros(layout.places), how
+    dt, choices = how
+    mean = _tonic(circuit, layout, choices.drive)
     for k, receptor in enumerate(receptors):
         trains = external.trains_onto(circuit, layout, k, key)
-        if noise == "poisson":
+        if choices.noise == "poisson":
             inputs += external.poisson(trains, k, receptor, dt)
         else:
             inputs += external.gaussian(trains, circuit, k, receptor, dt)
@@ -204,10 +216,13 @@ def _externals(
     return tuple(replace(x, stream=stream) for stream, x in enumerate(inputs)), mean
 
 
-def _tonic(layout: Layout, drive: Mapping[str, float]) -> Array:
+def _tonic(circuit: Circuit, layout: Layout, drive: Mapping[str, float]) -> Array:
+    """Drives of the circuit and those beside it [V/s] at each place."""
     out = np.zeros(layout.places)
+    for k, p in enumerate(circuit.populations):
+        out[layout.neurons(k)] = p.drive
     for name, value in drive.items():
         if name not in layout.names:
             raise ValueError(f"spiking: drive names an unknown population {name!r}.{suggest(name, layout.names)}")
-        out[layout.neurons(layout.names.index(name))] = float(finite("spiking", f"drive[{name!r}]", value))
+        out[layout.neurons(layout.names.index(name))] += float(finite("spiking", f"drive[{name!r}]", value))
     return out

@@ -1,22 +1,25 @@
 """The verbs: simulate a circuit, or run a network that is built already."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
+from equipoise.model.manipulations import Timed
 from equipoise.quantities import Quantity, check, steps_of
 from equipoise.results import Status
 from equipoise.spiking import kernel
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
+from equipoise.spiking.interrupts import Deferred
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
 from equipoise.spiking.network import Network, build
 from equipoise.spiking.run import Provenance, Record, Run
+from equipoise.spiking.stages import Playing, Stages, apart_of
 from equipoise.units import day, ms
 
 SLICE = 0.2
@@ -37,17 +40,20 @@ def simulate(
     warmup: float = 500 * ms,
     threads: int | None = None,
     record: Record | None = None,
+    schedule: Sequence[Timed] = (),
 ) -> Run:
     """Simulate a circuit spike by spike for `duration` [s] after a `warmup` [s] that is not recorded.
 
     LIF, PIF and EIF neurons on a time grid `dt` [s]: leak and synaptic currents are integrated exactly, arrivals and
-    spikes fall on the grid. Sources are Poisson. Rules of the circuit move its weights (see `Homeostasis`). The result
-    depends on circuit, seed and dt, and neither on `threads` nor on the machine's instruction set. Ctrl-C returns what
+    spikes fall on the grid. Sources are counts per step. Rules of the circuit move its weights (see `Homeostasis`);
+    `schedule` holds manipulations and when they act, counted from the end of the warm-up. The result depends on
+    circuit, schedule, seed and dt, and neither on `threads` nor on the machine's instruction set. Ctrl-C returns what
     is done, status INTERRUPTED. For other graphs, Gaussian noise or a tonic drive see `build`. Raises ValueError or
     TypeError for what cannot be represented, by name.
     """
     _check_times(duration, warmup)
-    return run(build(circuit, seed=seed, dt=dt, threads=threads), duration=duration, warmup=warmup, record=record)
+    network = build(circuit, seed=seed, dt=dt, threads=threads, apart=apart_of(circuit, schedule))
+    return run(network, duration=duration, warmup=warmup, record=record, schedule=schedule)
 
 
 def run(
@@ -59,37 +65,44 @@ def run(
     record: Record | None = None,
     homeostasis: Homeostasis | None = None,
     progress: Callable[[float], None] | None = None,
+    schedule: Sequence[Timed] = (),
 ) -> Run:
     """Run a network that is built, from its random start or from where an earlier run ended (`start=run.end`).
 
     A run in pieces equals the run in one piece bit by bit. Weights stay during the warm-up and then follow the rules of
-    the circuit and the functions of `homeostasis`. `progress` is called with the finished fraction.
+    the circuit and the functions of `homeostasis`. `schedule` counts from the end of the warm-up. `progress` is called
+    with the finished fraction.
     """
     _check_times(duration, warmup)
     record, dt = record or Record(), network.dt
     silent_steps, steps = (steps_of("spiking", n, t, dt) for n, t in (("warmup", warmup), ("duration", duration)))
     tape = _Tape.blank(network, record, steps_of("spiking", "Record.bin", record.bin, dt), steps)
     state, done, wall, pace = start or kernel.begin(network), -silent_steps, 0.0, _Pace(network)
-    slow, learning = Regulator(network, homeostasis or Homeostasis(), state), _Slow()
+    plan, playing = homeostasis or Homeostasis(), Playing.of(network, schedule, duration)
+    slow, learning, ctrl_c = Regulator(network, plan, state), _Slow(), Deferred()
     try:
-        while done < steps:
-            n = int(min(pace.steps, (steps if done >= 0 else 0) - done, slow.left))
-            before = time.perf_counter()
-            state, raster = kernel.advance(slow.network, state, n)
-            pace.saw(n, time.perf_counter() - before)
-            slow.see(raster, state.step - n)
-            done += n
-            learning.window(slow, state.step, done, dt)
-            if done > 0:
-                wall += time.perf_counter() - before
-                tape.write(raster, done - n)
-            if progress is not None:
-                progress((done + silent_steps) / (steps + silent_steps))
-    except KeyboardInterrupt:  # falls between two slices; what is written is whole
+        with ctrl_c:
+            while done < steps:
+                if due := playing.turn(done):
+                    slow = Regulator(due, plan, replace(state, slow=slow.keep()))
+                n = int(min(pace.steps, (steps if done >= 0 else 0) - done, slow.left, playing.left(done)))
+                before = time.perf_counter()
+                state, raster = kernel.advance(slow.network, state, n)
+                pace.saw(n, time.perf_counter() - before)
+                slow.see(raster, state.step - n)
+                done += n
+                learning.window(slow, state.step, done, dt)
+                if done > 0:
+                    wall += time.perf_counter() - before
+                    tape.write(raster, done - n)
+                if progress is not None:
+                    progress((done + silent_steps) / (steps + silent_steps))
+                ctrl_c.answer()
+    except KeyboardInterrupt:  # between two slices: raster, meters and tape are in step
         if done <= 0:
             raise
     state = replace(state, slow=slow.keep())
-    return _run(network, tape, state, wall, (done, steps), learning.rows)
+    return _run(playing.stages, tape, state, wall, (done, steps), learning.rows)
 
 
 def _check_times(duration: float, warmup: float) -> None:
@@ -163,13 +176,14 @@ class _Tape:
         self.units.append(unit[kept])
 
 
-def _run(network: Network, tape: _Tape, state: State, wall: float, steps: tuple[int, int], slow: list) -> Run:
+def _run(stages: Stages, tape: _Tape, state: State, wall: float, steps: tuple[int, int], slow: list) -> Run:
     from equipoise import __version__
 
-    done, wanted = steps
+    (done, wanted), network = steps, stages.network
     provenance = Provenance(
-        seed=network.seed, dt=network.dt, version=__version__, circuit_digest=network.circuit.digest
-    )
+        seed=network.seed, dt=network.dt, version=__version__, circuit_digest=network.circuit.digest,
+        schedule=tuple(map(repr, stages.schedule)),
+    )  # fmt: skip
     bins = -(-done // tape.bin_steps)
     return Run(
         circuit=network.circuit, duration=done * network.dt, bin=tape.bin_steps * network.dt, provenance=provenance,

@@ -52,7 +52,7 @@ class Slot(Protocol):
 
 @dataclass(frozen=True)
 class ChannelWeight:
-    """The weights of a channel of one population, of size `weight` at first.
+    """The weights of a channel of one population, of size `weight` at first, of which a part is `acting`.
 
     Projections of equal weight share a channel, under the name of the first.
     """
@@ -63,21 +63,20 @@ class ChannelWeight:
     channel: int
     weight: float
     tau_s: float
+    acting: float
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
-        return _sizes(network.weights[self.channel, network.layout.neurons(self.population)], self.weight, self.tau_s)
+        return _sizes(network.weights[self.channel, network.layout.neurons(self.population)], self)
 
     def write(self, network: Network, value: Array) -> None:
         """As `Slot.write`."""
-        network.weights[self.channel, network.layout.neurons(self.population)] = (
-            self.sign * value * jump(1.0, self.tau_s)
-        )
+        network.weights[self.channel, network.layout.neurons(self.population)] = _jumps(value, self)
 
 
 @dataclass(frozen=True, eq=False)
 class SourceWeight:
-    """The weights of a source onto one population, of size `weight` at first, where it `reaches` a neuron (n,)."""
+    """The weights of a source onto one population, as `ChannelWeight`, where it `reaches` a neuron (n,)."""
 
     name: str
     population: int
@@ -85,16 +84,17 @@ class SourceWeight:
     external: int
     weight: float
     tau_s: float
+    acting: float
     reaches: NDArray[np.bool_]
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
         amplitude = network.externals[self.external].amplitude[: self.reaches.size]
-        return np.where(self.reaches, _sizes(amplitude, self.weight, self.tau_s), self.weight)
+        return np.where(self.reaches, _sizes(amplitude, self), self.weight)
 
     def write(self, network: Network, value: Array) -> None:
         """As `Slot.write`."""
-        amplitude = np.where(self.reaches, self.sign * value * jump(1.0, self.tau_s), 0.0)
+        amplitude = np.where(self.reaches, _jumps(value, self), 0.0)
         network.externals[self.external].amplitude[: self.reaches.size] = amplitude
 
 
@@ -117,25 +117,31 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Drive:
-    """The tonic drive of the neurons [V/s]; `gain` [s] is what one step makes of it."""
+    """The tonic drive of the neurons [V/s] without what is `added` now; `gain` [s] is what one step makes of it."""
 
     name: str
     population: int
     gain: float
+    added: float
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
-        return network.drive[network.layout.neurons(self.population)].astype(np.float64) / self.gain
+        return network.drive[network.layout.neurons(self.population)].astype(np.float64) / self.gain - self.added
 
     def write(self, network: Network, value: Array) -> None:
         """As `Slot.write`."""
-        network.drive[network.layout.neurons(self.population)] = value * self.gain
+        network.drive[network.layout.neurons(self.population)] = (value + self.added) * self.gain
 
 
-def _sizes(jumps: NDArray[np.float32], weight: float, tau_s: float) -> Array:
+def _sizes(jumps: NDArray[np.float32], slot: ChannelWeight | SourceWeight) -> Array:
     """Sizes of weights behind jumps; without rounding to single precision where they are still those of the circuit."""
-    size = np.abs(jumps)
-    return np.where(size == np.float32(jump(weight, tau_s)), weight, size.astype(np.float64) / jump(1.0, tau_s))
+    size, first = np.abs(jumps), np.float32(jump(slot.weight * slot.acting, slot.tau_s))
+    return np.where(size == first, slot.weight, size.astype(np.float64) / (jump(1.0, slot.tau_s) * slot.acting))
+
+
+def _jumps(value: Array, slot: ChannelWeight | SourceWeight) -> Array:
+    """What weights of these sizes add to their sink."""
+    return slot.sign * (value * slot.acting) * jump(1.0, slot.tau_s)
 
 
 def weights_of(network: Network, population: int) -> tuple[ChannelWeight | SourceWeight, ...]:
@@ -148,22 +154,23 @@ def weights_of(network: Network, population: int) -> tuple[ChannelWeight | Sourc
     for index, p in enumerate(circuit.projections):
         if p.target != name:
             continue
-        label, size, tau_s = f"J_{name}{p.source}", abs(p.weight), p.synapse.time_constant
+        label, free, tau_s = f"J_{name}{p.source}", network.origin.projections[index].weight, p.synapse.time_constant
+        size, acting = (abs(free), tau_s), p.weight / free
         if index not in channels:
             i = next(sources)
             reaches = network.externals[i].amplitude[: network.layout.sizes[population]] != 0.0
-            out.append(SourceWeight(label, population, p.sign, i, size, tau_s, reaches))
+            out.append(SourceWeight(label, population, p.sign, i, *size, acting, reaches))
         elif channels[index] not in seen:
             seen.add(channels[index])
-            out.append(ChannelWeight(label, population, p.sign, channels[index], size, tau_s))
+            out.append(ChannelWeight(label, population, p.sign, channels[index], *size, acting))
     return tuple(out)
 
 
 def intrinsic_of(network: Network, population: int) -> tuple[Slot, ...]:
     """Threshold and drive of a population."""
-    neuron = network.circuit.populations[population].neuron
-    gain = gain_of_step(neuron, network.dt)
-    return Threshold("threshold", population, getattr(neuron, "v_leak", 0.0)), Drive("drive", population, gain)
+    now, first = (c.populations[population] for c in (network.circuit, network.origin))
+    drive = Drive("drive", population, gain_of_step(now.neuron, network.dt), now.drive - first.drive)
+    return Threshold("threshold", population, getattr(now.neuron, "v_leak", 0.0)), drive
 
 
 def own_arrays(network: Network) -> Network:
@@ -214,13 +221,14 @@ class RuleGroup:
         return {name: np.where(np.isnan(v), known.get(name, v), v) for name, v in values.items()}
 
     def rate(self, name: str, values: Values, sensed: NDArray) -> NDArray:
-        """dx/dt of one variable; complex numbers are welcome."""
+        """dx/dt of one variable, by the weights that act; complex numbers are welcome."""
         extras = [values[k] for k in self.extras]
         if name in self.extras:
-            pair = [values[self._first(sign)] for sign in (1.0, -1.0)]
+            pair = [values[slot.name] * slot.acting for slot in (self._first(sign) for sign in (1.0, -1.0))]
             return self.rule.rhs(_rows(*pair, *extras), sensed)[2 + self.extras.index(name)]
-        sign = next(slot.sign for slot in self.slots if slot.name == name)
-        return self.rule.rhs(_rows(values[name], values[name], *extras), sensed)[1 if sign < 0.0 else 0]
+        slot = next(slot for slot in self.slots if slot.name == name)
+        weight = values[name] * slot.acting
+        return self.rule.rhs(_rows(weight, weight, *extras), sensed)[1 if slot.sign < 0.0 else 0] / slot.acting
 
     def step(self, values: Values, sensed: Array, h: float) -> dict[str, Array]:
         """The variables after h seconds; weights stop at zero."""
@@ -232,8 +240,8 @@ class RuleGroup:
         rate = self.rate(name, {**values, name: values[name] + 1e-30j}, sensed)
         return values[name] + h * dynamics.phi_1(h * np.imag(rate) / 1e-30) * np.real(rate)
 
-    def _first(self, sign: float) -> str:
-        return next((slot.name for slot in self.slots if slot.sign == sign), self.slots[0].name)
+    def _first(self, sign: float) -> ChannelWeight | SourceWeight:
+        return next((slot for slot in self.slots if slot.sign == sign), self.slots[0])
 
 
 def _initial(rule: Rule, population: str) -> tuple[float, ...]:
