@@ -132,8 +132,8 @@ def test_a_schedule_keeps_the_weights_and_homeostasis_answers():
     """Less external input for 20 minutes: rates fall at once, then excitation grows."""
     rules = calcium_rules("population", {"E": eq.SetPoint(rate=10 * Hz, cv=0.8)})
     full = alone(n=500, rules=rules)
-    poor = alone(n=500, rules=rules, excitation=9.5 * Hz)
-    days = evolve([(0.0, full), (10 * minute, poor)], duration=30 * minute, seed=1)
+    less = eq.During(eq.SourceRate("X", rate=9.5 * Hz), 10 * minute)
+    days = evolve(full, duration=30 * minute, seed=1, schedule=[less])
     data, t = days.data, days.data.time.values
     before, after = data.isel(time=t <= 10 * minute), data.isel(time=t > 10 * minute)
     assert t[t <= 10 * minute][-1] == 10 * minute
@@ -205,7 +205,7 @@ def test_a_killed_run_goes_on(tmp_path):
 
 def test_the_checkpoint_of_another_run_is_refused(tmp_path):
     evolve(tiny(), **TINY | {"duration": 60.0}, checkpoint=tmp_path / "c.npz")
-    with pytest.raises(ValueError, match=r"c.npz is the checkpoint of another run \(circuit, seed, duration"):
+    with pytest.raises(ValueError, match=r"c.npz is the checkpoint of another run \(circuit, schedule, seed, duration"):
         evolve(tiny(), **TINY, checkpoint=tmp_path / "c.npz")
 
 
@@ -222,8 +222,8 @@ def test_threads_change_nothing():
         (lambda: evolve(network(n=50, K=10), **TINY), "evolve: the circuit has no rules; attach some"),
         (lambda: evolve(tiny(), duration=0.0, seed=1), r"evolve.duration \(slow time\) must lie in"),
         (
-            lambda: evolve([(1.0, tiny())], **TINY),
-            r"times of a schedule must rise from 0 and end before duration=480 s, got \[1.0\]",
+            lambda: evolve(tiny(), **TINY, homeostasis=eq.spiking.Homeostasis(window=1.0)),
+            "Homeostasis.window is for simulations; give Pace",
         ),
         (lambda: evolve(tiny(), **TINY, speed=0.5), "evolve.speed .* must be .*1.*, got 0.5"),
         (
@@ -247,5 +247,5 @@ def test_the_neuron_and_the_sensor_are_those_of_the_circuit():
     assert days.network.circuit.populations[0].neuron == LIF
     assert days.data["calcium_mean"].attrs["units"] == "uM"
     assert float(days.data["rate"].max()) > 0.0
-    assert days.speeds == (1000.0, 400.0)
+    assert days.speeds == (1500.0, 600.0)
     assert SENSOR.tau == 300 * ms

@@ -137,6 +137,10 @@ class During:
         """Whether the manipulation is there at `time` [s]; it is at its start, and is not at its stop."""
         return self.start <= time < self.stop
 
+    def strength_at(self, time: float) -> float:
+        """The part of the manipulation that is there at `time` [s]: all or nothing."""
+        return float(self.acts_at(time))
+
     @property
     def changes(self) -> tuple[float, ...]:
         """The times at which the circuit changes [s]."""

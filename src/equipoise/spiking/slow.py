@@ -31,6 +31,11 @@ from equipoise.spiking.network import Network
 
 Values = Mapping[str, NDArray]
 
+UNIT_DRIVE = 100.0
+"""A drive that matters, in v_threshold - v_reset per second."""
+INSTANT = 1e-3
+"""Time over which the speed of a rule that is a function is taken [s]."""
+
 
 # --- places in the network --------------------------------------------------------------------------------------------
 class Slot(Protocol):
@@ -123,6 +128,7 @@ class Drive:
     population: int
     gain: float
     added: float
+    unit: float
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
@@ -169,7 +175,9 @@ def weights_of(network: Network, population: int) -> tuple[ChannelWeight | Sourc
 def intrinsic_of(network: Network, population: int) -> tuple[Slot, ...]:
     """Threshold and drive of a population."""
     now, first = (c.populations[population] for c in (network.circuit, network.origin))
-    drive = Drive("drive", population, gain_of_step(now.neuron, network.dt), now.drive - first.drive)
+    distance = now.neuron.v_threshold - now.neuron.v_reset
+    gain = gain_of_step(now.neuron, network.dt)
+    drive = Drive("drive", population, gain, now.drive - first.drive, UNIT_DRIVE * distance)
     return Threshold("threshold", population, getattr(now.neuron, "v_leak", 0.0)), drive
 
 
@@ -200,6 +208,19 @@ class RuleGroup:
     def relative(self) -> bool:
         """Whether weights move in proportion to themselves."""
         return getattr(self.rule, "scale", "absolute") == "relative"
+
+    @property
+    def width(self) -> int:
+        """How many quantities it senses."""
+        return len(self.rule.senses)
+
+    @property
+    def directions(self) -> tuple[dict[str, float], ...]:
+        """Weights that move together, and how much of each: those of one sign, in the coordinates of `Coordinates`."""
+        by_sign: dict[float, dict[str, float]] = {}
+        for slot in self.slots:
+            by_sign.setdefault(slot.sign, {})[slot.name] = 1.0 if self.relative else 1.0 / slot.acting
+        return tuple(by_sign.values())
 
     def begin(self, network: Network) -> dict[str, Array]:
         """The slow variables at the start; proteins are found in the first window."""
@@ -283,6 +304,8 @@ class FunctionGroup:
     meter: Meter
     slots: tuple[Slot, ...]
     scope: Scope = "neuron"
+    relative: bool = False
+    width: int = 3
 
     def begin(self, network: Network) -> dict[str, Array]:
         """All slow arrays of the population."""
@@ -293,12 +316,40 @@ class FunctionGroup:
         averages = self.meter.averages(now, steps)
         return SensedByNeurons(self.meter.rates(now, steps), averages[0].copy(), averages[1].copy())
 
+    def settled(self, values: Values, sensed: SensedByNeurons) -> dict[str, NDArray]:  # noqa: ARG002
+        """The variables: none are found in the first window."""
+        return dict(values)
+
     def step(self, values: Values, sensed: SensedByNeurons, h: float) -> dict[str, Array]:
         """What the function makes of the variables; ValueError where that cannot be."""
+        return {**values, **self.changed(values, sensed, h)}
+
+    def changed(self, values: Values, sensed: SensedByNeurons, h: float) -> dict[str, Array]:
+        """The variables that the function moves in h seconds."""
         changed = self.function({k: v.copy() for k, v in values.items()}, sensed, h)
         if not isinstance(changed, Mapping):
             raise TypeError(f"{self._who}: must return a dict of arrays, got {type(changed).__name__}.")
-        return {**values, **{k: self._checked(k, v, len(sensed.rate)) for k, v in changed.items()}}
+        return {k: self._checked(k, v, len(sensed.rate)) for k, v in changed.items()}
+
+    def rate(self, name: str, values: Values, sensed: NDArray) -> NDArray:
+        """dx/dt of one variable, all neurons alike, from a short step.
+
+        Small imaginary parts come along as they would in an analytic function, by differences.
+        """
+        both = np.concatenate([np.ravel([values[k][0] for k in values]), np.ravel(sensed)])
+        x, y = np.real(both), np.imag(both)
+        if not y.any():
+            return np.array([self._speed(name, tuple(values), x)])
+        k = int(np.argmax(np.abs(y)))
+        nudge = np.eye(x.size)[k] * 1e-4 * (abs(x[k]) + 1e-3)
+        slope = self._speed(name, tuple(values), x + nudge) - self._speed(name, tuple(values), x - nudge)
+        return np.array([self._speed(name, tuple(values), x) + 1j * y[k] * slope / (2.0 * nudge[k])])
+
+    def _speed(self, name: str, names: tuple[str, ...], x: Array) -> float:
+        n, sensed = self.meter.size, x[len(names) :]
+        values = {k: np.full(n, v) for k, v in zip(names, x, strict=False)}
+        after = self.changed(values, SensedByNeurons(*(np.full(n, v) for v in sensed)), INSTANT)
+        return float(np.mean(after.get(name, values[name]) - values[name])) / INSTANT
 
     @property
     def _who(self) -> str:

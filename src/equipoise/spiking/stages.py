@@ -12,6 +12,7 @@ import numpy as np
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.manipulations import Timed, checked_schedule, edges, manipulated
+from equipoise.quantities import Array
 from equipoise.spiking import cells
 from equipoise.spiking.cells import Receptors
 from equipoise.spiking.layout import Layout
@@ -45,6 +46,15 @@ class Stages:
         """The network that is due; synapses that are still those of the one `before` are not drawn again."""
         circuit = self.circuit_at(time)
         return self.network if circuit == self.network.circuit else _refitted(self.network, circuit, before)
+
+    def network_before(self, time: float) -> Network:
+        """The network that was there until `time` [s]; at 0 the one without manipulations."""
+        begun = [t for t in self.edges if t < time]
+        return self.network_at(begun[-1]) if begun else self.network
+
+    def strengths_at(self, time: float) -> Array:
+        """How much there is of each manipulation (n,), 0 to 1."""
+        return np.array([timed.strength_at(time) for timed in self.schedule])
 
     def end_at(self, time: float) -> float:
         """The next time at which something changes, or the end [s]."""

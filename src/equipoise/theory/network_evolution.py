@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from equipoise import dynamics
 from equipoise.model.circuit import Circuit
-from equipoise.model.manipulations import Ramp, Timed, checked_schedule, edges, manipulated
+from equipoise.model.manipulations import Timed, checked_schedule, edges, manipulated
 from equipoise.quantities import Array, finite
 from equipoise.results import Status
 from equipoise.theory import balanced, cell_evolution, network_path
@@ -115,7 +115,7 @@ def _epoch(loop: NetworkLoop, moment: _Moment, acting: Array, grid: Array) -> ne
 
 def _part(timed: Timed, time: float) -> str:
     """How much of a manipulation there is, in words; nothing where all of it is."""
-    strength = timed.strength_at(time) if isinstance(timed, Ramp) else 1.0
+    strength = timed.strength_at(time)
     return "" if strength == 1.0 else f"{strength:.4g} of "
 
 
