@@ -114,9 +114,11 @@ def _share(difference: Array, fast_noise: Array, slow_noise: Array) -> float:
 def _along(walk: Walk, group: Group, name: str, t: Array) -> tuple[Array, Array, Array]:
     """Mean, its SD by fluctuations, and SD over neurons at the times t; straight lines between moves."""
     key = label(name, group.name)
-    start = walk.start[group.name].get(name, np.array([walk.rows[0][key]]))  # a function made it up
+    start = walk.start[group.name].get(name, np.array([np.nan]))
+    if np.isnan(start).all():  # found in the first window: proteins, and what a function made up
+        start = np.array([walk.rows[0][key]])
     times = np.array([0.0, *(row["time"] for row in walk.rows)])
-    mean = np.array([np.nanmean(start), *(row[key] for row in walk.rows)])
+    mean = np.array([start.mean(), *(row[key] for row in walk.rows)])
     sd = np.array([start.std(), *(row[f"{key}_sd"] for row in walk.rows)])
     noise = np.array([0.0, *(row.get(f"{name}_noise_{group.name}", 0.0) for row in walk.rows)])
     scale = mean if group.relative and name.startswith("J_") else 1.0
