@@ -236,3 +236,20 @@ def test_a_speed_that_brings_weights_near_calcium_is_refused_at_absolute_scale()
     rules = calcium_rules("neuron", dict.fromkeys("EI", CELL), scale="absolute", tau_e=6e4, tau_i=3e4)
     with pytest.raises(ValueError, match=r"evolve.speed must be at most \d.*: the fastest mode of the rules takes"):
         evolve(network(n=150, K=50, rules=rules), duration=1 * hour, seed=1, speed=2000.0)
+
+
+# --- before a run -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("scope", ["population", "neuron"])
+def test_the_cost_is_known_before(scope):
+    targets = {"E": TARGET if scope == "population" else CELL}
+    order = {"duration": (10 if scope == "population" else 2) * hour, "seed": 1, "pace": Pace(warmup=500 * ms)}
+    circuit = alone(n=100, weights=(0.045, 0.028), rules=calcium_rules(scope, targets, **TAUS))
+    cost = eq.spiking.evolve_cost(circuit, **order)
+    days = evolve(circuit, **order)
+    assert cost.speeds == days.speeds
+    assert cost.simulated == pytest.approx(days.simulated, rel=0.3)
+    assert cost.wall > 0.0
+    assert 1e5 < cost.memory < 1e8
+    assert repr(cost).startswith(f"EvolutionCost({order['duration'] / hour:g} h at speeds ")
+    with pytest.raises(ValueError, match="evolve: the circuit has no rules"):
+        eq.spiking.evolve_cost(alone(), **order)

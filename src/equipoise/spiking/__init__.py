@@ -1,5 +1,6 @@
 """Level 3: the same circuit spike by spike, on a compiled kernel without per-synapse weights."""
 
+from equipoise.spiking.cost import evolve_cost as evolve_cost
 from equipoise.spiking.evolve import evolve as evolve
 from equipoise.spiking.homeostasis import Homeostasis as Homeostasis
 from equipoise.spiking.network import Network as Network

@@ -269,12 +269,22 @@ class Walk:
     def _probe(self, state: State, values: Mapping[str, Mapping[str, NDArray]], dz: Array) -> Array:
         regulator = Regulator(self.network, self.plan, state)
         regulator.set(self.coordinates.shifted(values, dz))
-        settle, window = max(self.pace.settle, 2.0 * self._calcium), max(self.pace.window, 4.0 * self._calcium)
+        settle, window = self._probing
         later = _played(self.network, regulator, state, settle)
         regulator.forget(later.step)
         later = _played(self.network, regulator, later, window)
         self.simulated += settle + window
         return self.coordinates.sensed(regulator.measure(later.step))  # pyright: ignore[reportArgumentType]
+
+    @property
+    def _probing(self) -> tuple[float, float]:
+        """How long a probe settles and how long it looks [s]."""
+        return max(self.pace.settle, 2.0 * self._calcium), max(self.pace.window, 4.0 * self._calcium)
+
+    @property
+    def cost_of_response(self) -> float:
+        """Seconds of spikes that a measurement of the response takes."""
+        return 2.0 * len(self.coordinates.directions) * sum(self._probing)
 
     @property
     def _calcium(self) -> float:
