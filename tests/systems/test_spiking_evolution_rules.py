@@ -176,6 +176,21 @@ def test_weights_go_on_over_edges_and_compensate_a_block():
     assert 1.0 + 0.7 * 0.25 < ratio[-1] / ratio[t == 2 * hour].item() < 1.0 / 0.8
 
 
+def test_the_speed_falls_where_a_manipulation_makes_the_rules_faster():
+    """Neurons with weights of their own that hardly fire; more input makes calcium answer four times as strongly."""
+    rules = calcium_rules("neuron", {"E": TARGET}, **TAUS)
+    pace = Pace(warmup=500 * ms)
+    more, circuit = (
+        eq.During(eq.SourceRate("X", rate=11 * Hz), 2 * minute),
+        alone(n=200, rules=rules, excitation=9 * Hz),
+    )
+    plain, driven = (evolve(circuit, duration=4 * minute, seed=1, pace=pace, schedule=s) for s in ((), (more,)))
+    assert max(plain.data["speed"].values) == plain.speeds[1]
+    assert driven.speeds[1] < 0.5 * plain.speeds[1]
+    late = driven.data["speed"].values[driven.data.time > 2.2 * minute][:-1]
+    assert late == pytest.approx(driven.speeds[1], rel=1e-9)
+
+
 # --- how runs end -----------------------------------------------------------------------------------------------------
 def test_a_network_that_is_silent_is_told():
     days = evolve(alone(n=100, weights=(0.01, 0.03), rules=calcium_rules(targets={"E": CELL})), duration=300.0, seed=1)
@@ -242,8 +257,8 @@ def test_a_speed_that_brings_weights_near_calcium_is_refused_at_absolute_scale()
 @pytest.mark.parametrize("scope", ["population", "neuron"])
 def test_the_cost_is_known_before(scope):
     targets = {"E": TARGET if scope == "population" else CELL}
-    order = {"duration": (10 if scope == "population" else 2) * hour, "seed": 1, "pace": Pace(warmup=500 * ms)}
-    circuit = alone(n=100, weights=(0.045, 0.028), rules=calcium_rules(scope, targets, **TAUS))
+    order = {"duration": (6 if scope == "population" else 0.5) * hour, "seed": 1, "pace": Pace(warmup=500 * ms)}
+    circuit = alone(n=60, weights=(0.045, 0.028), rules=calcium_rules(scope, targets, **TAUS))
     cost = eq.spiking.evolve_cost(circuit, **order)
     days = evolve(circuit, **order)
     assert cost.speeds == days.speeds

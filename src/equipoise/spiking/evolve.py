@@ -17,14 +17,14 @@ from equipoise.spiking.homeostasis import Homeostasis
 from equipoise.spiking.network import build
 from equipoise.spiking.pace import Pace
 from equipoise.spiking.stages import Stages, apart_of
-from equipoise.spiking.walk import Walk
+from equipoise.spiking.walk import SEPARATION, Walk
 from equipoise.units import day, ms
 
 Progress = Callable[[float], None]
 
 SHARED_SPEED = 1500.0
-SEPARATION = 0.05
-"""Largest product of the fastest rate of the rules, sped up or not, and tau of calcium."""
+FASTEST = 1e4
+"""The speed where nothing moves by itself."""
 
 _DURATION = Quantity("slow time", unit="hour", low=0.0, high=3650 * day, open_low=True)
 _SPEED = Quantity("slow seconds per simulated second", low=1.0)
@@ -183,21 +183,21 @@ def _whole(time: float, dt: float) -> float:
 
 def _speed(walk: Walk, given: float | None) -> float:
     """The speed of the faster walk; ValueError where the weights would move as fast as calcium."""
-    rate, tau = walk.fastest_rate(), max(g.meter.sensor.tau for g in walk.coordinates.groups)
-    most = SEPARATION / (rate * tau) if rate > 0.0 else SHARED_SPEED
+    most, tau = walk.most_speed(), max(g.meter.sensor.tau for g in walk.coordinates.groups)
+    takes = most * tau / SEPARATION
     if most < 1.0:
         raise ValueError(
-            f"evolve: the rules act within {1.0 / rate:.3g} s, near tau = {tau / ms:g} ms of calcium; there is no slow "
+            f"evolve: the rules act within {takes:.3g} s, near tau = {tau / ms:g} ms of calcium; there is no slow "
             "time to speed up. Take slower rules (larger tau), or eq.spiking.simulate."
         )
     if walk.shared:
         return SHARED_SPEED if given is None else given
     if given is not None and given > most:
         raise ValueError(
-            f"evolve.speed must be at most {most:.3g}: the fastest mode of the rules takes {1.0 / rate:.3g} s, "
+            f"evolve.speed must be at most {most:.3g}: the fastest mode of the rules takes {takes:.3g} s, "
             f"and sped up by {given:g} it would come near tau = {tau / ms:g} ms of calcium."
         )
-    return most if given is None else given
+    return min(most, FASTEST) if given is None else given
 
 
 def _done(walks: list[Walk], k: int, span: float) -> float:

@@ -50,12 +50,12 @@ class Coordinates:
     @property
     def weights(self) -> NDArray[np.bool_]:
         """Which coordinates act on the network (k,): weights, thresholds and drives."""
-        return np.array([name in [s.name for s in g.slots] for g, name in self.places])
+        return np.array([name in [s.name for s in g.slots] for g, name in self.places], dtype=bool)
 
     @property
     def logs(self) -> NDArray[np.bool_]:
         """Which coordinates are logarithms (k,)."""
-        return self.weights & np.array([g.relative for g, _ in self.places])
+        return self.weights & np.array([g.relative for g, _ in self.places], dtype=bool)
 
     @property
     def directions(self) -> Array:

@@ -23,6 +23,8 @@ from equipoise.spiking.pace import Pace
 from equipoise.spiking.response import PROBE, Coordinates, Response, fast_part, propagate
 from equipoise.spiking.slow import INSTANT, ChannelWeight, FunctionGroup, Group, SourceWeight
 
+SEPARATION = 0.05
+"""Largest product of the fastest rate of the rules, sped up or not, and tau of calcium."""
 FAR = 0.2
 """Move of a coordinate after which the response is measured anew."""
 CALCIUM_STRIDE = 5.0
@@ -55,8 +57,8 @@ class Walk:
     """Where a run stands: slow time `t` [s], the state of the network, the response and what was written down.
 
     `share` is the part of the pace's stride that it takes; `start` the slow variables at t = 0, `simulated` [s] of
-    spikes were played. `acting` are the strengths of all manipulations when the response was measured, `answer` (m,)
-    what the last move was to change of what is sensed.
+    spikes were played. The response was measured `at` coordinates (k,), with manipulations `acting` in strength, and
+    is `stale` where that is long ago. `answer` (m,) is what the last move was to change of what is sensed.
     """
 
     network: Network
@@ -70,6 +72,8 @@ class Walk:
     t: float = 0.0
     response: Response | None = None
     noise: Noise | None = None
+    at: Array = field(default_factory=lambda: np.zeros(0))
+    stale: bool = True
     acting: Array = field(default_factory=lambda: np.zeros(0))
     answer: Array = field(default_factory=lambda: np.zeros(0))
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -106,12 +110,12 @@ class Walk:
         return Regulator(self.network, self.plan, self.state)
 
     def enter(self, network: Network, acting: Array) -> None:
-        """Go on in the network of another stage; the response is measured anew where much has changed."""
+        """Go on in the network of another stage; what was measured is so anew where much has changed."""
         self.network = network
         if self.noise is not None:
             self.noise = replace(self.noise, last=np.full_like(self.noise.last, np.nan))
         if np.max(np.abs(acting - self.acting), initial=0.0) > FAR:
-            self.response, self.acting = None, acting
+            self.stale, self.acting = True, acting
         self.answer = np.full_like(self.answer, np.nan)
 
     def play(self, regulator: Regulator, seconds: float) -> None:
@@ -138,8 +142,8 @@ class Walk:
 
     def _move(self, until: float) -> None:
         regulator = self.regulator()
-        if self.shared and self._response_is_old(regulator):
-            self.response = self.measured(regulator)
+        if self._measured_elsewhere(regulator):
+            self._measure_anew(regulator)
         settled = self._settle(regulator) if self.shared else 0.0
         sensed = self.sense(regulator, self.pace.window)
         regulator.set({g.name: g.settled(regulator.values[g.name], sensed[g.name]) for g in self.coordinates.groups})  # pyright: ignore[reportArgumentType]
@@ -216,12 +220,24 @@ class Walk:
                 return h, dz
             h *= max(0.1, 0.9 * allowed / bold)
 
-    def _response_is_old(self, regulator: Regulator) -> bool:
-        if self.response is None:
-            return True
+    def _measured_elsewhere(self, regulator: Regulator) -> bool:
         q = self.coordinates
-        moved = np.abs(q.of(regulator.values) - self.response.z) / np.maximum(q.sizes(self.response.z), 1e-12)
+        z = q.of(regulator.values)
+        if self.stale:
+            return True
+        moved = np.abs(z - self.at) / np.maximum(q.sizes(self.at), 1e-12)
         return bool(np.max(moved, where=q.weights, initial=0.0) > FAR)
+
+    def _measure_anew(self, regulator: Regulator) -> None:
+        """The response where weights are shared, and else the speed, which never rises again."""
+        self.at, self.stale = self.coordinates.of(regulator.values), False
+        if self.shared:
+            self.response = self.measured(regulator)
+            return
+        self.speed = min(self.speed, self.share * self.most_speed())
+        if self.speed < 1.0:
+            self.speed = 1.0
+            self._refuse(self.pace.window)
 
     def measured(self, regulator: Regulator) -> Response:
         """The response of what is sensed to all that moves together, up and down from the present state."""
@@ -236,6 +252,11 @@ class Walk:
                 S = S + np.outer(up - down, dz / (2.0 * float(dz @ dz))).astype(np.float64)
         return Response(q, z, S)
 
+    def most_speed(self) -> float:
+        """The speed at which the fastest mode stays slow against calcium; infinite where nothing moves."""
+        rate, tau = self.fastest_rate(), max(g.meter.sensor.tau for g in self.coordinates.groups)
+        return SEPARATION / (rate * tau) if rate > 0.0 else np.inf
+
     def fastest_rate(self) -> float:
         """Largest rate of the slow dynamics [1/s] as it stands, all neurons of a population moving alike."""
         regulator, here, q = self.regulator(), self.state, self.coordinates
@@ -246,7 +267,7 @@ class Walk:
         regulator.forget(self.state.step)
         self.response = self.measured(regulator)
         fastest = float(np.max(np.abs(self._modes(self.coordinates.sensed(sensed)))))
-        self.state, self.coordinates = here, q
+        self.state, self.coordinates, self.at, self.stale = here, q, q.of(values), False
         if self.response.coordinates is not q:  # holds for rules that are functions here and now only
             self.response = None
         return fastest
