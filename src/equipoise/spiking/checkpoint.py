@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.results import Status, write_whole
+from equipoise.spiking.fluctuations import Noise
 from equipoise.spiking.kernel import State
 from equipoise.spiking.meter import Gathered
 from equipoise.spiking.response import Response
 from equipoise.spiking.slow_state import SlowState
-from equipoise.spiking.walk import Noise, Walk
+from equipoise.spiking.walk import Walk
 
 Arrays = dict[str, NDArray]
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from equipoise import dynamics
 from equipoise.quantities import Array
-from equipoise.spiking.slow import Drive, FunctionGroup, Group
+from equipoise.spiking.functions import FunctionGroup, Group
+from equipoise.spiking.slow import Drive
 
 Values = Mapping[str, Mapping[str, NDArray]]
 

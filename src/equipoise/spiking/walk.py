@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from equipoise.quantities import Array, steps_of
 from equipoise.results import Status
 from equipoise.spiking import kernel
+from equipoise.spiking.fluctuations import Noise, noticed
+from equipoise.spiking.functions import INSTANT, FunctionGroup, Group
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
 from equipoise.spiking.kernel import State
 from equipoise.spiking.network import Network
 from equipoise.spiking.pace import Pace
 from equipoise.spiking.response import PROBE, Coordinates, Response, fast_part, propagate
-from equipoise.spiking.slow import INSTANT, ChannelWeight, FunctionGroup, Group, SourceWeight
+from equipoise.spiking.slow import ChannelWeight, SourceWeight
 
 SEPARATION = 0.05
 """Largest product of the fastest rate of the rules, sped up or not, and tau of calcium."""
@@ -36,20 +38,6 @@ TRUSTED = 0.2
 """Relative error of a measured response."""
 SLOWEST = 0.2
 """Slow seconds per simulated second below which a walk is refused: then it is slower than the spikes themselves."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Noise:
-    """What the fluctuations of the network do to z: `sensed` (m, m) their covariance in a window, seen `seen` times.
-
-    `z` (k, k) is the covariance of the slow variables that they have caused. `last` (m,) is what the next window was
-    expected to sense, NaN where nothing is known.
-    """
-
-    seen: int
-    last: Array
-    sensed: Array
-    z: Array
 
 
 @dataclass(kw_only=True, eq=False)
@@ -193,7 +181,7 @@ class Walk:
             self._refuse(h)
         gain, carried = propagate(A, h, response.by_sensed(z, s)), np.eye(z.size) + propagate(A, h, A)
         self.answer = response.S @ dz
-        self.noise = _noise(self.noise, s, self.answer, (gain, carried), self._echo(settled))
+        self.noise = noticed(self.noise, s, self.answer, (gain, carried), self._echo(settled))
         regulator.set(q.shifted(regulator.values, dz))
         return h
 
@@ -366,21 +354,3 @@ def _played(network: Network, regulator: Regulator, state: State, seconds: float
         regulator.see(raster, state.step - n)
         left -= n
     return state
-
-
-def _noise(before: Noise | None, s: Array, answer: Array, linear: tuple[Array, Array], echo: float) -> Noise:
-    """Fluctuations from what successive windows sensed beyond the expected answer, and what they did to z.
-
-    With a correlation c (`echo`) of successive windows half the square of a surprise is 1 - c of their variance, and
-    what many of them do in a row 1 + 2 c of it.
-    """
-    gain, carried = linear
-    (k, m), expected = gain.shape, s + answer
-    if before is None:
-        return Noise(seen=0, last=expected, sensed=np.zeros((m, m)), z=np.zeros((k, k)))
-    surprise, sensed, seen = s - before.last, before.sensed, before.seen
-    if not np.isnan(surprise).any():
-        one = 0.5 * np.outer(surprise, surprise) * (1.0 + 2.0 * echo) / (1.0 - echo)
-        sensed, seen = (sensed * seen + one) / (seen + 1), seen + 1
-    z = carried @ before.z @ carried.T + gain @ sensed @ gain.T
-    return Noise(seen=seen, last=expected, sensed=sensed, z=z)
