@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from homeostatic_circuits import BALANCED, CELL, LIF, SENSOR, alone, calcium_rules, network
 from scipy.linalg import expm
+from scipy.signal import lfilter
 
 import equipoise as eq
 from equipoise.spiking import checkpoint
 from equipoise.spiking.evolve import evolve
+from equipoise.spiking.fluctuations import noticed
 from equipoise.spiking.pace import Pace
 from equipoise.spiking.response import fast_part, propagate
 from equipoise.spiking.walk import Walk
@@ -46,6 +48,46 @@ def test_moves_are_exact_for_linear_dynamics(h):
     np.testing.assert_allclose(propagate(A, h, b), exact, rtol=1e-9)
     np.testing.assert_allclose(propagate(A, h, np.eye(3)) @ b, exact, rtol=1e-9)
     np.testing.assert_allclose(propagate(np.zeros((3, 3)), h, b), h * b)
+
+
+@pytest.fixture(scope="module")
+def still():
+    """A walk with windows of 1 s and calcium of 300 ms."""
+    return Walk.blank(eq.spiking.build(alone(n=20, rules=calcium_rules(targets={"E": CELL})), seed=1), Pace(), 1.0)
+
+
+def windows(runs, n, step=0.01):
+    """Averages over windows of 1 s of white noise seen through calcium of 300 ms (runs, n)."""
+    noise = np.random.default_rng(4).standard_normal((runs, round((n + 2) / step)))
+    seen = lfilter([1.0], [1.0, -np.exp(-step / SENSOR.tau)], noise)
+    return seen[:, round(2 / step) :].reshape(runs, n, -1).mean(axis=2)
+
+
+def test_successive_windows_are_as_correlated_as_said(still):
+    s = windows(200, 200)
+    c = np.mean(s[:, 1:] * s[:, :-1]) / np.mean(s**2)
+    assert c == pytest.approx(still._echo(0.0), abs=4 / np.sqrt(s.size))  # four standard errors
+    assert still._echo(0.3) == pytest.approx(still._echo(0.0) / np.e)
+
+
+def test_the_spread_that_fluctuations_cause_is_told_from_the_windows_of_one_run(still):
+    """Weights that add up what was sensed: the variance over 400 runs, three standard errors of 7 %."""
+    s, linear = windows(400, 201), (np.array([[0.3]]), np.eye(1))
+    true = np.var(0.3 * s[:, 1:].sum(axis=1))
+    told = []
+    for run in s[:40]:
+        noise = None
+        for x in run:
+            noise = noticed(noise, np.array([x]), np.zeros(1), linear, still._echo(0.0))
+        told.append(noise.z[0, 0])
+    assert np.mean(told) == pytest.approx(true, rel=0.2)
+
+
+def test_what_a_window_misses_of_an_answer_is_the_average_of_an_exponential(still):
+    t = (np.arange(20_000) + 0.5) * 5e-5
+    for settled in (0.0, 0.2):
+        missed = np.exp(-(t + settled) / SENSOR.tau).mean()
+        assert still._left(settled) == pytest.approx(missed, rel=1e-6)
 
 
 def test_the_measured_response_has_the_modes_of_theory():
