@@ -1,6 +1,8 @@
 """Days of homeostasis with every kind of rule and under schedules, and how they end."""
 
 import functools
+import os
+import signal
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +13,7 @@ import equipoise as eq
 from equipoise.model.kinetics import Pathway, ProteinKinetics
 from equipoise.spiking import checkpoint
 from equipoise.spiking.evolve import evolve
+from equipoise.spiking.homeostasis import Regulator
 from equipoise.spiking.pace import Pace
 from equipoise.spiking.walk import Walk
 from equipoise.units import Hz, hour, minute, ms, second
@@ -159,6 +162,29 @@ def test_a_run_resumed_under_a_schedule_is_the_whole_run(tmp_path, monkeypatch, 
     np.testing.assert_array_equal(again.end.v, whole.end.v)
     with pytest.raises(ValueError, match="checkpoint of another run"):
         evolve(circuit, **TINY, checkpoint=tmp_path / "c.npz")
+
+
+def test_ctrl_c_in_the_middle_of_a_move_leaves_no_trace(tmp_path, monkeypatch):
+    """The signal falls while a meter takes in a raster: that move is not kept, and the run goes on before it."""
+    monkeypatch.setattr(checkpoint, "SAVE_EVERY", 0.0)
+    whole, circuit = undisturbed("population")
+    plain, calls = Regulator.see, []
+
+    def stopped(self, *rest):
+        calls.append(1)
+        if len(calls) == 150:
+            os.kill(os.getpid(), signal.SIGINT)
+        return plain(self, *rest)
+
+    monkeypatch.setattr(Regulator, "see", stopped)
+    order = TINY | {"schedule": SCHEDULE, "checkpoint": tmp_path / "c.npz"}
+    part = evolve(circuit, **order)
+    monkeypatch.setattr(Regulator, "see", plain)
+    assert part.status is eq.Status.INTERRUPTED
+    assert len(part.data.time) > 0
+    again = evolve(circuit, **order)
+    assert again.data.drop_attrs().equals(whole.data.drop_attrs())
+    assert again.simulated == whole.simulated
 
 
 def test_weights_go_on_over_edges_and_compensate_a_block():

@@ -15,8 +15,7 @@ from equipoise.model.manipulations import Timed, checked_schedule, edges, manipu
 from equipoise.quantities import Array
 from equipoise.spiking import cells
 from equipoise.spiking.cells import Receptors
-from equipoise.spiking.layout import Layout
-from equipoise.spiking.network import Choices, Network, inputs_of, routes_of
+from equipoise.spiking.network import Network, inputs_of, routes_of
 from equipoise.spiking.tables import Tables, build_tables
 from equipoise.spiking.wiring import Pair, Route, in_degrees, partners
 
@@ -138,7 +137,7 @@ def _check_fits(network: Network, circuit: Circuit) -> None:
     before, after = (routes_of(c, receptors, network.dt) for c in (network.origin, circuit))
     for old, new in zip(before, after, strict=True):
         if old.projection.connectivity != new.projection.connectivity:
-            _check_thinned(old, new, network.layout, network.choices)
+            _check_thinned(old, new, network)
 
 
 def _check_kinds(first: Circuit, circuit: Circuit) -> None:
@@ -162,9 +161,9 @@ def _check_kinds(first: Circuit, circuit: Circuit) -> None:
             )
 
 
-def _check_thinned(old: Route, new: Route, layout: Layout, choices: Choices) -> None:
+def _check_thinned(old: Route, new: Route, network: Network) -> None:
     """Graphs in which what is lost is a part of what was there."""
-    p, wiring = old.projection, choices.wiring
+    p, wiring, layout = old.projection, network.choices.wiring, network.layout
     if (p.source, p.target) in wiring.explicit:
         raise ValueError(
             f"spiking: the synapses of {p} are given one by one, and a manipulation of its in-degree does not say "
@@ -172,9 +171,8 @@ def _check_thinned(old: Route, new: Route, layout: Layout, choices: Choices) -> 
         )
     if type(p.connectivity) is not type(new.projection.connectivity):
         raise ValueError(f"spiking: a manipulation may not change the kind of connectivity of {p} while it runs.")
-    key = np.zeros(2, np.uint64)
     half = partners(old, layout, wiring) // 2
-    dense = [in_degrees(route, layout, wiring, key).max(initial=0) > half for route in (old, new)]
+    dense = [in_degrees(route, layout, wiring, network.key).max(initial=0) > half for route in (old, new)]
     if any(dense) and not wiring.multapses:
         raise ValueError(
             f"spiking: {p} connects more than half of all possible pairs; a part of its synapses cannot be taken away "
