@@ -33,6 +33,7 @@ from equipoise.model.kinetics import ProteinKinetics as ProteinKinetics
 from equipoise.model.manipulations import Deafferentation as Deafferentation
 from equipoise.model.manipulations import During as During
 from equipoise.model.manipulations import Irregularity as Irregularity
+from equipoise.model.manipulations import Ramp as Ramp
 from equipoise.model.manipulations import SourceRate as SourceRate
 from equipoise.model.manipulations import TonicDrive as TonicDrive
 from equipoise.model.manipulations import WeightBlock as WeightBlock

@@ -70,6 +70,20 @@ def test_conserved_quantities_are_kept_over_all_changes(absolute):
     np.testing.assert_allclose(w[:, edges], w[:, edges + 1], rtol=1e-14)  # weights are no part of a manipulation
 
 
+def test_a_ramp_of_many_steps_is_a_slow_change(relative):
+    """A staircase of light is followed epoch by epoch, to first order in 1/steps where a line would lead."""
+    light = eq.TonicDrive("E", 30.0)
+    ends = []
+    for steps in (2, 4, 8):
+        ramp = eq.Ramp(light, 0.0, 1 * hour, steps=steps)
+        data = eq.theory.network_evolve(relative, duration=1 * hour, schedule=[ramp])
+        assert data.sizes["epoch"] == steps
+        ends.append(data["weight"].values[:, -1])
+    assert data["label"].values[1] == "0.1875 of TonicDrive(population='E', drive=30.0)"
+    one, two = (np.abs(a - b).max() for a, b in ((ends[0], ends[1]), (ends[1], ends[2])))
+    assert two < 0.7 * one
+
+
 def test_blocked_receptors_are_compensated_and_come_back(relative):
     block = eq.WeightBlock(source="X", target="E", fraction=0.1)
     data = eq.theory.network_evolve(relative, duration=20 * minute, schedule=[eq.During(block, 0.0, 10 * minute)])
@@ -132,7 +146,7 @@ def test_a_population_that_does_not_recover_in_time_is_said_to(relative):
 @pytest.mark.parametrize(
     ("schedule", "error", "message"),
     [
-        ([MORE], TypeError, r"schedule\[0\] must be an eq.During\(manipulation, start\), got SourceRate"),
+        ([MORE], TypeError, r"schedule\[0\] must be an eq.During\(manipulation, start\) or an eq.Ramp, got SourceRate"),
         ([eq.During(eq.SourceRate("Y", rate=1.0))], KeyError, "no population or source is named 'Y'"),
     ],
 )

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from homeostatic_circuits import BALANCED, CELL, LIF, SENSOR, alone, calcium_rules, network
 from scipy.linalg import expm
+from scipy.signal import lfilter
 
 import equipoise as eq
 from equipoise.spiking import checkpoint
 from equipoise.spiking.evolve import evolve
+from equipoise.spiking.fluctuations import noticed
 from equipoise.spiking.pace import Pace
 from equipoise.spiking.response import fast_part, propagate
 from equipoise.spiking.walk import Walk
@@ -46,6 +48,46 @@ def test_moves_are_exact_for_linear_dynamics(h):
     np.testing.assert_allclose(propagate(A, h, b), exact, rtol=1e-9)
     np.testing.assert_allclose(propagate(A, h, np.eye(3)) @ b, exact, rtol=1e-9)
     np.testing.assert_allclose(propagate(np.zeros((3, 3)), h, b), h * b)
+
+
+@pytest.fixture(scope="module")
+def still():
+    """A walk with windows of 1 s and calcium of 300 ms."""
+    return Walk.blank(eq.spiking.build(alone(n=20, rules=calcium_rules(targets={"E": CELL})), seed=1), Pace(), 1.0)
+
+
+def windows(runs, n, step=0.01):
+    """Averages over windows of 1 s of white noise seen through calcium of 300 ms (runs, n)."""
+    noise = np.random.default_rng(4).standard_normal((runs, round((n + 2) / step)))
+    seen = lfilter([1.0], [1.0, -np.exp(-step / SENSOR.tau)], noise)
+    return seen[:, round(2 / step) :].reshape(runs, n, -1).mean(axis=2)
+
+
+def test_successive_windows_are_as_correlated_as_said(still):
+    s = windows(200, 200)
+    c = np.mean(s[:, 1:] * s[:, :-1]) / np.mean(s**2)
+    assert c == pytest.approx(still._echo(0.0), abs=4 / np.sqrt(s.size))  # four standard errors
+    assert still._echo(0.3) == pytest.approx(still._echo(0.0) / np.e)
+
+
+def test_the_spread_that_fluctuations_cause_is_told_from_the_windows_of_one_run(still):
+    """Weights that add up what was sensed: the variance over 400 runs, three standard errors of 7 %."""
+    s, linear = windows(400, 201), (np.array([[0.3]]), np.eye(1))
+    true = np.var(0.3 * s[:, 1:].sum(axis=1))
+    told = []
+    for run in s[:40]:
+        noise = None
+        for x in run:
+            noise = noticed(noise, np.array([x]), np.zeros(1), linear, still._echo(0.0))
+        told.append(noise.z[0, 0])
+    assert np.mean(told) == pytest.approx(true, rel=0.2)
+
+
+def test_what_a_window_misses_of_an_answer_is_the_average_of_an_exponential(still):
+    t = (np.arange(20_000) + 0.5) * 5e-5
+    for settled in (0.0, 0.2):
+        missed = np.exp(-(t + settled) / SENSOR.tau).mean()
+        assert still._left(settled) == pytest.approx(missed, rel=1e-6)
 
 
 def test_the_measured_response_has_the_modes_of_theory():
@@ -132,8 +174,8 @@ def test_a_schedule_keeps_the_weights_and_homeostasis_answers():
     """Less external input for 20 minutes: rates fall at once, then excitation grows."""
     rules = calcium_rules("population", {"E": eq.SetPoint(rate=10 * Hz, cv=0.8)})
     full = alone(n=500, rules=rules)
-    poor = alone(n=500, rules=rules, excitation=9.5 * Hz)
-    days = evolve([(0.0, full), (10 * minute, poor)], duration=30 * minute, seed=1)
+    less = eq.During(eq.SourceRate("X", rate=9.5 * Hz), 10 * minute)
+    days = evolve(full, duration=30 * minute, seed=1, schedule=[less])
     data, t = days.data, days.data.time.values
     before, after = data.isel(time=t <= 10 * minute), data.isel(time=t > 10 * minute)
     assert t[t <= 10 * minute][-1] == 10 * minute
@@ -205,7 +247,7 @@ def test_a_killed_run_goes_on(tmp_path):
 
 def test_the_checkpoint_of_another_run_is_refused(tmp_path):
     evolve(tiny(), **TINY | {"duration": 60.0}, checkpoint=tmp_path / "c.npz")
-    with pytest.raises(ValueError, match=r"c.npz is the checkpoint of another run \(circuit, seed, duration"):
+    with pytest.raises(ValueError, match=r"c.npz is the checkpoint of another run \(circuit, schedule, seed, duration"):
         evolve(tiny(), **TINY, checkpoint=tmp_path / "c.npz")
 
 
@@ -222,8 +264,8 @@ def test_threads_change_nothing():
         (lambda: evolve(network(n=50, K=10), **TINY), "evolve: the circuit has no rules; attach some"),
         (lambda: evolve(tiny(), duration=0.0, seed=1), r"evolve.duration \(slow time\) must lie in"),
         (
-            lambda: evolve([(1.0, tiny())], **TINY),
-            r"times of a schedule must rise from 0 and end before duration=480 s, got \[1.0\]",
+            lambda: evolve(tiny(), **TINY, homeostasis=eq.spiking.Homeostasis(window=1.0)),
+            "Homeostasis.window is for simulations; give Pace",
         ),
         (lambda: evolve(tiny(), **TINY, speed=0.5), "evolve.speed .* must be .*1.*, got 0.5"),
         (
@@ -247,5 +289,5 @@ def test_the_neuron_and_the_sensor_are_those_of_the_circuit():
     assert days.network.circuit.populations[0].neuron == LIF
     assert days.data["calcium_mean"].attrs["units"] == "uM"
     assert float(days.data["rate"].max()) > 0.0
-    assert days.speeds == (1000.0, 400.0)
+    assert days.speeds == (1500.0, 600.0)
     assert SENSOR.tau == 300 * ms

@@ -253,9 +253,9 @@ def test_membrane_under_gaussian_input_has_the_exact_moments_of_the_process():
 def test_thresholds_and_their_rest_are_the_poisson_law(mean):
     from scipy import stats
 
-    from equipoise.spiking import external
+    from equipoise.spiking import counts
 
-    laws = external.laws_of(np.array([mean]))
+    laws = counts.laws_of(np.array([mean]), 1.0, "X")
     edges = np.concatenate([[0.0], laws.least + 2.0**15, [2.0**16]])
     finer = np.concatenate([[0.0], laws.rest[0] + 2.0**31, [2.0**32]])
     *cells, rest = np.diff(edges)  # of 2^16 numbers, for each count, and those at the top
@@ -273,10 +273,10 @@ def test_counts_in_every_part_of_the_law_have_their_frequency():
     circuit = alone(30_000, neuron, weight=1.0, connectivity=eq.FixedInDegree(600))
     network = BUILD(circuit, seed=3, threads=1)
     (x,) = network.externals
-    counts = np.concatenate([reference.external_input(network, x, step)[:30_000] for step in range(100)])
-    seen = np.bincount(counts.astype(int), minlength=9)
-    expected = counts.size * stats.poisson.pmf(np.arange(9), 1.2)
-    tail = counts.size * stats.poisson.sf(8, 1.2)
+    drawn = np.concatenate([reference.external_input(network, x, step)[:30_000] for step in range(100)])
+    seen = np.bincount(drawn.astype(int), minlength=9)
+    expected = drawn.size * stats.poisson.pmf(np.arange(9), 1.2)
+    tail = drawn.size * stats.poisson.sf(8, 1.2)
     chi = ((seen[:9] - expected) ** 2 / expected).sum() + (seen[9:].sum() - tail) ** 2 / tail
     assert stats.chi2.sf(chi, 9) > 1e-3
 

@@ -1,6 +1,7 @@
 """Manipulations turn a circuit into another one, touch nothing else, and say what is wrong."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,38 @@ def test_a_schedule_is_read_in_its_order(circuit):
     assert edges(schedule, 0.5 * day) == [0.0, 0.5 * day]
 
 
+def test_a_ramp_is_a_staircase_through_the_middle_of_the_line(circuit):
+    ramp = eq.Ramp(eq.SourceRate("X", rate=14 * Hz), 1 * hour, 3 * hour, until=4 * hour, steps=4)
+    assert edges([ramp], 1 * day) == [0.0, *(t * hour for t in (1, 1.5, 2, 2.5, 3, 4)), 1 * day]
+    at = [manipulated(circuit, [ramp], t * hour).node("X").rate for t in (0.9, 1, 1.4, 2.6, 3, 3.9, 4)]
+    assert at == pytest.approx([10.0, 10.5, 10.5, 13.5, 14.0, 14.0, 10.0], rel=1e-14)
+    line = [ramp.strength_at(t) for t in 1 * hour + (np.arange(400) + 0.5) / 400 * 2 * hour]
+    assert np.mean(line) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("manipulation", "read", "middle"),
+    [
+        (eq.TonicDrive("E", 50.0), lambda c: c.node("E").drive, 25.0),
+        (eq.Irregularity("X", fano=2.0), lambda c: c.node("X").fano, 1.5),
+        (eq.Deafferentation(source="X", target="E", fraction=0.3), lambda c: c.in_degrees()[0, 2], 850.0),
+        (eq.WeightBlock(source="I", target="E", fraction=0.5), lambda c: c.weights()[0, 1], -1.5 * 1e3**-0.5),
+    ],
+    ids=lambda m: type(m).__name__ if hasattr(m, "apply") else "",
+)
+def test_half_of_a_manipulation(circuit, manipulation, read, middle):
+    ramp = eq.Ramp(manipulation, 0.0, 1 * hour, steps=1)
+    assert read(ramp.applied(circuit, 0.5 * hour)) == pytest.approx(middle, rel=1e-14)
+    assert ramp.applied(circuit, 1 * hour) == manipulation.apply(circuit)
+
+
+class Renamed:
+    """A manipulation that has no half."""
+
+    def apply(self, circuit):
+        return replace(circuit, name="another")
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -78,6 +111,19 @@ def test_a_schedule_is_read_in_its_order(circuit):
             "no projection X -> J. Did you mean 'X -> ",
         ),
         (lambda c: eq.During(eq.TonicDrive("E", 5.0), 5.0, 5.0), ValueError, "stop must be above start = 5 s, got 5 s"),
+        (
+            lambda c: eq.Ramp(eq.TonicDrive("E", 5.0), 5.0, 4.0),
+            ValueError,
+            "Ramp.stop must be above start = 5 s, got 4",
+        ),
+        (lambda c: eq.Ramp(eq.TonicDrive("E", 5.0), 1.0, 4.0, until=3.0), ValueError, "until must be above stop = 4 s"),
+        (lambda c: eq.Ramp(eq.TonicDrive("E", 5.0), 1.0, 4.0, steps=0), ValueError, "steps must be a whole number fr"),
+        (lambda c: eq.Ramp(eq.TonicDrive, 1.0, 4.0), TypeError, "Ramp.manipulation must be a manipulation such as"),
+        (
+            lambda c: eq.Ramp(Renamed(), 0.0, 4.0).applied(c, 1.0),
+            TypeError,
+            "Ramp: Renamed changes more than rates, .* there are no parts of it. Take eq.During",
+        ),
         (lambda c: eq.During(eq.TonicDrive("E", 5.0), -5.0), ValueError, "During.start .* must be at least 0 second"),
         (lambda c: eq.During("light", 5.0), TypeError, "must be a manipulation such as .* got 'light'"),
         (lambda c: eq.During(eq.TonicDrive, 5.0), TypeError, "must be a manipulation such as"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import equipoise as eq
-from equipoise.spiking import kernel
+from equipoise.spiking import counts, kernel
 from equipoise.units import Hz, ms, mV, second
 
 LIF = eq.LIF(tau_m=20 * ms, v_threshold=20 * mV, v_reset=10 * mV)
@@ -102,15 +102,38 @@ def test_what_cannot_be_built_is_named(call, error, message):
         call(lambda circuit, **options: eq.spiking.build(circuit, **({"seed": 1} | options)))
 
 
-def test_sources_that_are_no_poisson_trains_need_gaussian_noise():
-    burst = eq.Circuit(
-        populations=[eq.Population("E", size=10, neuron=LIF), eq.Source("X", rate=5 * Hz, fano=2.0)],
-        projections=[eq.Projection(source="X", target="E", weight=0.1 * mV, in_degree=1000)],
+def irregular(fano):
+    return eq.Circuit(
+        populations=[eq.Population("E", size=10, neuron=LIF), eq.Source("X", rate=5 * Hz, fano=fano)],
+        projections=[eq.Projection(source="X", target="E", weight=0.1 * mV, connectivity=eq.FixedInDegree(500))],
     )
-    with pytest.raises(ValueError, match=r"source 'X' has a Fano factor of 2; Poisson counts have 1. Take noise="):
-        eq.spiking.build(burst, seed=1)
-    sd = eq.spiking.build(burst, seed=1, noise="gaussian").externals[0].amplitude[0]
-    assert sd > 0
+
+
+@pytest.mark.parametrize("mean", [0.25, 1.0, 3.7])
+@pytest.mark.parametrize("fano", [0.8, 0.95, 1.0, 1.3, 4.0])
+def test_counts_have_the_mean_and_variance_of_their_fano_factor(mean, fano):
+    n = counts.number_of_counts(mean, fano, "X")
+    p, j = counts.probabilities(mean, fano, n, "X"), np.arange(n)
+    assert (p >= 0.0).all()
+    assert p @ j == pytest.approx(mean, rel=1e-6)
+    assert p @ j**2 - mean**2 == pytest.approx(fano * mean, rel=1e-6)
+
+
+def test_burst_counts_are_negative_binomial():
+    from scipy import stats
+
+    law = counts.cumulative(2.5, 3.0, np.arange(40), "X")
+    np.testing.assert_allclose(law, stats.nbinom.cdf(np.arange(40), 1.25, 1 / 3), rtol=1e-12)
+    with pytest.raises(ValueError, match=r"'X' gives 2.5 spikes to a neuron in one step, more than are counted"):
+        counts.number_of_counts(2.5, 200.0, "X")
+
+
+def test_too_regular_a_source_needs_gaussian_noise():
+    """Counts of mean 0.25 vary by 0.75 of that at least."""
+    eq.spiking.build(irregular(0.76), seed=1)
+    with pytest.raises(ValueError, match=r"whole numbers have a Fano factor of at least 0.75, got 0.5. Take noise="):
+        eq.spiking.build(irregular(0.5), seed=1)
+    assert eq.spiking.build(irregular(0.5), seed=1, noise="gaussian").externals[0].amplitude[0] > 0
 
 
 def test_more_input_than_can_be_counted_is_refused():
@@ -119,7 +142,7 @@ def test_more_input_than_can_be_counted_is_refused():
         projections=[eq.Projection(source="X", target="E", weight=0.1 * mV, in_degree=5000)],
     )
     with pytest.raises(
-        ValueError, match=r"a source gives \d+ spikes to a neuron in one step.* Shorten dt, or take noise="
+        ValueError, match=r"source 'X' gives \d+ spikes to a neuron in one step.* Shorten dt, or take noise="
     ):
         eq.spiking.build(loud, seed=1)
 

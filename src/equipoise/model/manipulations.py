@@ -1,16 +1,18 @@
 """What an experiment does to a circuit: frozen descriptions that turn a circuit into the manipulated one.
 
-Each has ``apply(circuit) -> circuit`` and touches the description only, so that every level of study can use it, and
-`During` says when. Weights that homeostasis has moved are a state of the network, which a manipulation does not reset.
+Each has ``apply(circuit) -> circuit`` and touches the description only, so that every level of study can use it;
+`During` and `Ramp` say when. Weights that homeostasis has moved are a state of the network, which a manipulation does
+not reset.
 """
 
 import math
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.populations import Population, Source
+from equipoise.model.projections import Projection
 from equipoise.quantities import check_fields, quantity, suggest
 from equipoise.units import kHz, second
 
@@ -128,35 +130,178 @@ class During:
 
     def __post_init__(self):
         check_fields(self)
-        if isinstance(self.manipulation, type) or not isinstance(self.manipulation, Manipulation):
-            raise TypeError(
-                "During.manipulation must be a manipulation such as eq.TonicDrive('E', 50.0), got "
-                f"{self.manipulation!r}."
-            )
-        stop = math.inf if self.stop is None else self.stop
-        if isinstance(stop, bool) or not isinstance(stop, int | float):
-            raise TypeError(f"During.stop must be a time [s], or be left out, got {self.stop!r}.")
-        if not stop > self.start:
-            raise ValueError(f"During.stop must be above start = {self.start:g} s, got {stop / second:g} s.")
-        object.__setattr__(self, "stop", float(stop))
+        _check_manipulation(self)
+        object.__setattr__(self, "stop", _time_after(self, "stop", "start"))
 
     def acts_at(self, time: float) -> bool:
         """Whether the manipulation is there at `time` [s]; it is at its start, and is not at its stop."""
         return self.start <= time < self.stop
 
+    def strength_at(self, time: float) -> float:
+        """The part of the manipulation that is there at `time` [s]: all or nothing."""
+        return float(self.acts_at(time))
 
-def manipulated(circuit: Circuit, schedule: Iterable[During], time: float) -> Circuit:
+    @property
+    def changes(self) -> tuple[float, ...]:
+        """The times at which the circuit changes [s]."""
+        return self.start, self.stop
+
+    def applied(self, circuit: Circuit, time: float) -> Circuit:
+        """The circuit at `time` [s]."""
+        return self.manipulation.apply(circuit) if self.acts_at(time) else circuit
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A manipulation that grows linearly from nothing at `start` to all of it at `stop` [s], and stays to `until` [s].
+
+    A staircase of `steps` equal steps, each as strong as the line is in its middle. What it changes of source rates,
+    Fano factors, drives, weights and mean in-degrees is had in proportion; TypeError for a manipulation that changes
+    anything else.
+    """
+
+    manipulation: Manipulation
+    start: float = quantity("start", unit="second", low=0.0)
+    stop: float = quantity("time of full strength", unit="second", low=0.0)
+    _: KW_ONLY
+    until: float = math.inf
+    steps: int = 20
+
+    def __post_init__(self):
+        check_fields(self)
+        _check_manipulation(self)
+        _time_after(self, "stop", "start")
+        object.__setattr__(self, "until", _time_after(self, "until", "stop"))
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps <= 10_000:
+            raise ValueError(f"Ramp.steps must be a whole number from 1 to 10000, got {self.steps!r}.")
+
+    def acts_at(self, time: float) -> bool:
+        """Whether any of the manipulation is there at `time` [s]."""
+        return self.start <= time < self.until
+
+    @property
+    def changes(self) -> tuple[float, ...]:
+        """The times at which the circuit changes [s]."""
+        return (*(self._edge(k) for k in range(self.steps)), self.stop, self.until)
+
+    def strength_at(self, time: float) -> float:
+        """The part of the manipulation that is there at `time` [s], 0 to 1."""
+        if not self.acts_at(time):
+            return 0.0
+        if time >= self.stop:
+            return 1.0
+        return (sum(self._edge(k) <= time for k in range(self.steps)) - 0.5) / self.steps
+
+    def applied(self, circuit: Circuit, time: float) -> Circuit:
+        """The circuit at `time` [s]."""
+        strength = self.strength_at(time)
+        if strength == 0.0:
+            return circuit
+        full = self.manipulation.apply(circuit)
+        return full if strength == 1.0 else _between(circuit, full, strength, self.manipulation)
+
+    def _edge(self, k: int) -> float:
+        return self.start + k * ((self.stop - self.start) / self.steps)
+
+
+Timed = During | Ramp
+
+
+def manipulated(circuit: Circuit, schedule: Iterable[Timed], time: float) -> Circuit:
     """The circuit at `time` [s]: all manipulations of the schedule that act then, applied in its order."""
-    for during in schedule:
-        if during.acts_at(time):
-            circuit = during.manipulation.apply(circuit)
+    for timed in schedule:
+        circuit = timed.applied(circuit, time)
     return circuit
 
 
-def edges(schedule: Iterable[During], duration: float) -> list[float]:
+def edges(schedule: Iterable[Timed], duration: float) -> list[float]:
     """0, all times in between at which the circuit changes, and `duration` [s]."""
-    inner = {t for d in schedule for t in (d.start, d.stop) if 0.0 < t < duration}
+    inner = {t for timed in schedule for t in timed.changes if 0.0 < t < duration}
     return [0.0, *sorted(inner), duration]
+
+
+def checked_schedule(function: str, circuit: Circuit, schedule: Iterable[Timed]) -> tuple[Timed, ...]:
+    """The schedule, each manipulation of which fits the circuit; the error names function and entry."""
+    if isinstance(schedule, During | Ramp) or not isinstance(schedule, Iterable):
+        raise TypeError(f"{function}: schedule must be a list such as [eq.During(manipulation, start)].")
+    for i, timed in enumerate(plan := tuple(schedule)):
+        if not isinstance(timed, During | Ramp):
+            raise TypeError(
+                f"{function}: schedule[{i}] must be an eq.During(manipulation, start) or an eq.Ramp, got {timed!r}."
+            )
+        changed = timed.manipulation.apply(circuit)
+        if [_ends(p) for p in changed.projections] != [_ends(p) for p in circuit.projections] or (
+            changed.names != circuit.names
+        ):
+            raise ValueError(
+                f"{function}: schedule[{i}] must keep all populations, sources and projections; "
+                f"{type(timed.manipulation).__name__} removes or adds some."
+            )
+    return plan
+
+
+# --- parts of a manipulation ------------------------------------------------------------------------------------------
+def _between(circuit: Circuit, full: Circuit, strength: float, manipulation: Manipulation) -> Circuit:
+    """The circuit on the straight line from `circuit` to `full`."""
+
+    def mixed(a: Any, b: Any, names: tuple[str, ...]) -> dict[str, float]:
+        return {name: getattr(a, name) + strength * (getattr(b, name) - getattr(a, name)) for name in names}
+
+    def node(a: Population | Source, b: Population | Source) -> Population | Source:
+        return replace(a, **mixed(a, b, ("rate", "fano") if isinstance(a, Source) else ("drive",)))
+
+    def projection(a: Projection, b: Projection) -> Projection:
+        size = circuit.node(a.source).size
+        old, new = a.connectivity.mean(size), b.connectivity.mean(size)
+        kind = a.connectivity if old == new else a.connectivity.with_mean(old + strength * (new - old), size)
+        return replace(a, connectivity=kind, **mixed(a, b, ("weight",)))
+
+    _check_divisible(circuit, full, manipulation)
+    populations = [node(a, b) for a, b in zip(circuit.populations, full.populations, strict=True)]
+    sources = [node(a, b) for a, b in zip(circuit.sources, full.sources, strict=True)]
+    projections = [projection(a, b) for a, b in zip(circuit.projections, full.projections, strict=True)]
+    return replace(circuit, populations=populations, sources=sources, projections=projections)
+
+
+def _check_divisible(circuit: Circuit, full: Circuit, manipulation: Manipulation) -> None:
+    """TypeError where more changes than numbers that can be interpolated."""
+    rest = replace(
+        full,
+        populations=[replace(b, drive=a.drive) for a, b in zip(circuit.populations, full.populations, strict=True)],
+        sources=[replace(b, rate=a.rate, fano=a.fano) for a, b in zip(circuit.sources, full.sources, strict=True)],
+        projections=[
+            replace(b, weight=a.weight, connectivity=a.connectivity)
+            for a, b in zip(circuit.projections, full.projections, strict=True)
+        ],
+    )
+    if rest != circuit:
+        raise TypeError(
+            f"Ramp: {type(manipulation).__name__} changes more than rates, Fano factors, drives, weights and "
+            "in-degrees; there are no parts of it. Take eq.During."
+        )
+
+
+def _ends(projection: Projection) -> tuple[str, str]:
+    return projection.source, projection.target
+
+
+def _check_manipulation(timed: Timed) -> None:
+    if isinstance(timed.manipulation, type) or not isinstance(timed.manipulation, Manipulation):
+        raise TypeError(
+            f"{type(timed).__name__}.manipulation must be a manipulation such as eq.TonicDrive('E', 50.0), got "
+            f"{timed.manipulation!r}."
+        )
+
+
+def _time_after(timed: Timed, name: str, before: str) -> float:
+    """A time that may be left out, and lies after another one."""
+    value, least, owner = getattr(timed, name), getattr(timed, before), type(timed).__name__
+    value = math.inf if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{owner}.{name} must be a time [s], or be left out, got {value!r}.")
+    if not value > least and not (owner == "Ramp" and name == "until" and value == least):
+        raise ValueError(f"{owner}.{name} must be above {before} = {least:g} s, got {value / second:g} s.")
+    return float(value)
 
 
 def _source(manipulation: SourceRate | Irregularity, circuit: Circuit) -> Source:

@@ -1,5 +1,6 @@
 """Level 3: the same circuit spike by spike, on a compiled kernel without per-synapse weights."""
 
+from equipoise.spiking.cost import evolve_cost as evolve_cost
 from equipoise.spiking.estimates import Estimate as Estimate
 from equipoise.spiking.estimates import estimate as estimate
 from equipoise.spiking.evolve import evolve as evolve

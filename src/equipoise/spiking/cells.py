@@ -7,7 +7,7 @@ Euler, first order in dt).
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import EIF, PIF
-from equipoise.model.projections import Projection
 from equipoise.quantities import Array
 from equipoise.spiking.explicit import Pair
 from equipoise.spiking.layout import Layout
@@ -43,34 +42,57 @@ class Channel(NamedTuple):
 class Receptors:
     """How the neurons of a population take input: channels, and the time constants of currents.
 
-    `given`: projections, by (source, target), whose synapses are given weights of their own.
+    `members`: the projections of each channel, by number.
     """
 
     channels: tuple[Channel, ...]
     times: tuple[float, ...]
-    given: frozenset[Pair] = frozenset()
+    members: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, circuit: Circuit, population: str, given: Iterable[Pair] = ()) -> "Receptors":
-        """All that projects to a population; sources have no channels, but currents."""
-        mine, given = [p for p in circuit.projections if p.target == population], frozenset(given)
-        senders = {p.name for p in circuit.populations}
-        channels = dict.fromkeys(_channel(p, given) for p in mine if p.source in senders)
-        times = dict.fromkeys(p.synapse.time_constant for p in mine if p.synapse.time_constant > 0.0)
-        return cls(tuple(channels), tuple(times), given)
+    def of(
+        cls, circuit: Circuit, population: str, given: Iterable[Pair] = (), apart: Iterable[Pair] = ()
+    ) -> "Receptors":
+        """All that projects to a population; sources have no channels, but currents.
 
-    def channel_of(self, p: Projection) -> int:
-        """The channel of a projection."""
-        return self.channels.index(_channel(p, self.given))
+        Projections (source, target) that are kept `apart` share no channel.
+        """
+        given, apart = frozenset(given), frozenset(apart)
+        senders = {p.name for p in circuit.populations}
+        channels: dict[tuple[Channel, Pair | None], list[int]] = {}
+        times: dict[float, None] = {}
+        for index, p in enumerate(circuit.projections):
+            if p.target != population:
+                continue
+            tau_s, ends = p.synapse.time_constant, (p.source, p.target)
+            if p.source in senders:
+                channel = Channel(p.weight, tau_s, p.weight_spread is not None or ends in given)
+                channels.setdefault((channel, ends if ends in apart else None), []).append(index)
+            if tau_s > 0.0:
+                times[tau_s] = None
+        members = tuple(tuple(m) for m in channels.values())
+        return cls(tuple(channel for channel, _ in channels), tuple(times), members)
+
+    def channel_of(self, projection: int) -> int:
+        """The channel of a projection of the circuit, by its number."""
+        return next(c for c, members in enumerate(self.members) if projection in members)
+
+    def reweighed(self, circuit: Circuit) -> "Receptors":
+        """The same channels with the weights of a manipulated circuit; ValueError where one would need two."""
+        channels = []
+        for members, channel in zip(self.members, self.channels, strict=True):
+            first, *others = (circuit.projections[index] for index in members)
+            if other := next((p for p in others if p.weight != first.weight), None):
+                raise ValueError(
+                    f"spiking: {first} and {other} have equal weights and share one array, but a manipulation changes "
+                    f"one of them. Keep it apart: eq.spiking.build(..., apart=[({other.source!r}, {other.target!r})])."
+                )
+            channels.append(channel._replace(weight=first.weight))
+        return replace(self, channels=tuple(channels))
 
     def sink(self, tau_s: float) -> int:
         """The current of a time constant."""
         return POTENTIAL if tau_s == 0.0 else self.times.index(tau_s)
-
-
-def _channel(p: Projection, given: frozenset[Pair]) -> Channel:
-    own = p.weight_spread is not None or (p.source, p.target) in given
-    return Channel(p.weight, p.synapse.time_constant, own)
 
 
 def jump(weight: float, tau_s: float) -> float:

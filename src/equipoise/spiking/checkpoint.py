@@ -9,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from equipoise.model.circuit import Circuit
 from equipoise.results import Status, write_whole
+from equipoise.spiking.fluctuations import Noise
 from equipoise.spiking.packing import Arrays, flat, nested, packed, part, unpacked
 from equipoise.spiking.response import Response
-from equipoise.spiking.walk import Noise, Walk
-
-Plan = Sequence[tuple[float, Circuit]]
+from equipoise.spiking.walk import Walk
 
 SAVE_EVERY = 5.0
 """Wall time between checkpoints [s]."""
@@ -28,10 +26,10 @@ def previous(path: Path) -> Path:
     return path.with_name(path.name + ".previous")
 
 
-def save(path: str | Path, walks: Sequence[Walk], plan: Plan, settings: tuple) -> None:
+def save(path: str | Path, walks: Sequence[Walk], settings: tuple) -> None:
     """Write both walks; at every moment either this checkpoint or the one before is whole."""
     path = Path(path)
-    arrays: Arrays = {"fingerprint": np.array(fingerprint(walks[0], plan, settings))}
+    arrays: Arrays = {"fingerprint": np.array(fingerprint(walks[0], settings))}
     for k, walk in enumerate(walks):
         arrays |= {f"{k}/{name}": x for name, x in _packed(walk).items()}
 
@@ -45,7 +43,7 @@ def save(path: str | Path, walks: Sequence[Walk], plan: Plan, settings: tuple) -
     fresh.replace(path)
 
 
-def load(path: str | Path, blank: Walk, plan: Plan, settings: tuple) -> list[Walk] | None:
+def load(path: str | Path, blank: Walk, settings: tuple) -> list[Walk] | None:
     """Both walks from the last whole checkpoint, None where there is none; ValueError if it is one of another run."""
     path = Path(path)
     for place in (path, previous(path)):
@@ -56,21 +54,22 @@ def load(path: str | Path, blank: Walk, plan: Plan, settings: tuple) -> list[Wal
                 arrays = {name: data[name] for name in data.files}
         except UNREADABLE:
             continue
-        if str(arrays["fingerprint"]) != fingerprint(blank, plan, settings):
+        if str(arrays["fingerprint"]) != fingerprint(blank, settings):
             raise ValueError(
-                f"evolve: {place} is the checkpoint of another run (circuit, seed, duration, speed, pace and version "
-                "must be the same). Remove it, or give another file."
+                f"evolve: {place} is the checkpoint of another run (circuit, schedule, seed, duration, speed, pace and "
+                "version must be the same). Remove it, or give another file."
             )
         return [_unpacked(blank, part(arrays, f"{k}/")) for k in range(2)]
     return None
 
 
-def fingerprint(walk: Walk, plan: Plan, settings: tuple) -> str:
-    """A digest of all that decides how a run goes on."""
+def fingerprint(walk: Walk, settings: tuple) -> str:
+    """A digest of all that decides how a run goes on; functions are known by name."""
     from equipoise import __version__
 
-    texts = [f"{t!r}\n{circuit.to_toml()}" for t, circuit in plan]
-    facts = [__version__, repr(walk.until), *map(repr, settings), *texts]
+    functions = [f"{k}={getattr(f, '__qualname__', type(f).__name__)}" for k, f in walk.plan.functions.items()]
+    facts = [__version__, walk.network.origin.digest, repr(walk.until), repr(walk.plan.sensor), *functions]
+    facts += map(repr, settings)
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
@@ -78,6 +77,7 @@ def fingerprint(walk: Walk, plan: Plan, settings: tuple) -> str:
 def _packed(walk: Walk) -> Arrays:
     out: Arrays = {name: np.array(getattr(walk, name)) for name in NUMBERS}
     out |= {"status": np.array(walk.status.name), "message": np.array(walk.message)}
+    out |= {"at": walk.at, "acting": walk.acting, "answer": walk.answer}
     names = list(dict.fromkeys(k for row in walk.rows for k in row))
     out["row_names"] = np.array(json.dumps(names))
     out["rows"] = np.array([[row.get(k, np.nan) for k in names] for row in walk.rows]).reshape(
@@ -98,7 +98,8 @@ def _unpacked(blank: Walk, arrays: Arrays) -> Walk:
     return replace(
         blank, state=unpacked(arrays), rows=rows,
         status=_status(str(arrays["status"])), message=str(arrays["message"]),
-        start=nested(part(arrays, "start/")),
+        start=nested(part(arrays, "start/")), at=arrays["at"], acting=arrays["acting"],
+        answer=arrays["answer"], stale=False,
         response=Response(blank.coordinates, response["z"], response["S"]) if response else None,
         noise=Noise(**(noise | {"seen": int(noise["seen"])})) if noise else None,  # pyright: ignore[reportArgumentType]
         **{name: float(arrays[name]) for name in NUMBERS},

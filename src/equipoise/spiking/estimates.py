@@ -13,7 +13,7 @@ from equipoise.spiking import kernel
 from equipoise.spiking.columns import TRACES, Plan
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import Layout
-from equipoise.spiking.network import Network, available_memory, drafted
+from equipoise.spiking.network import Choices, Network, available_memory, drafted
 from equipoise.spiking.progress import duration as words
 from equipoise.spiking.record import Record
 from equipoise.spiking.store import BUFFER_BYTES
@@ -161,7 +161,7 @@ def _of_network(network: Network) -> _Base:
 
 
 def _of_circuit(circuit: Circuit, rate: float | None, dt: float, threads: int | None) -> _Base:
-    layout, receptors, routes = drafted(circuit, dt, threads, Wiring())
+    layout, receptors, routes = drafted(circuit, dt, threads, Choices())
     assumed = ASSUMED if rate is None else _rate(rate)
     synapses = sum(r.projection.connectivity.mean(layout.sizes[r.source]) * layout.sizes[r.target] for r in routes)
     channels, currents = max(len(r.channels) for r in receptors), max(len(r.times) for r in receptors)

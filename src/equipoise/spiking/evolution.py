@@ -3,7 +3,7 @@
 Every run errs in proportion to its speed f, and neurons with weights of their own scatter in proportion to sqrt(f). So
 means and variances of runs at f and f/2.5 are extrapolated to f = 0, x = x_s + (x_s - x_f)/1.5 with s the slower and f
 the faster run, and what that changes is the error. As far as the fluctuations of the network explain why the means
-differ, the slower run is kept.
+differ, both are averaged instead.
 """
 
 import time
@@ -15,11 +15,12 @@ import numpy as np
 
 from equipoise.quantities import Array
 from equipoise.results import Status
+from equipoise.spiking.functions import Group
 from equipoise.spiking.history import dataset_of, label
 from equipoise.spiking.kernel import State
 from equipoise.spiking.network import Network
 from equipoise.spiking.slow import RuleGroup
-from equipoise.spiking.walk import Walk
+from equipoise.spiking.walk import Walk, weights_in
 from equipoise.units import hour
 
 if TYPE_CHECKING:
@@ -72,39 +73,56 @@ def together(walks: Sequence[Walk], started: float) -> Evolution:
     rows = [{k: v for k, v in row.items() if "_noise_" not in k} for row in whole.rows]
     data = dataset_of(rows, {"status": status.name, "message": message, "advice": status.advice})
     if slower.rows:
-        for group, name in whole.coordinates.places:
-            _extrapolate(data, walks, group, name)
+        for group in slower.coordinates.groups:
+            for name in slower.regulator().values[group.name]:
+                _extrapolate(data, walks, group, name)
     return Evolution(
         data=data, network=whole.network, end=whole.state, speeds=tuple(w.speed for w in walks), status=status,
         message=message, simulated=sum(w.simulated for w in walks), wall=wall,
     )  # fmt: skip
 
 
-def _extrapolate(data: "xr.Dataset", walks: Sequence[Walk], group: RuleGroup, name: str) -> None:
+def _extrapolate(data: "xr.Dataset", walks: Sequence[Walk], group: Group, name: str) -> None:
     """Put the limit of no speed-up and its errors in place of the slower run."""
     key, t = label(name, group.name), data["time"].values
     (fast, fast_noise, fast_sd), (slow, slow_noise, slow_sd) = (_along(w, group, name, t) for w in walks)
-    difference, expected = fast - slow, np.hypot(fast_noise, slow_noise)
-    real = 1.0
-    if (power := float(np.mean(difference**2))) > 0.0:
-        real = max(0.0, 1.0 - float(np.mean(expected**2)) / power)
-    correction = -real * difference / (RATIO - 1.0)
+    share = _share(fast - slow, fast_noise, slow_noise)
+    correction, noise = share * (slow - fast), np.hypot((1.0 + share) * slow_noise, share * fast_noise)
     variance = np.maximum(slow_sd**2 + (slow_sd**2 - fast_sd**2) / (RATIO - 1.0), 0.0)
     units = data[key].attrs
     data[key] = ("time", slow + correction, units)
-    data[f"{key}_error"] = ("time", np.hypot(correction, slow_noise), units)
+    data[f"{key}_error"] = ("time", np.hypot(correction, noise), units)
     data[f"{key}_sd"] = ("time", np.sqrt(variance), units)
     data[f"{key}_sd_error"] = ("time", np.abs(np.sqrt(variance) - slow_sd), units)
 
 
-def _along(walk: Walk, group: RuleGroup, name: str, t: Array) -> tuple[Array, Array, Array]:
+def _share(difference: Array, fast_noise: Array, slow_noise: Array) -> float:
+    """The c of x = x_s + c (x_s - x_f) with the smallest expected error.
+
+    With b the error of the slower run by its speed, difference^2 = (1.5 b)^2 + v_s + v_f on average, and
+
+        b^2 (1 - 1.5 c)^2 + (1 + c)^2 v_s + c^2 v_f
+
+    is smallest at c = (1.5 b^2 - v_s)/(2.25 b^2 + v_s + v_f): 1/1.5 without noise, the weighted mean of both without b.
+    """
+    more = RATIO - 1.0
+    v_s, v_f = float(np.mean(slow_noise**2)), float(np.mean(fast_noise**2))
+    systematic = max(0.0, float(np.mean(difference**2)) - v_s - v_f)
+    total = systematic + v_s + v_f
+    return (systematic / more - v_s) / total if total > 0.0 else 1.0 / more
+
+
+def _along(walk: Walk, group: Group, name: str, t: Array) -> tuple[Array, Array, Array]:
     """Mean, its SD by fluctuations, and SD over neurons at the times t; straight lines between moves."""
-    key, start = label(name, group.name), walk.start[group.name][name]
+    key = label(name, group.name)
+    start = walk.start[group.name].get(name, np.array([np.nan]))
+    if np.isnan(start).all():  # found in the first window: proteins, and what a function made up
+        start = np.array([walk.rows[0][key]])
     times = np.array([0.0, *(row["time"] for row in walk.rows)])
-    mean = np.array([np.nanmean(start), *(row[key] for row in walk.rows)])
+    mean = np.array([start.mean(), *(row[key] for row in walk.rows)])
     sd = np.array([start.std(), *(row[f"{key}_sd"] for row in walk.rows)])
     noise = np.array([0.0, *(row.get(f"{name}_noise_{group.name}", 0.0) for row in walk.rows)])
-    scale = mean if group.relative and name not in group.extras else 1.0
+    scale = mean if group.relative and name.startswith("J_") else 1.0
     return tuple(np.interp(t, times, x) for x in (mean, noise * scale, sd))  # pyright: ignore[reportReturnType]
 
 
@@ -127,16 +145,16 @@ def _verdict(walks: Sequence[Walk]) -> tuple[Status, str]:
     return Status.OK, "the end was reached."
 
 
-def _growing(walk: Walk, group: RuleGroup) -> str | None:
+def _growing(walk: Walk, group: Group) -> str | None:
     """Words for weights that kept growing over the last quarter while a calcium moment stayed off target, or None."""
-    target = getattr(group.rule, "target", None)
-    if target is None or group.extras:
+    target = getattr(group.rule, "target", None) if isinstance(group, RuleGroup) and not group.extras else None
+    if target is None:
         return None
     late = [row for row in walk.rows if row["time"] >= 0.75 * walk.t]
     wanted = {"calcium_mean": target.mean, "calcium_second_moment": target.second_moment}
     off = {k: float(np.mean([row[f"{k} {group.name}"] for row in late])) / v - 1.0 for k, v in wanted.items()}
     worst = max(off, key=lambda k: abs(off[k]))
-    growth = {s.name: late[-1][s.name] / late[0][s.name] - 1.0 for s in group.slots}
+    growth = {s.name: late[-1][s.name] / late[0][s.name] - 1.0 for s in weights_in(group)}
     name = max(growth, key=lambda k: growth[k])
     if len(late) < 2 or abs(off[worst]) < OFF or growth[name] < GROWING:
         return None

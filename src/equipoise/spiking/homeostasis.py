@@ -10,12 +10,13 @@ from equipoise.model.calcium import Calcium
 from equipoise.quantities import Array, Quantity, check, steps_of, suggest
 from equipoise.spiking import slow
 from equipoise.spiking.external import GAUSSIAN
+from equipoise.spiking.functions import Function, FunctionGroup, Group
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
 from equipoise.spiking.meter import Gathered, Meter, sensor_of
 from equipoise.spiking.network import Network
 from equipoise.spiking.randomness import Words
-from equipoise.spiking.slow import Function, FunctionGroup, Group, RuleGroup
+from equipoise.spiking.slow import RuleGroup
 from equipoise.spiking.slow_state import SlowState
 from equipoise.units import ms, second
 

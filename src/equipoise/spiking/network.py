@@ -6,8 +6,8 @@ threshold, drive and intrinsic gain. Potentials are measured from the leak poten
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +26,7 @@ from equipoise.spiking.neurons import Neurons, drawn
 from equipoise.spiking.randomness import Words, key_of
 from equipoise.spiking.strips import Strips
 from equipoise.spiking.tables import Table, Tables, build_tables, expected_bytes
-from equipoise.spiking.wiring import Route, Wiring
+from equipoise.spiking.wiring import Pair, Route, Wiring
 from equipoise.units import ms, us
 
 Noise = Literal["poisson", "gaussian"]
@@ -34,19 +34,31 @@ Noise = Literal["poisson", "gaussian"]
 _DT = Quantity("time step", unit="ms", low=1 * us, high=1 * ms)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What `build` was told beside the circuit: noise, graphs, drives, and projections with an array of their own."""
+
+    noise: Noise = "poisson"
+    wiring: Wiring = Wiring()  # noqa: RUF009 - it is frozen
+    drive: Mapping[str, float] = field(default_factory=dict)
+    apart: frozenset[Pair] = frozenset()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Network:
     """A circuit ready to run; arrays are over places (see `Layout`), potentials measured from the leak potential.
 
-    `neurons`: those of each population. `cells`: what a step makes of them, rows `cells.FIELDS` and the transfer of
-    each current to the potential. `drive`: what the potential gains per step without input, v_inf (1 - decay).
-    `threshold`. `gain`: factor of all input of a neuron, see `acting`. `weights` (channel, place). `currents`: rows
-    (population, decay); `sinks` (population, channel): the current that a channel feeds, or -1 for the potential;
-    `summed` likewise: whether its synapses have weights of their own, relative to that of the channel, and else are
-    counted.
+    `circuit` is what acts now, `origin` the circuit before any manipulation. `neurons`: those of each population.
+    `cells`: what a step makes of them, rows `cells.FIELDS` and the transfer of each current to the potential. `drive`:
+    what the potential gains per step without input, v_inf (1 - decay). `threshold`. `gain`: factor of all input of a
+    neuron, see `acting`. `weights` (channel, place). `currents`: rows (population, decay); `sinks` (population,
+    channel): the current that a channel feeds, or -1 for the potential; `summed` likewise: whether its synapses have
+    weights of their own, relative to that of the channel, and else are counted.
     """
 
     circuit: Circuit
+    origin: Circuit
+    choices: Choices
     layout: Layout
     dt: float
     seed: str
@@ -126,26 +138,30 @@ def build(
     wiring: Wiring | None = None,
     noise: Noise = "poisson",
     drive: Mapping[str, float] | None = None,
+    apart: Iterable[Pair] = (),
 ) -> Network:
     """Draw the synapses of a circuit and set up its neurons, for time steps of `dt` [s].
 
-    `noise`: sources as Poisson counts per step, or as Gaussian white noise of the same mean and variance. `drive` is a
-    tonic input [V/s] by population. Threads share the work and change nothing else; by default as many as there are
-    processors, fewer in small networks. Raises ValueError or TypeError for what this level cannot represent, by name,
-    and MemoryError with the number of bytes where the synapses would not fit.
+    `noise`: sources as counts per step, Poisson where their Fano factor is 1, or as Gaussian white noise of the same
+    mean and variance. `drive` is a tonic input [V/s] by population, beside that of the circuit. Projections (source,
+    target) that a manipulation is to reweigh are kept `apart` from others of equal weight. Threads share the work and
+    change nothing else; by default as many as there are processors, fewer in small networks. Raises ValueError or
+    TypeError for what this level cannot represent, by name, and MemoryError with the number of bytes where the synapses
+    would not fit.
     """
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
-    layout, receptors, routes = drafted(circuit, step, threads, wiring, noise)
+    choices = Choices(noise=noise, wiring=wiring, drive=drive or {}, apart=frozenset(apart))
+    layout, receptors, routes = drafted(circuit, step, threads, choices)
     for p in circuit.populations:
         if "tau_ref" not in p.spread.varying:
             steps_of("spiking", f"{p.name}: tau_ref", p.neuron.tau_ref, step)
     _check_memory(expected_bytes(routes, layout, wiring))
     key = key_of(seed)
     neurons = drawn(circuit, key)
-    inputs, mean = _externals(circuit, layout, (neurons, receptors), key, (step, noise))
-    mean += _tonic(layout, drive or {})
+    inputs, mean = inputs_of(circuit, layout, (neurons, receptors), key, (step, choices))
     return Network(
-        circuit=circuit, layout=layout, dt=step, seed=" ".join(repr(seed).split()), key=key, externals=inputs,
+        circuit=circuit, origin=circuit, choices=choices, layout=layout, dt=step,
+        seed=" ".join(repr(seed).split()), key=key, externals=inputs,
         neurons=neurons, cells=cells.steps_of_cells(neurons, receptors, layout, step),
         drive=cells.drive_of(neurons, layout, mean, step), threshold=cells.thresholds_of(neurons, layout),
         gain=np.ones(layout.places, np.float32), weights=cells.weights_of(receptors, layout),
@@ -155,15 +171,15 @@ def build(
 
 
 def drafted(
-    circuit: Circuit, dt: float, threads: int | None, wiring: Wiring, noise: Noise = "poisson"
+    circuit: Circuit, dt: float, threads: int | None, choices: Choices
 ) -> tuple[Layout, list[Receptors], list[Route]]:
     """Where neurons stand, how they take input and what connects them, before anything is drawn."""
-    _check_represented(circuit, noise)
+    _check_represented(circuit, choices.noise)
     names, sizes = tuple(p.name for p in circuit.populations), tuple(int(p.size) for p in circuit.populations)
     layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sizes))
-    check_pairs(_given(wiring), [p for p in circuit.projections if p.source in names])
-    receptors = [Receptors.of(circuit, name, wiring.weights) for name in names]
-    return layout, receptors, _routes(circuit, receptors, wiring, layout, dt)
+    check_pairs(_given(choices.wiring), [p for p in circuit.projections if p.source in names])
+    receptors = receptors_of(circuit, names, choices)
+    return layout, receptors, routes_of(circuit, receptors, choices.wiring, layout, dt)
 
 
 # --- what cannot be represented ---------------------------------------------------------------------------------------
@@ -183,12 +199,6 @@ def _check_represented(circuit: Circuit, noise: str) -> None:
         if p.weight_spread is not None and p.source in (s.name for s in circuit.sources):
             raise ValueError(
                 f"spiking: {p} comes from a source, whose trains have one weight; it cannot have a weight_spread."
-            )
-    for s in circuit.sources:
-        if s.fano != 1.0 and noise == "poisson":
-            raise ValueError(
-                f"spiking: source {s.name!r} has a Fano factor of {s.fano:g}; Poisson counts have 1. "
-                "Take noise='gaussian', which keeps its variance."
             )
 
 
@@ -226,7 +236,12 @@ def _given(wiring: Wiring) -> dict[str, Mapping]:
     return {"explicit": wiring.explicit, "weights": wiring.weights, "delays": wiring.delays}
 
 
-def _routes(circuit: Circuit, receptors: list[Receptors], wiring: Wiring, layout: Layout, dt: float) -> list[Route]:
+def receptors_of(circuit: Circuit, names: Iterable[str], choices: Choices) -> list[Receptors]:
+    """How the neurons of each population take input."""
+    return [Receptors.of(circuit, name, choices.wiring.weights, choices.apart) for name in names]
+
+
+def routes_of(circuit: Circuit, receptors: list[Receptors], wiring: Wiring, layout: Layout, dt: float) -> list[Route]:
     """Projections between populations."""
     place = {name: k for k, name in enumerate(layout.names)}
     routes = []
@@ -234,7 +249,7 @@ def _routes(circuit: Circuit, receptors: list[Receptors], wiring: Wiring, layout
         if p.source not in place:
             continue
         pair, source, target, matrix = (p.source, p.target), place[p.source], place[p.target], None
-        channel = receptors[target].channel_of(p)
+        channel = receptors[target].channel_of(index)
         if pair in wiring.explicit:
             given = (wiring.explicit[pair], wiring.delays.get(pair), wiring.weights.get(pair))
             matrix = matrix_of(p, given, (layout.sizes[target], layout.sizes[source]), dt)
@@ -248,19 +263,20 @@ def _routes(circuit: Circuit, receptors: list[Receptors], wiring: Wiring, layout
     return routes
 
 
-def _externals(
+def inputs_of(
     circuit: Circuit,
     layout: Layout,
     who: tuple[Sequence[Neurons], list[Receptors]],
     key: Words,
-    how: tuple[float, Noise],
+    how: tuple[float, Choices],
 ) -> tuple[tuple[External, ...], Array]:
-    """The input of all sources, and its mean [V/s] at each place where that is added apart from the noise."""
+    """The input of all sources, and the mean input [V/s] at each place that comes apart from it."""
     inputs: list[External] = []
-    mean, (dt, noise) = np.zeros(layout.places), how
+    dt, choices = how
+    mean = _tonic(circuit, layout, choices.drive)
     for k, (of, receptor) in enumerate(zip(*who, strict=True)):
         trains = external.trains_onto(circuit, layout, k, key)
-        if noise == "poisson":
+        if choices.noise == "poisson":
             inputs += external.poisson(trains, k, receptor, dt)
         else:
             inputs += external.gaussian(trains, of, k, receptor, dt)
@@ -268,10 +284,13 @@ def _externals(
     return tuple(replace(x, stream=stream) for stream, x in enumerate(inputs)), mean
 
 
-def _tonic(layout: Layout, drive: Mapping[str, float]) -> Array:
+def _tonic(circuit: Circuit, layout: Layout, drive: Mapping[str, float]) -> Array:
+    """Drives of the circuit and those beside it [V/s] at each place."""
     out = np.zeros(layout.places)
+    for k, p in enumerate(circuit.populations):
+        out[layout.neurons(k)] = p.drive
     for name, value in drive.items():
         if name not in layout.names:
             raise ValueError(f"spiking: drive names an unknown population {name!r}.{suggest(name, layout.names)}")
-        out[layout.neurons(layout.names.index(name))] = float(finite("spiking", f"drive[{name!r}]", value))
+        out[layout.neurons(layout.names.index(name))] += float(finite("spiking", f"drive[{name!r}]", value))
     return out

@@ -5,19 +5,20 @@ neuron scope. With s what the populations sense on average and dz/dt = g(z, s),
 
     A = dg/dz + dg/ds S,   S = ds/dz,
 
-is the matrix of the slow dynamics. S is measured by central differences: each weight is moved up and down and the
-network runs on from the same state.
+is the matrix of the slow dynamics. S is measured by central differences: weights that move together under a rule are
+moved up and down and the network runs on from the same state. What each of them would do alone does not enter.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import dynamics
 from equipoise.quantities import Array
-from equipoise.spiking.slow import RuleGroup
+from equipoise.spiking.functions import FunctionGroup, Group
+from equipoise.spiking.slow import Drive
 
 Values = Mapping[str, Mapping[str, NDArray]]
 
@@ -28,24 +29,59 @@ PROBE = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """The slow variables of all rules as one vector z (k,), and back."""
+    """The slow variables of all rules as one vector z (k,), and back.
 
-    groups: tuple[RuleGroup, ...]
+    Of rules that are functions those in `moved`; `still` are the other ones, means over neurons (1,).
+    """
+
+    groups: tuple[Group, ...]
+    moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    still: Values = field(default_factory=dict)
 
     @property
-    def places(self) -> tuple[tuple[RuleGroup, str], ...]:
+    def places(self) -> tuple[tuple[Group, str], ...]:
         """Group and name of each coordinate."""
-        return tuple((g, name) for g in self.groups for name in (*(s.name for s in g.slots), *g.extras))
+        return tuple((g, name) for g in self.groups for name in self._names(g))
+
+    def _names(self, group: Group) -> tuple[str, ...]:
+        if isinstance(group, FunctionGroup):
+            return self.moved.get(group.name, ())
+        return (*(s.name for s in group.slots), *group.extras)
 
     @property
     def weights(self) -> NDArray[np.bool_]:
-        """Which coordinates are weights (k,); only they act on the network."""
-        return np.array([name not in g.extras for g, name in self.places])
+        """Which coordinates act on the network (k,): weights, thresholds and drives."""
+        return np.array([name in [s.name for s in g.slots] for g, name in self.places], dtype=bool)
 
     @property
     def logs(self) -> NDArray[np.bool_]:
         """Which coordinates are logarithms (k,)."""
-        return self.weights & np.array([g.relative for g, _ in self.places])
+        return self.weights & np.array([g.relative for g, _ in self.places], dtype=bool)
+
+    @property
+    def directions(self) -> Array:
+        """What moves together, as rows of coordinates (d, k)."""
+        places, rows = self.places, []
+        for group in self.groups:
+            if isinstance(group, FunctionGroup):
+                alone = [name for g, name in places if g is group and name in [s.name for s in group.slots]]
+                together = tuple({name: 1.0} for name in alone)
+            else:
+                together = group.directions
+            rows += [[part.get(name, 0.0) if g is group else 0.0 for g, name in places] for part in together]
+        return np.array(rows).reshape(-1, len(places))
+
+    @property
+    def width(self) -> int:
+        """How many quantities all groups sense."""
+        return sum(g.width for g in self.groups)
+
+    def sizes(self, z: Array) -> Array:
+        """How large a coordinate is, for relative changes (k,): 1 for logarithms."""
+        units = [
+            next((s.unit for s in g.slots if isinstance(s, Drive) and s.name == name), 0.0) for g, name in self.places
+        ]
+        return np.where(self.logs, 1.0, np.maximum(np.abs(z), units))
 
     def of(self, values: Values) -> Array:
         """z of slow variables, averaged over neurons."""
@@ -55,16 +91,16 @@ class Coordinates:
     def shifted(self, values: Values, dz: Array) -> dict[str, dict[str, NDArray]]:
         """The variables moved by dz (k,), all neurons alike; weights stop at zero."""
         out = {g.name: dict(values[g.name]) for g in self.groups}
-        for (g, name), move, log, weight in zip(self.places, dz, self.logs, self.weights, strict=True):
+        for (g, name), move, log in zip(self.places, dz, self.logs, strict=True):
             x = values[g.name][name]
             moved = x * np.exp(move) if log else x + move
-            out[g.name][name] = np.maximum(moved, 0.0) if weight else moved
+            out[g.name][name] = np.maximum(moved, 0.0) if name.startswith("J_") else moved
         return out
 
     def flow(self, z: NDArray, sensed: NDArray) -> NDArray:
         """g(z, s) (k,); complex numbers are welcome."""
         x = np.where(self.logs, np.exp(np.where(self.logs, z, 0.0)), z)
-        values: dict[str, dict[str, NDArray]] = {g.name: {} for g in self.groups}
+        values = {g.name: dict(self.still.get(g.name, {})) for g in self.groups}
         for (g, name), value in zip(self.places, x, strict=True):
             values[g.name][name] = np.array([value])
         own = self._split(sensed)
@@ -76,7 +112,7 @@ class Coordinates:
         return np.concatenate([np.mean(measured[g.name], axis=1) for g in self.groups])
 
     def _split(self, sensed: NDArray) -> dict[str, NDArray]:
-        ends = np.cumsum([len(g.rule.senses) for g in self.groups])[:-1]
+        ends = np.cumsum([g.width for g in self.groups])[:-1]
         return {g.name: part[:, None] for g, part in zip(self.groups, np.split(sensed, ends), strict=True)}
 
 

@@ -28,12 +28,13 @@ MANY_SPIKES = 10**7
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """From what a run can be repeated bit by bit: seed, time step, digest of the circuit's text, package version."""
+    """From what a run can be repeated: seed, time step, digest of the circuit's text, package version and schedule."""
 
     seed: str
     dt: float
     circuit_digest: str
     version: str
+    schedule: tuple[str, ...] = ()
 
 
 class OfPopulations:

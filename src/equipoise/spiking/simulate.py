@@ -1,11 +1,13 @@
 """The verbs: simulate a circuit, or run a network that is built already."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from equipoise.model.circuit import Circuit
+from equipoise.model.manipulations import Timed
 from equipoise.quantities import Quantity, check, steps_of
 from equipoise.results import Status
 from equipoise.spiking import kernel
@@ -14,6 +16,7 @@ from equipoise.spiking.estimates import check_room
 from equipoise.spiking.files import about
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
+from equipoise.spiking.interrupts import Deferred
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
 from equipoise.spiking.network import Network, build
@@ -21,6 +24,7 @@ from equipoise.spiking.probes import probes_at
 from equipoise.spiking.progress import Progress, telling
 from equipoise.spiking.record import Record
 from equipoise.spiking.run import Provenance, Run
+from equipoise.spiking.stages import Playing, Stages, apart_of
 from equipoise.spiking.store import Store
 from equipoise.spiking.tape import Tape, plan_of
 from equipoise.units import day, ms
@@ -43,20 +47,22 @@ def simulate(
     warmup: float = 500 * ms,
     threads: int | None = None,
     record: Record | None = None,
+    schedule: Sequence[Timed] = (),
     progress: Progress | bool = False,
 ) -> Run:
     """Simulate a circuit spike by spike for `duration` [s] after a `warmup` [s] that is not recorded.
 
     LIF, PIF and EIF neurons on a time grid `dt` [s]: leak and synaptic currents are integrated exactly, arrivals and
-    spikes fall on the grid. Sources are Poisson. Rules of the circuit move its weights (see `Homeostasis`). The result
-    depends on circuit, seed and dt, and neither on `threads` nor on the machine's instruction set. Ctrl-C returns what
+    spikes fall on the grid. Sources are counts per step. Rules of the circuit move its weights (see `Homeostasis`);
+    `schedule` holds manipulations and when they act, counted from the end of the warm-up. The result depends on
+    circuit, schedule, seed and dt, and neither on `threads` nor on the machine's instruction set. Ctrl-C returns what
     is done, status INTERRUPTED. With `progress=True` a line on the terminal shows speed and time left. For other
     graphs, Gaussian noise or a tonic drive see `build`. Raises ValueError or TypeError for what cannot be represented,
     by name, and MemoryError or OSError, before the run, for what would not fit (see `estimate`).
     """
     _check_times(duration, warmup)
-    network = build(circuit, seed=seed, dt=dt, threads=threads)
-    return run(network, duration=duration, warmup=warmup, record=record, progress=progress)
+    network = build(circuit, seed=seed, dt=dt, threads=threads, apart=apart_of(circuit, schedule))
+    return run(network, duration=duration, warmup=warmup, record=record, schedule=schedule, progress=progress)
 
 
 def run(
@@ -67,26 +73,31 @@ def run(
     start: State | None = None,
     record: Record | None = None,
     homeostasis: Homeostasis | None = None,
+    schedule: Sequence[Timed] = (),
     progress: Progress | bool = False,
 ) -> Run:
     """Run a network that is built, from its random start or from where an earlier run ended (`start=run.end`).
 
     A run in pieces equals the run in one piece bit by bit. Weights stay during the warm-up and then follow the rules of
-    the circuit and the functions of `homeostasis`. `progress` is a function of the finished fraction, or True for a
-    line on the terminal. MemoryError or OSError where memory or disk would not suffice, before anything is written.
+    the circuit and the functions of `homeostasis`. `schedule` counts from the end of the warm-up. `progress` is a
+    function of the finished fraction, or True for a line on the terminal. MemoryError or OSError where memory or disk
+    would not suffice, before anything is written.
     """
     _check_times(duration, warmup)
     record, dt = record or Record(), network.dt
     silent_steps, steps = (steps_of("spiking", n, t, dt) for n, t in (("warmup", warmup), ("duration", duration)))
-    state, tape = start or kernel.begin(network), _tape(network, record, steps)
+    plan, playing = homeostasis or Homeostasis(), Playing.of(network, schedule, duration)
+    state, tape = start or kernel.begin(network), _tape(playing.stages, record, steps)
     check_room(network, tape.plan, record.to, steps, state)
     probes = probes_at(network, record.membrane, state.currents)
-    slow = Regulator(network, homeostasis or Homeostasis(), state)
+    slow, ctrl_c = Regulator(network, plan, state), Deferred()
     pace, done, wall = _Pace(8 * WORDS * network.layout.columns + probes.row_bytes), -silent_steps, 0.0
     try:
-        with telling(progress, warmup + duration) as tell:
+        with telling(progress, warmup + duration) as tell, ctrl_c:
             while done < steps:
-                n = int(min(pace.steps, (steps if done >= 0 else 0) - done, slow.left))
+                if due := playing.turn(done):
+                    slow = Regulator(due, plan, replace(state, slow=slow.keep()))
+                n = int(min(pace.steps, (steps if done >= 0 else 0) - done, slow.left, playing.left(done)))
                 before, looked = time.perf_counter(), probes.along(n)
                 state, raster = kernel.advance(slow.network, state, n, probes=looked)
                 pace.saw(n, time.perf_counter() - before)
@@ -98,10 +109,11 @@ def run(
                     tape.settle(wall)
                 _end_window(slow, state.step, tape, done)
                 tell((done + silent_steps) / (steps + silent_steps))
-    except KeyboardInterrupt:  # falls between two slices; what is written is whole
+                ctrl_c.answer()
+    except KeyboardInterrupt:  # between two slices: raster, meters and tape are in step
         if done <= 0:
             raise
-    return _run(network, tape, replace(state, slow=slow.keep()), wall, steps)
+    return _run(playing.stages, tape, replace(state, slow=slow.keep()), wall, steps)
 
 
 def _check_times(duration: float, warmup: float) -> None:
@@ -132,25 +144,30 @@ class _Pace:
         self.steps = int(np.clip(steps * SLICE / max(seconds, 1e-6), 1, max(1, min(most, 4 * self.steps))))
 
 
-def _tape(network: Network, record: Record, wanted: int) -> Tape:
+def _tape(stages: Stages, record: Record, wanted: int) -> Tape:
     """A blank tape, in memory or for a directory."""
+    network = stages.network
     plan = plan_of(network.layout, network.dt, record)
     if record.to is None:
         return Tape.blank(network, plan, Memory(plan.widths))
-    static = about(network.circuit, _provenance(network), plan, threads=network.layout.threads, wanted=wanted)
+    static = about(network.circuit, _provenance(stages), plan, threads=network.layout.threads, wanted=wanted)
     return Tape.blank(network, plan, Store(record.to, plan.widths, static))
 
 
-def _provenance(network: Network) -> Provenance:
+def _provenance(stages: Stages) -> Provenance:
     from equipoise import __version__
 
-    return Provenance(seed=network.seed, dt=network.dt, version=__version__, circuit_digest=network.circuit.digest)
+    network = stages.network
+    return Provenance(
+        seed=network.seed, dt=network.dt, version=__version__, circuit_digest=network.circuit.digest,
+        schedule=tuple(map(repr, stages.schedule)),
+    )  # fmt: skip
 
 
-def _run(network: Network, tape: Tape, state: State, wall: float, wanted: int) -> Run:
-    status, dt = Status.OK if tape.done == wanted else Status.INTERRUPTED, network.dt
+def _run(stages: Stages, tape: Tape, state: State, wall: float, wanted: int) -> Run:
+    network, status = stages.network, Status.OK if tape.done == wanted else Status.INTERRUPTED
     return Run(
-        circuit=network.circuit, duration=tape.done * dt, bin=tape.plan.bin * dt, recorded=tape.plan.recorded,
-        written=tape.close(wall, status, state), provenance=_provenance(network), final=state, wall=wall,
-        threads=network.layout.threads, status=status,
+        circuit=network.circuit, duration=tape.done * network.dt, bin=tape.plan.bin * network.dt,
+        recorded=tape.plan.recorded, written=tape.close(wall, status, state), provenance=_provenance(stages),
+        final=state, wall=wall, threads=network.layout.threads, status=status,
     )  # fmt: skip

@@ -9,9 +9,9 @@ neuron (n,). Over a window of h seconds with the sensed values held fixed a vari
 which is exact where dx/dt is linear in x: additive rules, multiplicative ones, proteins and set points that relax.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,15 @@ from equipoise.model.homeostasis import (
     targets_of,
 )
 from equipoise.model.neurons import EIF
-from equipoise.quantities import Array, suggest
+from equipoise.quantities import Array
 from equipoise.spiking.cells import gain_of_step, jump
 from equipoise.spiking.meter import Gathered, Meter
 from equipoise.spiking.network import Network
 
 Values = Mapping[str, NDArray]
+
+UNIT_DRIVE = 100.0
+"""A drive that matters, in v_threshold - v_reset per second."""
 
 
 # --- places in the network --------------------------------------------------------------------------------------------
@@ -53,7 +56,7 @@ class Slot(Protocol):
 
 @dataclass(frozen=True)
 class ChannelWeight:
-    """The weights of a channel of one population, of size `weight` at first.
+    """The weights of a channel of one population, of size `weight` at first, of which a part is `acting`.
 
     Projections of equal weight share a channel, under the name of the first.
     """
@@ -64,21 +67,20 @@ class ChannelWeight:
     channel: int
     weight: float
     tau_s: float
+    acting: float
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
-        return _sizes(network.weights[self.channel, network.layout.neurons(self.population)], self.weight, self.tau_s)
+        return _sizes(network.weights[self.channel, network.layout.neurons(self.population)], self)
 
     def write(self, network: Network, value: Array) -> None:
         """As `Slot.write`."""
-        network.weights[self.channel, network.layout.neurons(self.population)] = (
-            self.sign * value * jump(1.0, self.tau_s)
-        )
+        network.weights[self.channel, network.layout.neurons(self.population)] = _jumps(value, self)
 
 
 @dataclass(frozen=True, eq=False)
 class SourceWeight:
-    """The weights of a source onto one population, of size `weight` at first, where it `reaches` a neuron (n,)."""
+    """The weights of a source onto one population, as `ChannelWeight`, where it `reaches` a neuron (n,)."""
 
     name: str
     population: int
@@ -86,16 +88,17 @@ class SourceWeight:
     external: int
     weight: float
     tau_s: float
+    acting: float
     reaches: NDArray[np.bool_]
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
         amplitude = network.externals[self.external].amplitude[: self.reaches.size]
-        return np.where(self.reaches, _sizes(amplitude, self.weight, self.tau_s), self.weight)
+        return np.where(self.reaches, _sizes(amplitude, self), self.weight)
 
     def write(self, network: Network, value: Array) -> None:
         """As `Slot.write`."""
-        amplitude = np.where(self.reaches, self.sign * value * jump(1.0, self.tau_s), 0.0)
+        amplitude = np.where(self.reaches, _jumps(value, self), 0.0)
         network.externals[self.external].amplitude[: self.reaches.size] = amplitude
 
 
@@ -135,25 +138,35 @@ class Gain:
 
 @dataclass(frozen=True, eq=False)
 class Drive:
-    """The tonic drive of the neurons [V/s]; `gain` [s], () or (n,), is what one step makes of it."""
+    """The tonic drive of the neurons [V/s] without what is `added` now.
+
+    `gain` [s], () or (n,), is what one step makes of it; `unit` a drive that matters.
+    """
 
     name: str
     population: int
     gain: Array
+    added: float
+    unit: float
 
     def read(self, network: Network) -> Array:
         """As `Slot.read`."""
-        return network.drive[network.layout.neurons(self.population)].astype(np.float64) / self.gain
+        return network.drive[network.layout.neurons(self.population)].astype(np.float64) / self.gain - self.added
 
     def write(self, network: Network, value: Array) -> None:
         """As `Slot.write`."""
-        network.drive[network.layout.neurons(self.population)] = value * self.gain
+        network.drive[network.layout.neurons(self.population)] = (value + self.added) * self.gain
 
 
-def _sizes(jumps: NDArray[np.float32], weight: float, tau_s: float) -> Array:
+def _sizes(jumps: NDArray[np.float32], slot: ChannelWeight | SourceWeight) -> Array:
     """Sizes of weights behind jumps; without rounding to single precision where they are still those of the circuit."""
-    size = np.abs(jumps)
-    return np.where(size == np.float32(jump(weight, tau_s)), weight, size.astype(np.float64) / jump(1.0, tau_s))
+    size, first = np.abs(jumps), np.float32(jump(slot.weight * slot.acting, slot.tau_s))
+    return np.where(size == first, slot.weight, size.astype(np.float64) / (jump(1.0, slot.tau_s) * slot.acting))
+
+
+def _jumps(value: Array, slot: ChannelWeight | SourceWeight) -> Array:
+    """What weights of these sizes add to their sink."""
+    return slot.sign * (value * slot.acting) * jump(1.0, slot.tau_s)
 
 
 def weights_of(network: Network, population: int) -> tuple[ChannelWeight | SourceWeight, ...]:
@@ -166,21 +179,24 @@ def weights_of(network: Network, population: int) -> tuple[ChannelWeight | Sourc
     for index, p in enumerate(circuit.projections):
         if p.target != name:
             continue
-        label, size, tau_s = f"J_{name}{p.source}", abs(p.weight), p.synapse.time_constant
+        label, free, tau_s = f"J_{name}{p.source}", network.origin.projections[index].weight, p.synapse.time_constant
+        size, acting = (abs(free), tau_s), p.weight / free
         if index not in channels:
             i = next(sources)
             reaches = network.externals[i].amplitude[: network.layout.sizes[population]] != 0.0
-            out.append(SourceWeight(label, population, p.sign, i, size, tau_s, reaches))
+            out.append(SourceWeight(label, population, p.sign, i, *size, acting, reaches))
         elif channels[index] not in seen:
             seen.add(channels[index])
-            out.append(ChannelWeight(label, population, p.sign, channels[index], size, tau_s))
+            out.append(ChannelWeight(label, population, p.sign, channels[index], *size, acting))
     return tuple(out)
 
 
 def intrinsic_of(network: Network, population: int) -> tuple[Slot, ...]:
     """Gain and drive of a population, and threshold where that is not a cut-off behind an onset."""
-    of = network.neurons[population]
-    slots: tuple[Slot, ...] = Gain("gain", population), Drive("drive", population, gain_of_step(of.leak, network.dt))
+    now, first = (c.populations[population] for c in (network.circuit, network.origin))
+    of, distance = network.neurons[population], now.neuron.v_threshold - now.neuron.v_reset
+    added, unit = now.drive - first.drive, UNIT_DRIVE * distance
+    slots = Gain("gain", population), Drive("drive", population, gain_of_step(of.leak, network.dt), added, unit)
     if isinstance(of.neuron, EIF):
         return slots
     return Threshold("threshold", population, float(of["v_leak"]), of["v_reset"]), *slots
@@ -214,6 +230,19 @@ class RuleGroup:
         """Whether weights move in proportion to themselves."""
         return getattr(self.rule, "scale", "absolute") == "relative"
 
+    @property
+    def width(self) -> int:
+        """How many quantities it senses."""
+        return len(self.rule.senses)
+
+    @property
+    def directions(self) -> tuple[dict[str, float], ...]:
+        """Weights that move together, and how much of each: those of one sign, in the coordinates of `Coordinates`."""
+        by_sign: dict[float, dict[str, float]] = {}
+        for slot in self.slots:
+            by_sign.setdefault(slot.sign, {})[slot.name] = 1.0 if self.relative else 1.0 / slot.acting
+        return tuple(by_sign.values())
+
     def begin(self, network: Network) -> dict[str, Array]:
         """The slow variables at the start; proteins are found in the first window."""
         n = 1 if self.scope == "population" else self.meter.size
@@ -234,13 +263,14 @@ class RuleGroup:
         return {name: np.where(np.isnan(v), known.get(name, v), v) for name, v in values.items()}
 
     def rate(self, name: str, values: Values, sensed: NDArray) -> NDArray:
-        """dx/dt of one variable; complex numbers are welcome."""
+        """dx/dt of one variable, by the weights that act; complex numbers are welcome."""
         extras = [values[k] for k in self.extras]
         if name in self.extras:
-            pair = [values[self._first(sign)] for sign in (1.0, -1.0)]
+            pair = [values[slot.name] * slot.acting for slot in (self._first(sign) for sign in (1.0, -1.0))]
             return self.rule.rhs(_rows(*pair, *extras), sensed)[2 + self.extras.index(name)]
-        sign = next(slot.sign for slot in self.slots if slot.name == name)
-        return self.rule.rhs(_rows(values[name], values[name], *extras), sensed)[1 if sign < 0.0 else 0]
+        slot = next(slot for slot in self.slots if slot.name == name)
+        weight = values[name] * slot.acting
+        return self.rule.rhs(_rows(weight, weight, *extras), sensed)[1 if slot.sign < 0.0 else 0] / slot.acting
 
     def step(self, values: Values, sensed: Array, h: float) -> dict[str, Array]:
         """The variables after h seconds; weights stop at zero."""
@@ -252,8 +282,8 @@ class RuleGroup:
         rate = self.rate(name, {**values, name: values[name] + 1e-30j}, sensed)
         return values[name] + h * dynamics.phi_1(h * np.imag(rate) / 1e-30) * np.real(rate)
 
-    def _first(self, sign: float) -> str:
-        return next((slot.name for slot in self.slots if slot.sign == sign), self.slots[0].name)
+    def _first(self, sign: float) -> ChannelWeight | SourceWeight:
+        return next((slot for slot in self.slots if slot.sign == sign), self.slots[0])
 
 
 def _initial(rule: Rule, population: str) -> tuple[float, ...]:
@@ -272,74 +302,3 @@ def _initial(rule: Rule, population: str) -> tuple[float, ...]:
 
 def _rows(*rows: NDArray) -> NDArray:
     return np.array(np.broadcast_arrays(*rows))
-
-
-# --- rules as functions -----------------------------------------------------------------------------------------------
-class SensedByNeurons(NamedTuple):
-    """What every neuron fired and sensed over a slow window (n,): rate [Hz], moments of calcium [µM, µM^2]."""
-
-    rate: Array
-    calcium_mean: Array
-    calcium_second_moment: Array
-
-
-Function = Callable[[dict[str, Array], SensedByNeurons, float], Mapping[str, Array]]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FunctionGroup:
-    """A population under a rule that is a Python function on arrays over neurons."""
-
-    name: str
-    function: Function
-    meter: Meter
-    slots: tuple[Slot, ...]
-    scope: Scope = "neuron"
-
-    def begin(self, network: Network) -> dict[str, Array]:
-        """All slow arrays of the population."""
-        return {slot.name: slot.read(network) for slot in self.slots}
-
-    def sensed(self, now: Gathered, steps: int) -> SensedByNeurons:
-        """Rates and calcium moments."""
-        averages = self.meter.averages(now, steps)
-        return SensedByNeurons(self.meter.rates(now, steps), averages[0].copy(), averages[1].copy())
-
-    def step(self, values: Values, sensed: SensedByNeurons, h: float) -> dict[str, Array]:
-        """What the function makes of the variables; ValueError where that cannot be."""
-        changed = self.function({k: v.copy() for k, v in values.items()}, sensed, h)
-        if not isinstance(changed, Mapping):
-            raise TypeError(f"{self._who}: must return a dict of arrays, got {type(changed).__name__}.")
-        return {**values, **{k: self._checked(k, v, len(sensed.rate)) for k, v in changed.items()}}
-
-    @property
-    def _who(self) -> str:
-        return f"Homeostasis.functions[{self.name!r}]"
-
-    def _checked(self, name: str, value: object, n: int) -> Array:
-        array = np.asarray(value, dtype=np.float64)
-        if array.shape not in ((), (1,), (n,)):
-            raise ValueError(f"{self._who}: {name} must have shape ({n},), got {array.shape}.")
-        low, wanted = self._limit(name)
-        if not (np.isfinite(array) & (array >= low)).all():
-            raise ValueError(f"{self._who}: {name} must be {wanted}, got {array.min():g} to {array.max():g}.")
-        if name.startswith("J_") and name not in (known := [s.name for s in self.slots]):
-            raise ValueError(f"{self._who}: no weights are named {name!r}.{suggest(name, known)}")
-        return np.broadcast_to(array, n).copy()
-
-    def _limit(self, name: str) -> tuple[Array, str]:
-        """The least value of a variable, and what to say of it."""
-        slot = next((s for s in self.slots if s.name == name), None)
-        if isinstance(slot, Threshold):
-            return np.nextafter(slot.reset, np.inf), "finite and above the reset"
-        if name == "threshold":
-            raise ValueError(
-                f"{self._who}: the threshold of EIF neurons is a cut-off, which does not set their rate. "
-                "Move gain or drive."
-            )
-        if isinstance(slot, Gain) or name.startswith("J_"):
-            return np.zeros(()), "finite and at least 0"
-        return np.asarray(-np.inf), "finite"
-
-
-Group = RuleGroup | FunctionGroup

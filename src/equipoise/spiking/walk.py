@@ -7,6 +7,7 @@ ones are followed by Euler's rule. Where neurons have weights of their own, the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,33 +15,29 @@ from numpy.typing import NDArray
 from equipoise.quantities import Array, steps_of
 from equipoise.results import Status
 from equipoise.spiking import kernel
+from equipoise.spiking.fluctuations import Noise, noticed
+from equipoise.spiking.functions import INSTANT, FunctionGroup, Group
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
 from equipoise.spiking.kernel import State
 from equipoise.spiking.network import Network
 from equipoise.spiking.pace import Pace
 from equipoise.spiking.response import PROBE, Coordinates, Response, fast_part, propagate
+from equipoise.spiking.slow import ChannelWeight, SourceWeight
 
+SEPARATION = 0.05
+"""Largest product of the fastest rate of the rules, sped up or not, and tau of calcium."""
 FAR = 0.2
 """Move of a coordinate after which the response is measured anew."""
 CALCIUM_STRIDE = 5.0
 RUNAWAY = 20.0
 SLICE_STEPS = 2000
+CALM = 0.002
+"""Relative error of calcium that an answer not yet given may cause."""
+TRUSTED = 0.2
+"""Relative error of a measured response."""
 SLOWEST = 0.2
 """Slow seconds per simulated second below which a walk is refused: then it is slower than the spikes themselves."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Noise:
-    """What the fluctuations of the network do to z: `sensed` (m, m) their covariance in a window, seen `seen` times.
-
-    `z` (k, k) is the covariance of the slow variables that they have caused.
-    """
-
-    seen: int
-    last: Array
-    sensed: Array
-    z: Array
 
 
 @dataclass(kw_only=True, eq=False)
@@ -48,11 +45,13 @@ class Walk:
     """Where a run stands: slow time `t` [s], the state of the network, the response and what was written down.
 
     `share` is the part of the pace's stride that it takes; `start` the slow variables at t = 0, `simulated` [s] of
-    spikes were played.
+    spikes were played. The response was measured `at` coordinates (k,), with manipulations `acting` in strength, and
+    is `stale` where that is long ago. `answer` (m,) is what the last move was to change of what is sensed.
     """
 
     network: Network
     pace: Pace
+    plan: Homeostasis
     coordinates: Coordinates
     state: State
     speed: float = 1.0
@@ -61,6 +60,10 @@ class Walk:
     t: float = 0.0
     response: Response | None = None
     noise: Noise | None = None
+    at: Array = field(default_factory=lambda: np.zeros(0))
+    stale: bool = True
+    acting: Array = field(default_factory=lambda: np.zeros(0))
+    answer: Array = field(default_factory=lambda: np.zeros(0))
     rows: list[dict[str, float]] = field(default_factory=list)
     status: Status = Status.OK
     message: str = ""
@@ -68,14 +71,15 @@ class Walk:
     simulated: float = 0.0
 
     @classmethod
-    def blank(cls, network: Network, pace: Pace, until: float) -> "Walk":
+    def blank(cls, network: Network, pace: Pace, until: float, homeostasis: Homeostasis | None = None) -> "Walk":
         """Before the warm-up, slow variables as the circuit has them."""
+        plan = replace(homeostasis or Homeostasis(), window=max(pace.window, pace.settle, pace.warmup))
         state = kernel.begin(network)
-        regulator = Regulator(network, plan_of(pace), state)
-        q = Coordinates(regulator.groups)  # pyright: ignore[reportArgumentType]
+        regulator = Regulator(network, plan, state)
+        q = Coordinates(regulator.groups)
         start = {k: dict(v) for k, v in regulator.values.items()}
         state = replace(state, slow=regulator.keep())
-        return cls(network=network, pace=pace, coordinates=q, state=state, until=until, start=start)
+        return cls(network=network, pace=pace, plan=plan, coordinates=q, state=state, until=until, start=start)
 
     def warm_up(self) -> None:
         """The time before homeostasis."""
@@ -91,7 +95,16 @@ class Walk:
 
     def regulator(self) -> Regulator:
         """The slow side as it stands."""
-        return Regulator(self.network, plan_of(self.pace), self.state)
+        return Regulator(self.network, self.plan, self.state)
+
+    def enter(self, network: Network, acting: Array) -> None:
+        """Go on in the network of another stage; what was measured is so anew where much has changed."""
+        self.network = network
+        if self.noise is not None:
+            self.noise = replace(self.noise, last=np.full_like(self.noise.last, np.nan))
+        if np.max(np.abs(acting - self.acting), initial=0.0) > FAR:
+            self.stale, self.acting = True, acting
+        self.answer = np.full_like(self.answer, np.nan)
 
     def play(self, regulator: Regulator, seconds: float) -> None:
         """Simulate without moving anything; a new window begins at the end."""
@@ -117,49 +130,72 @@ class Walk:
 
     def _move(self, until: float) -> None:
         regulator = self.regulator()
-        if self.shared and self._response_is_old(regulator):
-            self.response = self.measured(regulator)
-        if self.pace.settle and self.shared:
-            self.play(regulator, self.pace.settle)
+        if self._measured_elsewhere(regulator):
+            self._measure_anew(regulator)
+        settled = self._settle(regulator) if self.shared else 0.0
         sensed = self.sense(regulator, self.pace.window)
-        regulator.set({g.name: g.settled(regulator.values[g.name], sensed[g.name]) for g in self.coordinates.groups})
-        h = self._together(regulator, sensed, until) if self.shared else self._apart(regulator, sensed, until)
+        regulator.set({g.name: g.settled(regulator.values[g.name], sensed[g.name]) for g in self.coordinates.groups})  # pyright: ignore[reportArgumentType]
+        if self.shared:
+            h = self._together(regulator, sensed, (settled, until))
+        else:
+            h = self._apart(regulator, sensed, until)
         self.t = until if h >= until - self.t else self.t + h
-        speed = {"speed": h / self._simulated_per_move}
+        speed = {"speed": h / (settled + self.pace.window)}
         self.rows = [*self.rows, row_of(regulator, self.t) | speed | self._uncertainty()]
         regulator.forget(self.state.step)
         self.state = replace(self.state, slow=regulator.keep())
         self._look_out(regulator)
 
-    @property
-    def _simulated_per_move(self) -> float:
-        return self.pace.window + (self.pace.settle if self.shared else 0.0)
+    def _settle(self, regulator: Regulator) -> float:
+        """Let calcium come near its answer to the last move [s]; what is left of it is known from the response."""
+        if self.noise is None or np.isnan(self.answer).any():
+            seconds = self.pace.settle
+        else:
+            open_ = TRUSTED * self._left(0.0) * np.max(np.abs(self.answer) / np.maximum(np.abs(self.noise.last), 1e-12))
+            wanted = self._calcium * np.log(max(open_, CALM) / CALM)
+            seconds = min(self.pace.settle, np.ceil(wanted / self.network.dt) * self.network.dt)
+        if seconds > 0.0:
+            self.play(regulator, seconds)
+        return seconds
+
+    def _left(self, settled: float) -> float:
+        """The part of an answer that a window does not see: calcium answers as 1 - e^{-t/tau}."""
+        tau, window = self._calcium, self.pace.window
+        return float(np.exp(-settled / tau) * tau / window * -np.expm1(-window / tau))
 
     def _apart(self, regulator: Regulator, sensed: Mapping[str, Array], until: float) -> float:
-        h = min(self.speed * self._simulated_per_move, until - self.t)
+        h = min(self.speed * self.pace.window, until - self.t)
         regulator.step(sensed, h)
         return h
 
-    def _together(self, regulator: Regulator, sensed: Mapping[str, Array], until: float) -> float:
-        q, response = self.coordinates, self.response
+    def _together(self, regulator: Regulator, sensed: Mapping[str, Array], when: tuple[float, float]) -> float:
+        q, response, (settled, until) = self.coordinates, self.response, when
         assert response is not None
         z, s = q.of(regulator.values), q.sensed(sensed)
+        if self.answer.shape == s.shape and not np.isnan(self.answer).any():
+            s = np.maximum(s + self._left(settled) * self.answer, 0.0)
         A, g = fast_part(response.matrix(z, s)), q.flow(z, s)
-        most = min(self.speed * self._simulated_per_move, until - self.t)
+        most = min(self.speed * self.pace.window, until - self.t)
         h, dz = self._stride(response, (A, g), (z, s), most)
-        if h < min(most, SLOWEST * self.share * self._simulated_per_move):
+        if h < min(most, SLOWEST * self.share * self.pace.window):
             self._refuse(h)
         gain, carried = propagate(A, h, response.by_sensed(z, s)), np.eye(z.size) + propagate(A, h, A)
-        self.noise = _noise(self.noise, s, response.S @ dz, (gain, carried))
+        self.answer = response.S @ dz
+        self.noise = noticed(self.noise, s, self.answer, (gain, carried), self._echo(settled))
         regulator.set(q.shifted(regulator.values, dz))
         return h
+
+    def _echo(self, settled: float) -> float:
+        """Correlation of what successive windows sense of noise that calcium has filtered."""
+        x = self.pace.window / self._calcium
+        return float(np.exp(-settled / self._calcium) * np.expm1(-x) ** 2 / (2.0 * (x + np.expm1(-x))))
 
     def _stride(
         self, response: Response, linear: tuple[Array, Array], at: tuple[Array, Array], most: float
     ) -> tuple[float, Array]:
         """The longest h up to `most` [s] that keeps to the stride, and the move."""
         (A, g), (z, s), q = linear, at, self.coordinates
-        size = np.where(q.logs, 1.0, np.maximum(np.abs(z), 1e-12))
+        size = np.maximum(q.sizes(z), 1e-12)
         allowed = self.pace.stride * self.share
         h = most
         while True:
@@ -172,32 +208,57 @@ class Walk:
                 return h, dz
             h *= max(0.1, 0.9 * allowed / bold)
 
-    def _response_is_old(self, regulator: Regulator) -> bool:
-        if self.response is None:
-            return True
+    def _measured_elsewhere(self, regulator: Regulator) -> bool:
         q = self.coordinates
-        moved = np.abs(q.of(regulator.values) - self.response.z) / np.where(q.logs, 1.0, np.abs(self.response.z))
+        z = q.of(regulator.values)
+        if self.stale:
+            return True
+        moved = np.abs(z - self.at) / np.maximum(q.sizes(self.at), 1e-12)
         return bool(np.max(moved, where=q.weights, initial=0.0) > FAR)
 
+    def _measure_anew(self, regulator: Regulator) -> None:
+        """The response where weights are shared, and else the speed, which never rises again."""
+        self.at, self.stale = self.coordinates.of(regulator.values), False
+        if self.shared:
+            self.response = self.measured(regulator)
+            return
+        self.speed = min(self.speed, self.share * self.most_speed())
+        if self.speed < 1.0:
+            self.speed = 1.0
+            self._refuse(self.pace.window)
+
     def measured(self, regulator: Regulator) -> Response:
-        """The response of what is sensed to every weight, each moved up and down from the present state."""
+        """The response of what is sensed to all that moves together, up and down from the present state."""
         q, values = self.coordinates, {k: dict(v) for k, v in regulator.values.items()}
         z, kept = q.of(values), replace(self.state, slow=regulator.keep())
-        steps = PROBE * np.where(q.logs, 1.0, np.abs(z))
-        columns = []
-        for k, is_weight in enumerate(q.weights):
-            ends = [self._probe(kept, values, sign * steps[k] * np.eye(z.size)[k]) for sign in (1, -1) if is_weight]
-            columns.append((ends[0] - ends[1]) / (2.0 * steps[k]) if ends else None)
-        m = next(c.size for c in columns if c is not None)
-        return Response(q, z, np.stack([np.zeros(m) if c is None else c for c in columns], axis=1))
+        S, size = np.zeros((q.width, z.size)), q.sizes(z)
+        for d in q.directions:
+            there = (d != 0.0) & (size > 0.0)
+            if there.any():
+                dz = PROBE * np.min(size[there] / d[there]) * d
+                up, down = (self._probe(kept, values, sign * dz) for sign in (1, -1))
+                S = S + np.outer(up - down, dz / (2.0 * float(dz @ dz))).astype(np.float64)
+        return Response(q, z, S)
+
+    def most_speed(self) -> float:
+        """The speed at which the fastest mode stays slow against calcium; infinite where nothing moves."""
+        rate, tau = self.fastest_rate(), max(g.meter.sensor.tau for g in self.coordinates.groups)
+        return SEPARATION / (rate * tau) if rate > 0.0 else np.inf
 
     def fastest_rate(self) -> float:
         """Largest rate of the slow dynamics [1/s] as it stands, all neurons of a population moving alike."""
-        regulator, here = self.regulator(), self.state
+        regulator, here, q = self.regulator(), self.state, self.coordinates
+        sensed = self.sense(regulator, self.pace.window)
+        values = regulator.values
+        regulator.set({g.name: g.settled(values[g.name], sensed[g.name]) for g in q.groups})  # pyright: ignore[reportArgumentType]
+        self.coordinates = _with_functions(q, regulator, sensed)
+        regulator.forget(self.state.step)
         self.response = self.measured(regulator)
-        sensed = self.coordinates.sensed(self.sense(regulator, self.pace.window))
-        self.state = here
-        return float(np.max(np.abs(self._modes(sensed))))
+        fastest = float(np.max(np.abs(self._modes(self.coordinates.sensed(sensed)))))
+        self.state, self.coordinates, self.at, self.stale = here, q, q.of(values), False
+        if self.response.coordinates is not q:  # holds for rules that are functions here and now only
+            self.response = None
+        return fastest
 
     def growth(self) -> complex:
         """The eigenvalue [1/s] with the largest real part where the response was measured last, as far as it is real.
@@ -215,14 +276,24 @@ class Walk:
         return np.linalg.eigvals(self.response.matrix(self.response.z, sensed)).astype(np.complex128)
 
     def _probe(self, state: State, values: Mapping[str, Mapping[str, NDArray]], dz: Array) -> Array:
-        regulator = Regulator(self.network, plan_of(self.pace), state)
+        regulator = Regulator(self.network, self.plan, state)
         regulator.set(self.coordinates.shifted(values, dz))
-        settle, window = max(self.pace.settle, 2.0 * self._calcium), max(self.pace.window, 4.0 * self._calcium)
+        settle, window = self._probing
         later = _played(self.network, regulator, state, settle)
         regulator.forget(later.step)
         later = _played(self.network, regulator, later, window)
         self.simulated += settle + window
         return self.coordinates.sensed(regulator.measure(later.step))  # pyright: ignore[reportArgumentType]
+
+    @property
+    def _probing(self) -> tuple[float, float]:
+        """How long a probe settles and how long it looks [s]."""
+        return max(self.pace.settle, 2.0 * self._calcium), max(self.pace.window, 4.0 * self._calcium)
+
+    @property
+    def cost_of_response(self) -> float:
+        """Seconds of spikes that a measurement of the response takes."""
+        return 2.0 * len(self.coordinates.directions) * sum(self._probing)
 
     @property
     def _calcium(self) -> float:
@@ -241,7 +312,7 @@ class Walk:
 
     def _look_out(self, regulator: Regulator) -> None:
         for g in self.coordinates.groups:
-            for slot in g.slots:
+            for slot in weights_in(g):
                 grown = float(np.mean(regulator.values[g.name][slot.name]) / np.mean(self.start[g.name][slot.name]))
                 if not grown < RUNAWAY:
                     self.status = Status.RUNAWAY
@@ -256,9 +327,22 @@ class Walk:
         )
 
 
-def plan_of(pace: Pace) -> Homeostasis:
-    """Meters that reach over every stretch of a walk."""
-    return Homeostasis(window=max(pace.window, pace.settle, pace.warmup))
+def weights_in(group: Group) -> list[ChannelWeight | SourceWeight]:
+    """The slow variables of a group that are weights."""
+    return [slot for slot in group.slots if isinstance(slot, ChannelWeight | SourceWeight)]
+
+
+def _with_functions(q: Coordinates, regulator: Regulator, sensed: Mapping[str, Any]) -> Coordinates:
+    """Coordinates with what functions move now; what these make up begins to exist."""
+    moved, still = {}, {}
+    for g in q.groups:
+        if isinstance(g, FunctionGroup):
+            changed = g.changed(regulator.values[g.name], sensed[g.name], INSTANT)
+            moved[g.name] = tuple(changed)
+            regulator.values[g.name] = changed | regulator.values[g.name]
+            rest = {k: v for k, v in regulator.values[g.name].items() if k not in changed}
+            still[g.name] = {k: np.array([v.mean()]) for k, v in rest.items()}
+    return Coordinates(q.groups, moved, still) if moved else q
 
 
 def _played(network: Network, regulator: Regulator, state: State, seconds: float) -> State:
@@ -270,15 +354,3 @@ def _played(network: Network, regulator: Regulator, state: State, seconds: float
         regulator.see(raster, state.step - n)
         left -= n
     return state
-
-
-def _noise(before: Noise | None, s: Array, answer: Array, linear: tuple[Array, Array]) -> Noise:
-    """Fluctuations from what successive windows sensed beyond the expected answer, and what they did to z."""
-    gain, carried = linear
-    (k, m), expected = gain.shape, s + answer
-    if before is None:
-        return Noise(seen=0, last=expected, sensed=np.zeros((m, m)), z=np.zeros((k, k)))
-    surprise = s - before.last
-    sensed = (before.sensed * before.seen + 0.5 * np.outer(surprise, surprise)) / (before.seen + 1)
-    z = carried @ before.z @ carried.T + gain @ sensed @ gain.T
-    return Noise(seen=before.seen + 1, last=expected, sensed=sensed, z=z)

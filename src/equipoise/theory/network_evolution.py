@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from equipoise import dynamics
 from equipoise.model.circuit import Circuit
-from equipoise.model.manipulations import During, edges, manipulated
+from equipoise.model.manipulations import Timed, checked_schedule, edges, manipulated
 from equipoise.quantities import Array, finite
 from equipoise.results import Status
 from equipoise.theory import balanced, cell_evolution, network_path
@@ -38,7 +38,7 @@ def network_evolve(
     circuit: Circuit,
     *,
     duration: float,
-    schedule: Sequence[During] = (),
+    schedule: Sequence[Timed] = (),
     times: ArrayLike | None = None,
     cells: int = 256,
 ) -> "xr.Dataset":
@@ -54,7 +54,7 @@ def network_evolve(
     rate, C_v and gains are spread over them; schedules are for population scope.
     """
     span = float(finite("network_evolve", "duration", duration, low=0.0, open_low=True))
-    plan = _checked(circuit, schedule)
+    plan = checked_schedule("network_evolve", circuit, schedule)
     bounds = edges(plan, span)
     asked = None if times is None else np.unique(finite("network_evolve", "times", times, low=0.0))
     first, own = replace(loop_of(circuit), nodes=NODES), scopes_of(circuit)
@@ -83,22 +83,8 @@ class _Moment:
     x: Array
 
 
-def _checked(circuit: Circuit, schedule: Sequence[During]) -> tuple[During, ...]:
-    """The schedule, each manipulation of which fits the circuit."""
-    for i, during in enumerate(schedule):
-        if not isinstance(during, During):
-            raise TypeError(f"network_evolve: schedule[{i}] must be an eq.During(manipulation, start), got {during!r}.")
-        changed = during.manipulation.apply(circuit)
-        if changed.names != circuit.names or not np.array_equal(changed.connected(), circuit.connected()):
-            raise ValueError(
-                f"network_evolve: schedule[{i}] must keep all populations, sources and projections; "
-                f"{type(during.manipulation).__name__} removes or adds some."
-            )
-    return tuple(schedule)
-
-
 def _by_cells(
-    loop: NetworkLoop, own: tuple[bool, ...], plan: tuple[During, ...], x: Array, times: Array, cells: int
+    loop: NetworkLoop, own: tuple[bool, ...], plan: tuple[Timed, ...], x: Array, times: Array, cells: int
 ) -> "xr.Dataset":
     if plan:
         raise TypeError(
@@ -115,8 +101,8 @@ def _grid(begin: float, end: float, asked: Array | None) -> Array:
     return np.concatenate([[begin], later[:-1], [end]])
 
 
-def _label(plan: tuple[During, ...], time: float) -> str:
-    acting = [repr(d.manipulation) for d in plan if d.acts_at(time)]
+def _label(plan: tuple[Timed, ...], time: float) -> str:
+    acting = [_part(d, time) + repr(d.manipulation) for d in plan if d.acts_at(time)]
     return ", ".join(acting) or "undisturbed"
 
 
@@ -125,6 +111,12 @@ def _epoch(loop: NetworkLoop, moment: _Moment, acting: Array, grid: Array) -> ne
     slow = moment.slow * acting
     x = network_path.settle(loop.with_weights(slow), moment.x)
     return network_path.evolve(loop, start=moment.x if x is None else x, slow=slow, times=grid)
+
+
+def _part(timed: Timed, time: float) -> str:
+    """How much of a manipulation there is, in words; nothing where all of it is."""
+    strength = timed.strength_at(time)
+    return "" if strength == 1.0 else f"{strength:.4g} of "
 
 
 def _end_jacobian(path: network_path.Path) -> tuple[Array, np.ndarray]:
