@@ -166,8 +166,9 @@ class Senders {
   std::vector<Listed> all;
 };
 
-// Where the arrivals of a channel at a column are counted, or their weights summed. Lists write to all columns of a block at once, and leave zeros
-// when they have been read; bitmaps write just before the column is updated, to a place that stays in the nearest cache.
+// Where the arrivals of a channel at a column are counted, or their weights summed. Lists write to all columns of a
+// block at once, and leave zeros when they have been read; bitmaps write just before the column is updated, to a place
+// that stays in the nearest cache.
 class Inbox {
  public:
   explicit Inbox(const Network& network) : near(network.channels) {}
@@ -215,8 +216,8 @@ class Inbox {
   }
 };
 
-// What arrives at one thread's neurons in one step. How a table's rows are added up is a matter of its form: counted, bit
-// by bit or one by one, or their weights summed.
+// What arrives at one thread's neurons in one step. How a table's rows are added up is a matter of its form: counted,
+// bit by bit or one by one, or their weights summed.
 class Arrivals {
  public:
   Arrivals(const Network& network, const Senders& senders, std::size_t thread) {
