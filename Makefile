@@ -70,6 +70,7 @@ bench: .venv/with-bench
 
 bench-spiking: .venv/with-nest
 	$(BIN)/python benchmarks/spiking.py
+	$(BIN)/python benchmarks/spiking.py plain
 	$(BIN)/python benchmarks/spiking_homeostasis.py
 
 clean:

@@ -35,7 +35,7 @@ def circuit(n: int, kind: str = "special") -> eq.Circuit:
     j = 0.1 * mV * (1250 / k) ** 0.5
     lif = eq.LIF(tau_m=20 * ms, tau_ref=2 * ms, v_threshold=20 * mV, v_reset=10 * mV)
     external = 1.2 * 20 * mV / (j * 20 * ms)  # Hz, all trains of a neuron together
-    how = {"delay": DELAY, "weight_spread": SPREAD} if kind == "plain" else {"delay": 1.5 * ms}
+    how: dict[str, Any] = {"delay": DELAY, "weight_spread": SPREAD} if kind == "plain" else {"delay": 1.5 * ms}
     inputs = {"E": (j, k * 4 // 5), "I": (-5 * j, k // 5), "X": (j, 1000)}
     return eq.Circuit(
         name=f"Brunel network of {n:,} neurons",
@@ -55,7 +55,7 @@ def circuit(n: int, kind: str = "special") -> eq.Circuit:
 
 
 class Ours:
-    def __init__(self, n: int, threads: int, kind: str):
+    def __init__(self, n: int, threads: int, kind: str = "special"):
         self.network = eq.spiking.build(circuit(n, kind), seed=1, threads=threads)
         self.end = eq.spiking.run(self.network, duration=WARMUP).end
         self.runs: list[eq.spiking.Run] = []

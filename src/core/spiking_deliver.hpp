@@ -1,4 +1,7 @@
-// Deliver: add the rows of the neurons that fired to the counts of arrivals.
+// Deliver: hand the spikes that arrive in a step to the neurons they reach.
+//
+// To the loop over steps this is: see who sends, deliver, and let update read the inbox channel by channel. How arrivals
+// are gathered is a matter of a table's form: counted here, or their weights summed (spiking_sums.hpp).
 //
 // Dense tables are bitmaps. Up to fifteen rows are added at a time bit by bit with carry-save adders (Harley & Seal),
 // for a whole column at once, and the binary counters are then spread over the neurons: neuron n of a column is bit
@@ -166,8 +169,9 @@ class Senders {
   std::vector<Listed> all;
 };
 
-// Where the arrivals of a channel at a column are counted, or their weights summed. Lists write to all columns of a block at once, and leave zeros
-// when they have been read; bitmaps write just before the column is updated, to a place that stays in the nearest cache.
+// Where the arrivals of a channel at a column are counted, or their weights summed. Lists write to all columns of a
+// block at once, and leave zeros when they have been read; bitmaps write just before the column is updated, to a place
+// that stays in the nearest cache.
 class Inbox {
  public:
   explicit Inbox(const Network& network) : near(network.channels) {}
@@ -215,8 +219,8 @@ class Inbox {
   }
 };
 
-// What arrives at one thread's neurons in one step. How a table's rows are added up is a matter of its form: counted, bit
-// by bit or one by one, or their weights summed.
+// What arrives at one thread's neurons in one step. How a table's rows are added up is a matter of its form: counted,
+// bit by bit or one by one, or their weights summed.
 class Arrivals {
  public:
   Arrivals(const Network& network, const Senders& senders, std::size_t thread) {

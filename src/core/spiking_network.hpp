@@ -106,7 +106,8 @@ struct Row {
 };
 using Rows = std::vector<Row>;
 
-// The synapses of one delay from one population onto one block of columns of another, a row for each presynaptic neuron.
+// The synapses of one delay from one population onto one block of columns of another, a row for each presynaptic
+// neuron.
 struct Table {
   Form form;
   std::size_t source_first, source_columns;  // where the presynaptic population stands

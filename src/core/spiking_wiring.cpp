@@ -115,7 +115,8 @@ using Halves = Vector<const std::uint16_t>;
 using Words = Vector<const std::uint32_t>;
 
 // block = (streams of partners, delays and weights, first_post, n_sources, no_autapses, multapses, n_delays).
-Draw draw_of(Vector<const std::uint64_t> key, IndexIn block, IndexIn in_degrees, Words given, Halves delays, Words law) {
+Draw draw_of(Vector<const std::uint64_t> key, IndexIn block, IndexIn in_degrees, Words given, Halves delays,
+             Words law) {
   same_size(key.size(), 2);
   same_size(block.size(), 8);
   const std::int64_t* x = block.data();

@@ -170,6 +170,13 @@ def test_what_cannot_be_is_said(make, error, message):
         make()
 
 
+@pytest.mark.parametrize("make", [eq.rate.network, lambda c: eq.rate.units(c, seed=1)])
+def test_the_rate_level_refuses_unequal_weights_and_takes_any_delay(make):
+    with pytest.raises(TypeError, match="rate: E -> E has weights that differ between synapses"):
+        make(circuit(weight_spread=eq.LogNormalSpread(0.5)))
+    assert make(circuit(delay=eq.UniformDelay(low=0.5 * ms, high=1 * ms))).circuit.delays()[0, 0] == 0.75 * ms
+
+
 def given(**matrices):
     synapses = {("E", "E"): np.ones((300, 300))}
     return lambda: eq.spiking.build(circuit(), seed=1, wiring=eq.spiking.Wiring(**({"explicit": synapses} | matrices)))

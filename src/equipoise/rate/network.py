@@ -213,7 +213,7 @@ def network(circuit: Circuit) -> RateNetwork:
     """The circuit as a network of rates with one unit a population.
 
     Raises TypeError for what this level cannot represent: perfect integrators without a time constant, synaptic time
-    constants onto rate neurons, or different ones onto one spiking population.
+    constants onto rate neurons, or different ones onto one spiking population, a spread of weights.
     """
     if not isinstance(circuit, Circuit):
         raise TypeError(f"rate: circuit must be an eq.Circuit, got {circuit!r}.")
@@ -231,7 +231,13 @@ def network(circuit: Circuit) -> RateNetwork:
 
 
 def assembled(circuit: Circuit, sizes: tuple[int, ...], wires: tuple[tuple, tuple], remake: Any) -> RateNetwork:
-    """A network of alike units in each population, from its links and feeds."""
+    """A network of alike units in each population, from its links and feeds; TypeError for unequal weights."""
+    for p in circuit.projections:
+        if p.weight_spread is not None:
+            raise TypeError(
+                f"rate: {p} has weights that differ between synapses, which rates do not know. "
+                "Leave weight_spread out, or use eq.theory or eq.spiking."
+            )
     own = tuple(curves.curve_of(p) for p in circuit.populations)
 
     def each(values: Iterator[float]) -> Array:

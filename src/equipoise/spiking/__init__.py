@@ -1,4 +1,4 @@
-"""Level 3: the same circuit spike by spike, on a compiled kernel without per-synapse weights."""
+"""Level 3: the same circuit spike by spike, on a compiled kernel that counts spikes or sums weights."""
 
 from equipoise.spiking.cost import evolve_cost as evolve_cost
 from equipoise.spiking.estimates import Estimate as Estimate
