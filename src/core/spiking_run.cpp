@@ -298,9 +298,9 @@ void bind_spiking_run(nb::module_& m) {
   m.def("spiking_run", &spiking_run, free, nb::arg("membranes"), nb::arg("membrane_strips"), nb::arg("first_columns"),
         nb::arg("currents"), nb::arg("sinks"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"),
         nb::arg("pool"), nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"),
-        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
-        nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
-        nb::arg("instruction_set"));
+        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"),
+        nb::arg("raster"), nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"),
+        nb::arg("n_threads"), nb::arg("instruction_set"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));
   m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("places"));
   m.def("spiking_words", &spiking_words, nb::arg("key"), nb::arg("stream"), nb::arg("step"), nb::arg("first_column"),
