@@ -1,9 +1,10 @@
 // What the spiking step works on: views of arrays that the caller owns, gathered into one description.
 //
 // Neurons are numbered population after population, each padded to whole columns of 512; padding never fires. A row of
-// the raster holds the spikes of one step, one bit a neuron. Arrivals are counted per channel, one channel for each
-// weight a neuron distinguishes, and weighed once per step: synapses carry no weights. What a channel or a source
-// brings goes to a sink: the potential itself, or a current that decays with the time constant of its synapses.
+// the raster holds the spikes of one step, one bit a neuron. What arrives is gathered per channel, one channel for each
+// weight a neuron distinguishes, and weighed once per step by the neuron's own weight: counts where synapses are alike,
+// sums of relative weights where each has its own. What a channel or a source brings goes to a sink: the potential
+// itself, or a current that decays with the time constant of its synapses.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -20,18 +21,20 @@ inline constexpr std::size_t words_per_column = column_size / 64;
 template <int width>
 struct Vector {
   typedef std::uint64_t Bits __attribute__((vector_size(width)));
-  typedef std::int32_t Ints __attribute__((vector_size(width)));
-  static_assert(sizeof(Bits) == width && sizeof(Ints) == width, "a vector fills its register");
+  typedef std::int16_t Shorts __attribute__((vector_size(width)));
+  static_assert(sizeof(Bits) == width && sizeof(Shorts) == width, "a vector fills its register");
 };
 
 inline constexpr std::int64_t potential = -1;  // the sink that is no current
 
 // What the neurons of one population share.
 struct Cells {
-  std::size_t first, last;          // columns
-  bool alike;                       // whether they have the same membranes
-  std::vector<float> currents;      // the decay of each synaptic current s [V/s] over one step
-  std::vector<std::int64_t> sinks;  // of each channel
+  std::size_t first, last;           // columns
+  bool alike;                        // whether they have the same membranes
+  std::vector<float> currents;       // the decay of each synaptic current s [V/s] over one step
+  std::vector<std::int64_t> sinks;   // of each channel
+  std::vector<std::int64_t> summed;  // whether a channel holds sums; else counts,
+  std::vector<bool> listed;          // some of which lists bring
 };
 
 enum class Noise : std::int64_t { poisson, gaussian };
@@ -68,29 +71,57 @@ struct Membranes {
 };
 
 // External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number
-// of thresholds that a random word, read as signed, reaches; they are 2^32 P(count <= j) - 2^31 for j = 0, 1, ...
+// of thresholds that a random number of 16 bits, read as signed, reaches. Of the 2^16 numbers each count has as many as
+// its probability fills; the numbers at the top, those that are left over, share what the rounding left out: another
+// 32 bits then choose among the counts by `rest`.
 struct External {
   std::size_t population;
   Noise noise;
   std::uint32_t stream;
   std::int64_t sink;
-  std::size_t thresholds;          // how many
   Strips amplitude;                // by columns of the population
-  const std::int32_t* least;       // the lowest of all neurons, for each j
-  const std::int32_t* of_neurons;  // (j, neuron) where neurons differ, else null
+  std::size_t thresholds;          // how many
+  const std::int16_t* least;       // the lowest of all neurons, for each threshold
+  const std::int16_t* of_neurons;  // (threshold, neuron) where neurons differ, else null
+  std::size_t rests;               // how many thresholds of 32 bits a law has
+  const std::int32_t* rest;        // (law, threshold)
+  const std::int32_t* law;         // of each neuron where they differ, else null
+
+  EQ_INLINE std::int32_t count_of_rest(std::size_t neuron, std::uint32_t word) const {
+    const std::int32_t* own = rest + (law == nullptr ? 0 : static_cast<std::size_t>(law[neuron]) * rests);
+    std::int32_t count = 0;
+    for (std::size_t j = 0; j < rests; ++j) count += static_cast<std::int32_t>(word) >= own[j] ? 1 : 0;
+    return count;
+  }
 };
 
-enum class Form : std::int64_t { list, bitmap };
+enum class Form : std::int64_t { list, bitmap, weighted };
 
-// The synapses from one population onto one block of columns of another, ordered by the presynaptic neuron.
+// Presynaptic neurons that fired, counted from the first of their population, in ascending order.
+using Fired = std::vector<std::uint32_t>;
+
+// Where the synapses of one of them are in a list.
+struct Row {
+  std::uint32_t begin, end;
+};
+using Rows = std::vector<Row>;
+
+// The synapses of one delay from one population onto one block of columns of another, a row for each presynaptic neuron.
 struct Table {
   Form form;
   std::size_t source_first, source_columns;  // where the presynaptic population stands
   std::size_t target_first, target_columns;  // the block, columns
   std::size_t channel, delay, thread;
-  const std::uint16_t* targets;  // list: neurons counted from the block's first,
-  const std::uint32_t* offsets;  //       those of presynaptic neuron s at offsets[s] .. offsets[s + 1]
+  std::size_t stride;            // lists: how many delays share them; a neuron's rows stand side by side
+  const std::uint16_t* targets;  // lists: neurons counted from the block's first,
+  const std::uint32_t* offsets;  //        where the row of presynaptic neuron s begins at [s stride], and ends
   const std::uint64_t* bits;     // bitmap: rows of target_columns * 8 words
+  const float* weights;          // weighted: of each synapse, relative to that of its channel
+
+  EQ_INLINE Row row(std::uint32_t source) const {
+    const std::uint32_t* at = offsets + source * stride;
+    return {at[0], at[1]};
+  }
 };
 
 struct Network {
@@ -107,11 +138,15 @@ struct Network {
   std::size_t neurons() const { return columns * column_size; }
 };
 
+// Steps are counted anew after a turn, so that the ends of refractory periods keep to 16 bits.
+inline constexpr std::size_t steps_of_turn = 8192;
+
 struct State {
   float* v;
-  std::int32_t* silent;      // steps of refractoriness left; during the run, the step of its end
+  std::int16_t* silent;      // steps of refractoriness left; during the run, the step of its end within a turn
   float* currents;           // (current, neuron)
-  std::uint16_t* counts;     // (channel, neuron), zero between steps
+  std::uint16_t* counts;     // (channel, neuron) of what lists bring, zero between steps
+  float* sums;               // likewise of weighted lists; null where there are none
   std::uint64_t* raster;     // (row, column, 8 words); row `history` is the first new step
   std::uint64_t first_step;  // its number
   std::size_t history, steps;

@@ -51,42 +51,64 @@ class Barrier {
 struct Job {
   const Network& network;
   const State& state;
+  const spiking::Probes& probes;
   const std::vector<Extent>& extents;
   std::size_t window;
   Barrier& barrier;
 };
 
-// `width`: bytes of a vector register.
-template <int width>
-EQ_INLINE void work(const Job& job, std::size_t thread) {
+// Ends of refractory periods that are over by a step, or counted from it.
+EQ_INLINE void count_from(const State& state, std::size_t step, std::size_t first, std::size_t last) {
+  const auto passed = static_cast<std::int32_t>(step);
+  for (std::size_t i = first; i < last; ++i)
+    state.silent[i] = static_cast<std::int16_t>(std::max(state.silent[i] - passed, 0));
+}
+
+// `width`: bytes of a vector register; `looked`: whether there are probes.
+template <int width, bool looked>
+EQ_INLINE void work_through(const Job& job, std::size_t thread) {
   const Network& network = job.network;
   const State& state = job.state;
-  spiking::Arrivals arrivals(network, thread);
+  spiking::Senders senders(network, thread);
+  spiking::Arrivals arrivals(network, senders, thread), next(network, senders, thread);
   spiking::Ahead ahead;
+  spiking::Inbox inbox(network);
   spiking::Scratch scratch;
   std::size_t columns = 1;
   for (const Extent& extent : job.extents) columns += extent.thread == thread ? extent.last - extent.first : 0;
   for (std::size_t begin = 0; begin < state.steps; begin += job.window) {
     const std::size_t end = std::min(begin + job.window, state.steps);
-    arrivals.list(network, state, begin);
+    arrivals.see(network, state, begin, senders);
     for (std::size_t k = begin; k < end; ++k) {
-      arrivals.template deliver<width>(network, state);
+      arrivals.deliver_lists(network, state);
       if (k + 1 < end) {  // known already, as every delay is at least a window
-        arrivals.list(network, state, k + 1);
-        arrivals.look_ahead(ahead);
+        next.see(network, state, k + 1, senders);
+        ahead.look(next, columns);
       }
-      const std::size_t share = ahead.lines.size() / columns + 1;
       for (const Extent& extent : job.extents) {
         if (extent.thread != thread) continue;
         const spiking::Cells& cells = network.cells[extent.population];
+        if (k > 0 && k % spiking::steps_of_turn == 0)
+          count_from(state, spiking::steps_of_turn, extent.first * spiking::column_size, extent.last * spiking::column_size);
         for (std::size_t column = extent.first; column < extent.last; ++column) {
-          ahead.ask(share);
-          spiking::update_column<width>(network, cells, extent.population, state, column, k, scratch);
+          if (k + 1 < end) ahead.ask(next, column);
+          arrivals.template deliver_bitmaps<width>(network, cells, state, column, inbox);
+          spiking::update_column<width, looked>(network, cells, extent.population, state, job.probes, column, k, inbox,
+                                                scratch);
         }
       }
+      std::swap(arrivals, next);
     }
     job.barrier.meet();
   }
+}
+
+template <int width>
+EQ_INLINE void work(const Job& job, std::size_t thread) {
+  if (job.probes.n > 0)
+    work_through<width, true>(job, thread);
+  else
+    work_through<width, false>(job, thread);
 }
 
 // The same work compiled for several instruction sets, by hand instead of EQ_CLONES so that tests can choose: 0 is the
@@ -145,16 +167,18 @@ bool alike(const spiking::Membranes& of, std::size_t first, std::size_t last) {
   return std::all_of(all.begin(), all.end(), [=](const spiking::Strips& strips) { return alike(strips, first, last); });
 }
 
-// currents: rows of (population, decay); sinks: (population, channel).
+// currents: rows of (population, decay); sinks and summed: (population, channel).
 std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& currents, const IndexIn& sinks,
-                                     const spiking::Membranes& membranes) {
+                                     const IndexIn& summed, const spiking::Membranes& membranes) {
   const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
+  same_size(summed.size(), sinks.size());
   std::vector<spiking::Cells> out;
   for (std::size_t p = 0; p < n; ++p) {
-    const std::int64_t* own = sinks.data() + p * channels;
+    const std::int64_t *own = sinks.data() + p * channels, *sums = summed.data() + p * channels;
     const auto first = static_cast<std::size_t>(first_columns.data()[p]);
     const auto last = static_cast<std::size_t>(first_columns.data()[p + 1]);
-    out.push_back({first, last, alike(membranes, first, last), {}, {own, own + channels}});
+    out.push_back({first, last, alike(membranes, first, last), {}, {own, own + channels}, {sums, sums + channels},
+                   std::vector<bool>(channels, false)});
   }
   for (std::size_t i = 0; i + 2 <= currents.size(); i += 2)
     out[static_cast<std::size_t>(currents.data()[i])].currents.push_back(static_cast<float>(currents.data()[i + 1]));
@@ -162,30 +186,38 @@ std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& cur
 }
 
 std::vector<spiking::External> externals_of(const IndexIn& rows, const spiking::Strips& strips,
-                                            const Vector<const std::int32_t>& thresholds) {
-  constexpr std::size_t fields = 8;
+                                            const Vector<const std::int16_t>& thresholds,
+                                            const Vector<const std::int32_t>& rests) {
+  constexpr std::size_t fields = 11;
   std::vector<spiking::External> out;
   for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
     const std::int64_t* x = rows.data() + i;
     out.push_back({static_cast<std::size_t>(x[0]), static_cast<spiking::Noise>(x[1]), static_cast<std::uint32_t>(x[2]),
-                   x[3], static_cast<std::size_t>(x[4]), {strips.pool, strips.index + x[5]}, thresholds.data() + x[6],
-                   x[7] < 0 ? nullptr : thresholds.data() + x[7]});
+                   x[3], {strips.pool, strips.index + x[4]}, static_cast<std::size_t>(x[5]), thresholds.data() + x[6],
+                   x[7] < 0 ? nullptr : thresholds.data() + x[7], static_cast<std::size_t>(x[8]),
+                   rests.data() + x[9], x[10] < 0 ? nullptr : rests.data() + x[10]});
   }
   return out;
 }
 
-std::vector<spiking::Table> tables_of(const IndexIn& rows, const Vector<const std::uint16_t>& targets,
-                                      const Vector<const std::uint32_t>& offsets,
-                                      const Vector<const std::uint64_t>& bits) {
-  constexpr std::size_t fields = 10;
+struct Synapses {
+  Vector<const std::uint16_t> targets;
+  Vector<const std::uint32_t> offsets;
+  Vector<const std::uint64_t> bits;
+  Vector<const float> weights;
+};
+
+std::vector<spiking::Table> tables_of(const IndexIn& rows, const Synapses& all) {
+  constexpr std::size_t fields = 12;
   std::vector<spiking::Table> out;
   for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
     const std::int64_t* x = rows.data() + i;
     const auto size = [x](std::size_t k) { return static_cast<std::size_t>(x[k]); };
-    const bool bitmap = static_cast<spiking::Form>(x[0]) == spiking::Form::bitmap;
-    out.push_back({static_cast<spiking::Form>(x[0]), size(1), size(2), size(3), size(4), size(5), size(6), size(7),
-                   bitmap ? nullptr : targets.data() + x[8], bitmap ? nullptr : offsets.data() + x[9],
-                   bitmap ? bits.data() + x[8] : nullptr});
+    const auto form = static_cast<spiking::Form>(x[0]);
+    const bool bitmap = form == spiking::Form::bitmap, weighted = form == spiking::Form::weighted;
+    out.push_back({form, size(1), size(2), size(3), size(4), size(5), size(6), size(7), size(8),
+                   bitmap ? nullptr : all.targets.data() + x[9], bitmap ? nullptr : all.offsets.data() + x[10],
+                   bitmap ? all.bits.data() + x[9] : nullptr, weighted ? all.weights.data() + x[11] : nullptr});
   }
   return out;
 }
@@ -200,53 +232,83 @@ std::vector<Extent> extents_of(const IndexIn& rows) {
   return out;
 }
 
+// Which channels of a population count what lists bring.
+void mark_listed(Network& network) {
+  for (const spiking::Table& table : network.tables)
+    for (spiking::Cells& cells : network.cells)
+      if (table.form == spiking::Form::list && table.target_first >= cells.first && table.target_first < cells.last)
+        cells.listed[table.channel] = true;
+}
+
+// places: rising, those of the probes.
+spiking::Probes probes_of(const IndexIn& places, const Vector<float>& split, const Vector<float>& trace,
+                          double per_step, std::size_t columns, std::size_t steps) {
+  const std::size_t n = places.size();
+  if (n == 0) return {places.data(), 0, {}, nullptr, 0, nullptr, 0.0f};
+  same_size(trace.size(), steps * n * spiking::trace_values);
+  spiking::Probes out{places.data(), n, {}, split.data(), split.size() / (n * spiking::kinds), trace.data(),
+                      static_cast<float>(per_step)};
+  for (std::size_t column = 0, p = 0; column <= columns; ++column) {
+    while (p < n && static_cast<std::size_t>(out.places[p]) < column * spiking::column_size) ++p;
+    out.first.push_back(p);
+  }
+  same_size(out.first.back(), n);
+  return out;
+}
+
 // strips: which strip of the pool each column uses, for drive, threshold and each channel, then for the externals.
 void spiking_run(Vector<const float> membranes, IndexIn membrane_strips, IndexIn first_columns, In currents,
-                 IndexIn sinks, IndexIn extents, IndexIn tables, IndexIn externals, Vector<const float> pool,
-                 IndexIn strips, Vector<const std::int32_t> thresholds, Vector<const std::uint16_t> targets,
-                 Vector<const std::uint32_t> offsets, Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key,
-                 Vector<float> v, Vector<std::int32_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
-                 Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history, std::int64_t steps,
-                 std::int64_t window, std::int64_t n_threads, int instruction_set) {
+                 IndexIn sinks, IndexIn summed, IndexIn extents, IndexIn tables, IndexIn externals,
+                 Vector<const float> pool, IndexIn strips, Vector<const std::int16_t> thresholds,
+                 Vector<const std::int32_t> rests, Vector<const std::uint16_t> targets,
+                 Vector<const std::uint32_t> offsets, Vector<const std::uint64_t> bits, Vector<const float> synaptic,
+                 Vector<const std::uint64_t> key, Vector<float> v, Vector<std::int16_t> silent, Vector<float> s,
+                 Vector<std::uint16_t> counts, Vector<float> sums, Vector<std::uint64_t> raster,
+                 std::int64_t first_step, std::int64_t history, std::int64_t steps, std::int64_t window,
+                 std::int64_t n_threads, int instruction_set, IndexIn probes, Vector<float> split, Vector<float> trace,
+                 double per_step) {
   same_size(key.size(), 2);
   const auto columns = static_cast<std::size_t>(first_columns.data()[first_columns.size() - 1]);
   const std::size_t n = columns * spiking::column_size, channels = sinks.size() / (first_columns.size() - 1);
   same_size(v.size(), n);
   same_size(silent.size(), n);
   same_size(counts.size(), channels * n);
+  if (sums.size() != 0) same_size(sums.size(), channels * n);
   same_size(raster.size(), static_cast<std::size_t>(history + steps) * columns * spiking::words_per_column);
   const auto strip = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
   std::vector<spiking::Strips> weights;
   for (std::size_t c = 0; c < channels; ++c) weights.push_back(strip(2 + c));
   const spiking::Membranes all = membranes_of(membranes, membrane_strips, columns);
-  const Network network{cells_of(first_columns, currents, sinks, all),
-                        all,
-                        externals_of(externals, strip(0), thresholds),
-                        tables_of(tables, targets, offsets, bits),
+  Network network{cells_of(first_columns, currents, sinks, summed, all),
+                  all,
+                  externals_of(externals, strip(0), thresholds, rests),
+                  tables_of(tables, {targets, offsets, bits, synaptic}),
                         spiking::Key(key.data()[0], key.data()[1]),
                         columns,
                         channels,
                         strip(0),
                         strip(1),
                         weights};
+  mark_listed(network);
   const State state{v.data(),
                     silent.data(),
                     s.data(),
                     counts.data(),
+                    sums.data(),
                     raster.data(),
                     static_cast<std::uint64_t>(first_step),
                     static_cast<std::size_t>(history),
                     static_cast<std::size_t>(steps)};
   const std::vector<Extent> owned = extents_of(extents);
   Barrier barrier(static_cast<std::size_t>(n_threads));
-  const Job job{network, state, owned, static_cast<std::size_t>(window), barrier};
+  const spiking::Probes probed = probes_of(probes, split, trace, per_step, columns, state.steps);
+  const Job job{network, state, probed, owned, static_cast<std::size_t>(window), barrier};
   const Worker worker = worker_for(instruction_set);
   std::vector<std::thread> others;
   for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, std::cref(job), t);
   worker(job, 0);
   for (std::thread& other : others) other.join();
-  const auto passed = static_cast<std::int32_t>(steps);
-  for (std::size_t i = 0; i < n; ++i) silent.data()[i] = std::max(silent.data()[i] - passed, 0);
+  if (steps > 0) count_from(state, static_cast<std::size_t>((steps - 1) % static_cast<std::int64_t>(spiking::steps_of_turn) + 1), 0, n);
 }
 
 // ---- what a raster holds, and random words by themselves ----------------------------------------
@@ -287,7 +349,7 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
   same_size(key.size(), 2);
   const spiking::Key words(key.data()[0], key.data()[1]);
   for (std::size_t c = 0; (c + 1) * spiking::column_size <= out.size(); ++c)
-    spiking::column_words(words, static_cast<std::uint32_t>(stream), static_cast<std::uint64_t>(step),
+    spiking::column_words<spiking::blocks_of_words>(words, static_cast<std::uint32_t>(stream), static_cast<std::uint64_t>(step),
                           static_cast<std::size_t>(first_column) + c, out.data() + c * spiking::column_size);
 }
 
@@ -296,11 +358,12 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
 void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
   m.def("spiking_run", &spiking_run, free, nb::arg("membranes"), nb::arg("membrane_strips"), nb::arg("first_columns"),
-        nb::arg("currents"), nb::arg("sinks"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"),
-        nb::arg("pool"), nb::arg("strips"), nb::arg("thresholds"), nb::arg("targets"), nb::arg("offsets"),
-        nb::arg("bits"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"),
-        nb::arg("raster"), nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"),
-        nb::arg("n_threads"), nb::arg("instruction_set"));
+        nb::arg("currents"), nb::arg("sinks"), nb::arg("summed"), nb::arg("extents"), nb::arg("tables"),
+        nb::arg("externals"), nb::arg("pool"), nb::arg("strips"), nb::arg("thresholds"), nb::arg("rests"),
+        nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"), nb::arg("synaptic"), nb::arg("key"), nb::arg("v"),
+        nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("sums"), nb::arg("raster"),
+        nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
+        nb::arg("instruction_set"), nb::arg("probes"), nb::arg("split"), nb::arg("trace"), nb::arg("per_step"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));
   m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("places"));
   m.def("spiking_words", &spiking_words, nb::arg("key"), nb::arg("stream"), nb::arg("step"), nb::arg("first_column"),

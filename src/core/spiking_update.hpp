@@ -1,225 +1,317 @@
 // Update: one step of the 512 neurons of a column.
 //
-//   u = v decay + drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s;
-//   each s takes its decay; then to u or to a current external input and weight x count of each channel, in this order;
-//   a silent neuron keeps its v; another takes max(u, floor); at threshold it fires, resets and falls silent
+//   x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input
+//       + sum over channels of weight x count;
+//   u = v decay + x; a silent neuron keeps its v; another takes max(u, floor); at threshold it fires, resets and falls
+//   silent
+//
+// summed in this order. What external input or a channel brings to a current is added to s, once s has decayed.
 #pragma once
 #include <algorithm>
 #include <cstring>
 #include <limits>
 
 #include "float32.hpp"
+#include "spiking_deliver.hpp"
 #include "spiking_network.hpp"
+#include "spiking_probe.hpp"
 
 namespace spiking {
 
+// Counts of a column and what each weighs: arrivals of a channel, or of a source.
+struct Channel {
+  const float* weight;
+  const std::uint16_t* count;
+};
+
+EQ_INLINE void add_channel(const Channel& channel, float* sink) {
+  for (std::size_t i = 0; i < column_size; ++i) sink[i] += channel.weight[i] * static_cast<float>(channel.count[i]);
+}
+
+// The sum x of a column. It starts as the drive, and its last terms, if they are counts, wait for the pass that uses x.
+struct Input {
+  static constexpr std::size_t most = 3;
+  alignas(64) float own[column_size];
+  const float* x;
+  Channel waiting[most];
+  std::size_t left;
+
+  EQ_INLINE void begin(const float* drive) {
+    x = drive;
+    left = 0;
+  }
+
+  EQ_INLINE float* open() {
+    if (x != own) std::memcpy(own, x, sizeof own);
+    x = own;
+    for (std::size_t c = 0; c < left; ++c) add_channel(waiting[c], own);
+    left = 0;
+    return own;
+  }
+
+  EQ_INLINE void add(const Channel& channel) {
+    if (left == most) open();
+    waiting[left++] = channel;
+  }
+};
+
 // A column's values on their way through the step.
 struct Scratch {
-  alignas(64) float u[column_size];
+  Input input;
   alignas(64) std::uint32_t words[column_size];
+  alignas(64) std::uint16_t counts[column_size];  // of a source
+};
+
+// Where a column stands: its first neuron, in all populations and in its own of n places, and the step.
+struct Position {
+  std::size_t column, local, n;
+  std::uint64_t step;
 };
 
 // How many vectors fit into registers beside their counters.
 template <int width>
 inline constexpr std::size_t chunk_vectors = width == 64 ? 8 : 4;
 
-// Poisson counts by inversion: how many of the thresholds a word reaches, some vectors at a time, ending where a
-// threshold is above all of them. `differ`: each of the n neurons has thresholds of its own, from `own` on.
+// Poisson counts by inversion: how many of the thresholds a number reaches, some vectors at a time, ending where a
+// threshold is above all of them. `differ`: each of the n neurons has thresholds of its own, from `own` on. Returns
+// whether a number may have reached them all.
 template <int width, bool differ>
-EQ_INLINE void count_words(const External& external, const std::int32_t* own, std::size_t n, const std::uint32_t* words,
-                           std::int32_t* counts) {
-  typedef typename Vector<width>::Ints Ints;
-  static_assert(sizeof(Ints) == width, "a vector fills its register");
-  constexpr std::size_t lanes = width / sizeof(std::int32_t), vectors = chunk_vectors<width>;
-  const Ints none = {};
-  Ints word[vectors], count[vectors];
-  for (std::size_t q = 0; q < vectors; ++q) std::memcpy(&word[q], words + q * lanes, width);
+EQ_INLINE bool count_halves(const External& external, const std::int16_t* own, std::size_t n,
+                            const std::int16_t* numbers, std::uint16_t* counts) {
+  typedef typename Vector<width>::Shorts Shorts;
+  static_assert(sizeof(Shorts) == width, "a vector fills its register");
+  constexpr std::size_t lanes = width / sizeof(std::int16_t), vectors = chunk_vectors<width>;
+  const Shorts none = {};
+  Shorts number[vectors], count[vectors];
+  for (std::size_t q = 0; q < vectors; ++q) std::memcpy(&number[q], numbers + q * lanes, width);
   for (std::size_t q = 0; q < vectors; ++q) count[q] = none;
-  std::int32_t highest = std::numeric_limits<std::int32_t>::min();
-  for (std::size_t i = 0; i < vectors * lanes; ++i) highest = std::max(highest, static_cast<std::int32_t>(words[i]));
-  for (std::size_t j = 0; j < external.thresholds && external.least[j] <= highest; ++j)
+  std::int16_t highest = std::numeric_limits<std::int16_t>::min();
+  for (std::size_t i = 0; i < vectors * lanes; ++i) highest = std::max(highest, numbers[i]);
+  std::size_t j = 0;
+  for (; j < external.thresholds && external.least[j] <= highest; ++j)
     for (std::size_t q = 0; q < vectors; ++q) {
-      Ints threshold = none + external.least[j];
+      Shorts threshold = none + external.least[j];
       if constexpr (differ) std::memcpy(&threshold, own + j * n + q * lanes, width);
-      count[q] -= word[q] >= threshold;  // a comparison is -1 where it holds
+      if constexpr (width == 64)
+        count[q] = number[q] >= threshold ? count[q] + 1 : count[q];  // one masked sum
+      else
+        count[q] -= number[q] >= threshold;  // a comparison is -1 where it holds
     }
   for (std::size_t q = 0; q < vectors; ++q) std::memcpy(counts + q * lanes, &count[q], width);
+  return j == external.thresholds;
+}
+
+// Counts of numbers at the top, by another word each.
+EQ_INLINE void count_rest(const External& external, const Key& key, const Position& at, std::size_t first,
+                          std::size_t n, std::uint16_t* counts) {
+  for (std::size_t i = 0; i < n; ++i)
+    if (static_cast<std::size_t>(counts[i]) == external.thresholds) {
+      const std::uint32_t word = extra_word(key, external.stream, at.step, at.column * column_size + first + i);
+      counts[i] = static_cast<std::uint16_t>(external.count_of_rest(at.local * column_size + first + i, word));
+    }
 }
 
 template <int width, bool differ>
-EQ_INLINE void add_poisson(const External& external, std::size_t column, std::size_t n, const Scratch& scratch,
-                           float* sink) {
-  constexpr std::size_t chunk = chunk_vectors<width> * width / sizeof(std::int32_t);
-  const float* amplitude = external.amplitude.of(column);
-  alignas(64) std::int32_t counts[chunk];
+EQ_INLINE void count_poisson(const External& external, const Key& key, const Position& at, Scratch& scratch) {
+  constexpr std::size_t chunk = chunk_vectors<width> * width / sizeof(std::int16_t);
+  alignas(64) std::int16_t numbers[column_size];
+  std::memcpy(numbers, scratch.words, sizeof numbers);
   for (std::size_t first = 0; first < column_size; first += chunk) {
-    const std::int32_t* own = differ ? external.of_neurons + column * column_size + first : nullptr;
-    count_words<width, differ>(external, own, n, scratch.words + first, counts);
-    for (std::size_t i = 0; i < chunk; ++i) sink[first + i] += amplitude[first + i] * static_cast<float>(counts[i]);
+    const std::int16_t* own = differ ? external.of_neurons + at.local * column_size + first : nullptr;
+    if (count_halves<width, differ>(external, own, at.n, numbers + first, scratch.counts + first))
+      count_rest(external, key, at, first, chunk, scratch.counts + first);
   }
 }
 
 EQ_INLINE void add_gaussian(const External& external, std::size_t column, const Scratch& scratch, float* sink) {
   const float* amplitude = external.amplitude.of(column);
-  for (std::size_t half = 0; half < column_size; half += 2 * quarter)
-    for (std::size_t l = half; l < half + quarter; ++l) {
-      const Pair32 z = normal_pair(scratch.words[l], scratch.words[l + quarter]);
+  for (std::size_t half = 0; half < column_size; half += 2 * blocks_of_words)
+    for (std::size_t l = half; l < half + blocks_of_words; ++l) {
+      const Pair32 z = normal_pair(scratch.words[l], scratch.words[l + blocks_of_words]);
       sink[l] += amplitude[l] * z.first;
-      sink[l + quarter] += amplitude[l + quarter] * z.second;
+      sink[l + blocks_of_words] += amplitude[l + blocks_of_words] * z.second;
     }
 }
 
-EQ_INLINE float* sink_of(std::int64_t sink, const Network& network, const State& state, std::size_t at,
-                         Scratch& scratch) {
-  return sink == potential ? scratch.u : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
+// The upstroke of the EIF, from the potential at the step's beginning. As in all that follows, values are those of each
+// neuron, or one for all.
+template <class Values>
+EQ_INLINE void add_upstroke(const Membranes& membranes, std::size_t column, const float* v, Input& input) {
+  const Values gain(membranes.gain.of(column)), onset(membranes.onset.of(column));
+  const Values steepness(membranes.steepness.of(column));
+  if (gain[0] == 0.0f) return;  // a column begins with a neuron, and all of a population are of one kind
+  float* sum = input.open();
+  for (std::size_t i = 0; i < column_size; ++i) {
+    const float x = (v[i] - onset[i]) * steepness[i];
+    const float above = x > -87.0f ? x : -87.0f;
+    sum[i] += gain[i] * exp32(above < 88.0f ? above : 88.0f);
+  }
 }
 
 template <class Values>
 EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t column,
-                            Scratch& scratch) {
+                            Input& input) {
   for (std::size_t k = 0; k < cells.currents.size(); ++k) {
     const float decay = cells.currents[k];
     const Values transfer(network.membranes.transfers[k].of(column));
-    float* s = state.currents + k * network.neurons() + column * column_size;
+    float *s = state.currents + k * network.neurons() + column * column_size, *sum = input.open();
     for (std::size_t i = 0; i < column_size; ++i) {
-      scratch.u[i] += transfer[i] * s[i];
+      sum[i] += transfer[i] * s[i];
       s[i] *= decay;
     }
   }
 }
 
-EQ_INLINE void add_channel(const float* weight, std::uint16_t* count, float* sink) {
-  for (std::size_t i = 0; i < column_size; ++i) {
-    sink[i] += weight[i] * static_cast<float>(count[i]);
-    count[i] = 0;
+// `current`: where the input goes if it is not the potential.
+template <int width>
+EQ_INLINE void add_external(const External& external, const Key& key, const Position& at, float* current,
+                            Scratch& scratch) {
+  if (external.noise == Noise::gaussian) {
+    column_words<blocks_of_words>(key, external.stream, at.step, at.column, scratch.words);
+    add_gaussian(external, at.local, scratch, current == nullptr ? scratch.input.open() : current);
+    return;
   }
+  if (scratch.input.left > 0) scratch.input.open();  // the counts of another source may be waiting
+  column_words<blocks_of_halves>(key, external.stream, at.step, at.column, scratch.words);
+  if (external.of_neurons != nullptr)
+    count_poisson<width, true>(external, key, at, scratch);
+  else
+    count_poisson<width, false>(external, key, at, scratch);
+  const Channel channel{external.amplitude.of(at.local), scratch.counts};
+  if (current == nullptr)
+    scratch.input.add(channel);
+  else
+    add_channel(channel, current);
 }
 
-// Two channels of one sink in one pass, as most neurons have excitation and inhibition; the order of the sum stays.
-EQ_INLINE void add_two_channels(const float* weight, const float* other_weight, std::uint16_t* count,
-                                std::uint16_t* other_count, float* sink) {
-  for (std::size_t i = 0; i < column_size; ++i) {
-    const float first = sink[i] + weight[i] * static_cast<float>(count[i]);
-    sink[i] = first + other_weight[i] * static_cast<float>(other_count[i]);
-    count[i] = 0;
-    other_count[i] = 0;
-  }
+EQ_INLINE float* current_of(std::int64_t sink, const Network& network, const State& state, std::size_t at) {
+  return sink == potential ? nullptr : state.currents + static_cast<std::size_t>(sink) * network.neurons() + at;
 }
 
 EQ_INLINE void add_channels(const Network& network, const Cells& cells, const State& state, std::size_t column,
-                            Scratch& scratch) {
-  const std::size_t n = network.neurons(), at = column * column_size;
+                            const Inbox& inbox, Input& input) {
   for (std::size_t c = 0; c < cells.sinks.size(); ++c) {
-    const float* weight = network.weights[c].of(column);
-    std::uint16_t* count = state.counts + c * n + at;
-    float* sink = sink_of(cells.sinks[c], network, state, at, scratch);
-    if (c + 1 < cells.sinks.size() && cells.sinks[c + 1] == cells.sinks[c]) {
-      add_two_channels(weight, network.weights[c + 1].of(column), count, count + n, sink);
-      ++c;
-    } else {
-      add_channel(weight, count, sink);
+    if (cells.summed[c] != 0) {
+      float* current = current_of(cells.sinks[c], network, state, column * column_size);
+      add_sums(network.weights[c].of(column), inbox.sums(network, state, c, column),
+               current == nullptr ? input.open() : current);
+      continue;
     }
+    const std::uint16_t* counts = inbox.arrived(network, cells, state, c, column);
+    if (counts == nullptr) continue;
+    const Channel channel{network.weights[c].of(column), counts};
+    float* current = current_of(cells.sinks[c], network, state, column * column_size);
+    if (current == nullptr)
+      input.add(channel);
+    else
+      add_channel(channel, current);
   }
 }
 
-// The upstroke of the EIF, from the potential at the step's beginning.
-template <class Values>
-EQ_INLINE void add_upstroke(const Membranes& membranes, std::size_t column, const float* v, Scratch& scratch) {
-  const Values gain(membranes.gain.of(column)), onset(membranes.onset.of(column));
-  const Values steepness(membranes.steepness.of(column));
-  if (gain[0] == 0.0f) return;  // a column begins with a neuron, and all of a population are of one kind
-  for (std::size_t i = 0; i < column_size; ++i) {
-    const float x = (v[i] - onset[i]) * steepness[i];
-    const float above = x > -87.0f ? x : -87.0f;
-    scratch.u[i] += gain[i] * exp32(above < 88.0f ? above : 88.0f);
-  }
-}
+// The values of a column that every neuron has.
+struct Column {
+  std::size_t number;
+  const float* threshold;
+  float* v;
+  std::int16_t* until;  // the neuron is silent until this step, counted like k
+  std::uint64_t* row;
+};
 
-// All that moves the potential but arrivals. As in `end_step` the values are those of each neuron, or one for all.
-template <class Values>
-EQ_INLINE void begin_step(const Network& network, const Cells& cells, const State& state, std::size_t column,
-                          Scratch& scratch) {
-  const Values decay(network.membranes.decay.of(column));
-  const float *drive = network.drive.of(column), *v = state.v + column * column_size;
-  for (std::size_t i = 0; i < column_size; ++i) scratch.u[i] = v[i] * decay[i] + drive[i];
-  add_upstroke<Values>(network.membranes, column, v, scratch);
-  add_currents<Values>(network, cells, state, column, scratch);
-}
-
-// The neuron is silent until step `until`, counted like k; its v is then below threshold. Returns whether anyone fired.
-template <class Values>
-EQ_INLINE bool fire(const float* threshold, Values floor, Values reset, Values refractory, std::int32_t k, float* v,
-                    std::int32_t* until, const Scratch& scratch) {
+// Who reaches the threshold keeps a v above it until `fire`. Returns whether anyone does. `waiting`: of the input.
+template <class Values, std::size_t waiting>
+EQ_INLINE bool integrate(const Membranes& membranes, const Column& column, std::int16_t k, const Input& input) {
+  const Channel *a = input.waiting, *b = a + 1, *c = a + 2;
+  const Values decay(membranes.decay.of(column.number)), floor(membranes.floor.of(column.number));
   std::int32_t any = 0;
   for (std::size_t i = 0; i < column_size; ++i) {
-    const float free = scratch.u[i] > floor[i] ? scratch.u[i] : floor[i];
-    const float now = until[i] <= k ? free : v[i];
-    const bool fires = now >= threshold[i];
-    v[i] = fires ? reset[i] : now;
-    until[i] = fires ? k + 1 + static_cast<std::int32_t>(refractory[i]) : until[i];
-    any |= fires ? 1 : 0;
+    float x = input.x[i];
+    if constexpr (waiting > 0) x += a->weight[i] * static_cast<float>(a->count[i]);
+    if constexpr (waiting > 1) x += b->weight[i] * static_cast<float>(b->count[i]);
+    if constexpr (waiting > 2) x += c->weight[i] * static_cast<float>(c->count[i]);
+    const float u = column.v[i] * decay[i] + x;
+    const float free = u > floor[i] ? u : floor[i];
+    const float now = column.until[i] <= k ? free : column.v[i];
+    column.v[i] = now;
+    any |= now >= column.threshold[i] ? 1 : 0;
   }
   return any != 0;
 }
 
-// Who fired in step k is silent for its refractory time from the next on. Eight flags, one a byte, become eight bits:
-// the product moves flag j to bit 56 + j, and no two meet elsewhere.
 template <class Values>
-EQ_INLINE void write_row(bool any, std::int32_t k, Values refractory, const std::int32_t* until, std::uint64_t* row) {
-  alignas(64) std::uint8_t fired[column_size];
-  for (std::size_t i = 0; any && i < column_size; ++i)
-    fired[i] = until[i] == k + 1 + static_cast<std::int32_t>(refractory[i]) ? 1 : 0;
-  for (std::size_t w = 0; w < words_per_column; ++w) {
+EQ_INLINE bool integrate(const Membranes& membranes, const Column& column, std::int16_t k, const Input& input) {
+  switch (input.left) {
+    case 3: return integrate<Values, 3>(membranes, column, k, input);
+    case 2: return integrate<Values, 2>(membranes, column, k, input);
+    case 1: return integrate<Values, 1>(membranes, column, k, input);
+    default: return integrate<Values, 0>(membranes, column, k, input);
+  }
+}
+
+// Whoever is above threshold fires. Eight flags, one a byte, become eight bits: the product moves flag f to bit 56 + f,
+// and no two meet elsewhere.
+EQ_INLINE void fire(const Membranes& membranes, const Column& column, std::int16_t k) {
+  const float *reset = membranes.reset.of(column.number), *refractory = membranes.refractory.of(column.number);
+  for (std::size_t first = 0; first < column_size; first += 64) {
+    const float *v = column.v + first, *threshold = column.threshold + first;
+    std::int32_t any = 0;
+    for (std::size_t i = 0; i < 64; ++i) any |= v[i] >= threshold[i] ? 1 : 0;
+    if (any == 0) continue;
+    alignas(64) std::uint8_t above[64];
+    for (std::size_t i = 0; i < 64; ++i) above[i] = v[i] >= threshold[i] ? 1 : 0;
     std::uint64_t word = 0, flags;
-    for (std::size_t byte = 0; any && byte < 8; ++byte) {
-      std::memcpy(&flags, fired + 64 * w + 8 * byte, sizeof flags);
+    for (std::size_t byte = 0; byte < 8; ++byte) {
+      std::memcpy(&flags, above + 8 * byte, sizeof flags);
       word |= ((flags * 0x0102040810204080ULL) >> 56) << (8 * byte);
     }
-    row[w] = word;
+    column.row[first / 64] = word;
+    for (; word != 0; word &= word - 1) {
+      const std::size_t i = first + static_cast<std::size_t>(__builtin_ctzll(word));
+      column.v[i] = reset[i];
+      column.until[i] = static_cast<std::int16_t>(k + 1 + static_cast<std::int32_t>(refractory[i]));
+    }
   }
 }
 
-// Fire, and write down who did.
+// What moves the potentials but arrivals.
 template <class Values>
-EQ_INLINE void end_step(const Network& network, const State& state, std::size_t column, std::size_t k,
-                        const Scratch& scratch) {
-  const Membranes& of = network.membranes;
-  const Values refractory(of.refractory.of(column));
-  const auto now = static_cast<std::int32_t>(k);
-  float* v = state.v + column * column_size;
-  std::int32_t* until = state.silent + column * column_size;
-  const bool any = fire<Values>(network.threshold.of(column), Values(of.floor.of(column)), Values(of.reset.of(column)),
-                                refractory, now, v, until, scratch);
-  std::uint64_t* row = state.row(state.history + k, network.columns) + column * words_per_column;
-  write_row<Values>(any, now, refractory, until, row);
+EQ_INLINE void begin_input(const Network& network, const Cells& cells, const State& state, std::size_t column,
+                           Input& input) {
+  input.begin(network.drive.of(column));
+  add_upstroke<Values>(network.membranes, column, state.v + column * column_size, input);
+  add_currents<Values>(network, cells, state, column, input);
 }
 
-template <int width>
+// The row of the raster that takes the spikes is zero. `looked`: there are probes, in this column or others.
+template <int width, bool looked>
 EQ_INLINE void update_column(const Network& network, const Cells& cells, std::size_t population, const State& state,
-                             std::size_t column, std::size_t k, Scratch& scratch) {
-  const std::size_t at = column * column_size, local = column - cells.first;
-  const std::size_t n = (cells.last - cells.first) * column_size;
-  const std::uint64_t step = state.first_step + k;
+                             const Probes& probes, std::size_t column, std::size_t k, Inbox& inbox, Scratch& scratch) {
+  const std::size_t at = column * column_size;
+  const Position place{column, column - cells.first, (cells.last - cells.first) * column_size, state.first_step + k};
+  const Look look(probes, column, k);
+  if constexpr (looked) look.start(cells);
   if (cells.alike)
-    begin_step<Same>(network, cells, state, column, scratch);
+    begin_input<Same>(network, cells, state, column, scratch.input);
   else
-    begin_step<Each>(network, cells, state, column, scratch);
-  for (const External& external : network.externals) {
-    if (external.population != population) continue;
-    column_words(network.key, external.stream, step, column, scratch.words);
-    float* sink = sink_of(external.sink, network, state, at, scratch);
-    if (external.noise == Noise::gaussian)
-      add_gaussian(external, local, scratch, sink);
-    else if (external.of_neurons != nullptr)
-      add_poisson<width, true>(external, local, n, scratch, sink);
-    else
-      add_poisson<width, false>(external, local, n, scratch, sink);
-  }
-  add_channels(network, cells, state, column, scratch);
-  if (cells.alike)
-    end_step<Same>(network, state, column, k, scratch);
-  else
-    end_step<Each>(network, state, column, k, scratch);
+    begin_input<Each>(network, cells, state, column, scratch.input);
+  for (const External& external : network.externals)
+    if (external.population == population) {
+      add_external<width>(external, network.key, place, current_of(external.sink, network, state, at), scratch);
+      if constexpr (looked) look.source(external, place.local, scratch.words, scratch.counts);
+    }
+  add_channels(network, cells, state, column, inbox, scratch.input);
+  for (std::size_t c = 0; looked && c < cells.sinks.size(); ++c)
+    if (cells.summed[c] != 0)
+      look.arriving(cells.sinks[c], network.weights[c].of(column), inbox.sums(network, state, c, column));
+    else if (const std::uint16_t* counts = inbox.arrived(network, cells, state, c, column))
+      look.arriving(cells.sinks[c], network.weights[c].of(column), counts);
+  const Column values{column, network.threshold.of(column), state.v + at, state.silent + at,
+                      state.row(state.history + k, network.columns) + column * words_per_column};
+  const auto now = static_cast<std::int16_t>(k % steps_of_turn);
+  const bool any = cells.alike ? integrate<Same>(network.membranes, values, now, scratch.input)
+                               : integrate<Each>(network.membranes, values, now, scratch.input);
+  if (any) fire(network.membranes, values, now);
+  if constexpr (looked) look.finish(cells, values.v);
+  inbox.empty(network, cells, state, column);
 }
 
 }  // namespace spiking

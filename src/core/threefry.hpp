@@ -68,20 +68,29 @@ EQ_INLINE Block threefry(const Key& key, Block counter) {
 
 // Neurons are numbered in columns of this many, each with its own random words at each step.
 inline constexpr std::size_t column_size = 512;
-inline constexpr std::size_t quarter = column_size / 4;
 
-// One word for each neuron of a column: the four words of block l go to the neurons l, 128 + l, 256 + l and 384 + l.
+// Blocks of counters for a column with a whole word for each neuron, and with half a word.
+inline constexpr std::size_t blocks_of_words = column_size / 4, blocks_of_halves = column_size / 8;
+
+// Random words of a column at a step: the four words of block l go to the places l, l + blocks, l + 2 blocks, ...
+template <std::size_t blocks>
 EQ_INLINE void column_words(const Key& key, std::uint32_t stream, std::uint64_t step, std::size_t column,
                             std::uint32_t* out) {
-  const auto first = static_cast<std::uint32_t>(column * quarter);
+  const auto first = static_cast<std::uint32_t>(column * blocks);
   const auto low = static_cast<std::uint32_t>(step), high = static_cast<std::uint32_t>(step >> 32);
-  for (std::uint32_t l = 0; l < quarter; ++l) {
+  for (std::uint32_t l = 0; l < blocks; ++l) {
     const Block x = threefry(key, {first + l, low, high, stream});
     out[l] = x.a;
-    out[quarter + l] = x.b;
-    out[2 * quarter + l] = x.c;
-    out[3 * quarter + l] = x.d;
+    out[blocks + l] = x.b;
+    out[2 * blocks + l] = x.c;
+    out[3 * blocks + l] = x.d;
   }
+}
+
+// One more word for one place, from counters that no stream of columns uses.
+EQ_INLINE std::uint32_t extra_word(const Key& key, std::uint32_t stream, std::uint64_t step, std::size_t place) {
+  const auto low = static_cast<std::uint32_t>(step), high = static_cast<std::uint32_t>(step >> 32);
+  return threefry(key, {static_cast<std::uint32_t>(place), low, high, stream | 0x80000000U}).a;
 }
 
 }  // namespace spiking

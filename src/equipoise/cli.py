@@ -17,6 +17,7 @@ from equipoise import units
 from equipoise.quantities import suggest
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
     from rich.table import Table
 
     from equipoise.inference import AnalysisSettings
@@ -322,7 +323,8 @@ def run_to(
         compared = None
         if len(beside) > 1:
             bar.update(task, description=f"Comparing {', '.join(beside)}", total=None)
-            compared = compare.levels(circuit, levels=beside, seed=seed, duration=spikes)
+            told = _simulated(bar, task, spikes)
+            compared = compare.levels(circuit, levels=beside, seed=seed, duration=spikes, progress=told)
         bar.update(task, description="Drawing figures", total=None)
         saved = [save_dataset(study, out / f"{name}.nc")]
         if compared is not None:
@@ -336,6 +338,20 @@ def run_to(
     lines = ([f"Report: {written}"] if page else []) + [f"Data:   {', '.join(str(path) for path in saved)}"]
     console.print("\n" + "\n".join(lines), soft_wrap=True, highlight=False)
     return written, not theory.failed(study)
+
+
+def _simulated(bar: "Progress", task: "TaskID", seconds: float) -> Callable[[float], None]:
+    """Tell simulated time, speed and time left beside the bar; the clock starts with the first spikes."""
+    from equipoise.spiking.progress import Clock
+
+    clock: list[Clock] = []
+
+    def tell(fraction: float) -> None:
+        if not clock:
+            clock.append(Clock(seconds))
+        bar.update(task, description=f"Simulating {clock[0].words(fraction)}", completed=fraction, total=1.0)
+
+    return tell
 
 
 def _levels(text: str) -> tuple[str, ...]:
@@ -437,7 +453,7 @@ def errors(debug: bool) -> Iterator[None]:
 
     try:
         yield
-    except (ValueError, TypeError, OSError, NumericalFailure) as error:
+    except (ValueError, TypeError, OSError, MemoryError, NumericalFailure) as error:
         if debug:
             raise
         _fail(str(error))

@@ -46,6 +46,7 @@ class Request:
     seed: int
     dt: float
     sensor: Calcium
+    progress: Callable[[float], None] | bool
 
 
 def levels(
@@ -56,10 +57,12 @@ def levels(
     duration: float = 10 * second,
     dt: float = 0.1 * ms,
     sensor: Calcium | None = None,
+    progress: Callable[[float], None] | bool = False,
 ) -> "xr.Dataset":
     """Rate, spread of rates, C_v and calcium moments of every population at every level, with standard errors.
 
     `duration` [s] of spikes after a warm-up of 0.5 s, in steps `dt` [s]; `sensor` measures calcium (default Calcium()).
+    `progress` is that of `spiking.simulate`.
     Returns a Dataset over `level` and `population`; `reason` holds, in words and numbers, what makes levels differ.
     Raises what the levels raise for circuits that they cannot represent.
     """
@@ -67,7 +70,7 @@ def levels(
         if name not in LEVELS:
             raise ValueError(f"compare.levels: unknown level {name!r}.{suggest(str(name), LEVELS)}")
     span = float(finite("compare.levels", "duration", duration, low=0.0, open_low=True))
-    asked = Request(_as_drawn(circuit), span, seed, dt, sensor or Calcium())
+    asked = Request(_as_drawn(circuit), span, seed, dt, sensor or Calcium(), progress)
     found = {name: _LEVELS[name](asked) for name in levels}
     return _dataset(asked, found)
 
@@ -154,7 +157,9 @@ def _spectral(asked: Request) -> Level:
 
 
 def _spiking(asked: Request) -> Level:
-    run = spiking.simulate(asked.circuit, duration=asked.duration, seed=asked.seed, dt=asked.dt)
+    run = spiking.simulate(
+        asked.circuit, duration=asked.duration, seed=asked.seed, dt=asked.dt, progress=asked.progress
+    )
     trains = [run.spikes_of(name) for name in run.names]
     rows = [_of_trains(asked, one) for one in trains]
     trace = run.rate_trace()

@@ -250,21 +250,43 @@ def test_membrane_under_gaussian_input_has_the_exact_moments_of_the_process():
 
 
 @pytest.mark.parametrize("mean", [0.0, 1e-4, 0.3, 1.2, 40.0])
-def test_poisson_thresholds_are_the_law_to_32_bits(mean):
+def test_thresholds_and_their_rest_are_the_poisson_law(mean):
     from scipy import stats
 
     from equipoise.spiking import external
 
-    n = external.number_of_thresholds(mean)
-    cumulative = (external.thresholds(mean, n).astype(np.float64) + 2.0**31) / 2.0**32
-    assert np.abs(cumulative - stats.poisson.cdf(np.arange(n), mean)).max() < 2.0**-31
+    laws = external.laws_of(np.array([mean]))
+    edges = np.concatenate([[0.0], laws.least + 2.0**15, [2.0**16]])
+    finer = np.concatenate([[0.0], laws.rest[0] + 2.0**31, [2.0**32]])
+    *cells, rest = np.diff(edges)  # of 2^16 numbers, for each count, and those at the top
+    p = np.diff(finer) * 2.0**-32 * rest
+    p[: len(cells)] += cells
+    assert rest < 64
+    assert np.abs(p * 2.0**-16 - stats.poisson.pmf(np.arange(p.size), mean)).max() < 2.0**-41
+
+
+def test_counts_in_every_part_of_the_law_have_their_frequency():
+    """3 million counts of mean 1.2 against the law, tail and rest included; chi square, error rate 1e-3."""
+    from scipy import stats
+
+    neuron = eq.LIF(tau_m=5 * ms, v_threshold=1e4)
+    circuit = alone(30_000, neuron, weight=1.0, connectivity=eq.FixedInDegree(600))
+    network = BUILD(circuit, seed=3, threads=1)
+    (x,) = network.externals
+    counts = np.concatenate([reference.external_input(network, x, step)[:30_000] for step in range(100)])
+    seen = np.bincount(counts.astype(int), minlength=9)
+    expected = counts.size * stats.poisson.pmf(np.arange(9), 1.2)
+    tail = counts.size * stats.poisson.sf(8, 1.2)
+    chi = ((seen[:9] - expected) ** 2 / expected).sum() + (seen[9:].sum() - tail) ** 2 / tail
+    assert stats.chi2.sf(chi, 9) > 1e-3
 
 
 def test_normal_variates_are_normal():
     from scipy import stats
 
     key = eq.spiking.build(alone(1), seed=1).key
-    z = reference.normals(reference.column_words(key, 0, 5, np.arange(2000))).ravel().astype(np.float64)
+    words = reference.column_words(key, 0, 5, np.arange(2000), reference.BLOCKS_OF_WORDS)
+    z = reference.normals(words).ravel().astype(np.float64)
     assert stats.kstest(z, "norm").pvalue > 0.01
     moments = np.array([(z**m).mean() for m in (1, 2, 3, 4)])
     spread = np.sqrt(np.array([1, 2, 15, 96]) / z.size)

@@ -13,7 +13,7 @@ STUB = ast.parse(Path(equipoise.__file__).with_name("_core.pyi").read_text(encod
 FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
 KINDS = {
     "float": "float", "int": "int", "None": "None", "Array": "float64", "Floats": "float32", "Index": "int64",
-    "Ints": "int32", "Words": "uint64", "HalfWords": "uint32", "Shorts": "uint16", "Bytes": "uint8",
+    "Ints": "int32", "Words": "uint64", "HalfWords": "uint32", "Shorts": "uint16", "Halves": "int16", "Bytes": "uint8",
 }  # fmt: skip
 
 

@@ -253,11 +253,11 @@ def test_repeats_and_other_seeds(found):
 def test_an_interrupted_run_keeps_what_was_done(monkeypatch, found):
     advance, calls = kernel.advance, []
 
-    def once_too_often(*arguments):
+    def once_too_often(*arguments, **options):
         calls.append(arguments)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return advance(*arguments)
+        return advance(*arguments, **options)
 
     monkeypatch.setattr(kernel, "advance", once_too_often)
     network, shares = eq.spiking.build(circuit(), seed=1), []

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import reduce
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -44,13 +45,13 @@ class Spread:
         return tuple(f.name for f in fields(self) if getattr(self, f.name) > 0.0)
 
 
-def can_vary(neuron: IntegrateAndFire) -> tuple[str, ...]:
+def can_vary(neuron: Any) -> tuple[str, ...]:
     """The parameters of a neuron that may differ; a cut-off behind an onset does not matter, so it is not one."""
     own = [f.name for f in fields(Spread) if hasattr(neuron, f.name)]
     return tuple(name for name in own if not (name == "v_threshold" and "v_onset" in own))
 
 
-def check_spread(place: str, neuron: IntegrateAndFire, spread: object) -> None:
+def check_spread(place: str, neuron: Any, spread: object) -> None:
     """Raise TypeError or ValueError where a neuron has no such parameter, or some neurons would be impossible."""
     if not isinstance(spread, Spread):
         raise TypeError(f"{place} must be an eq.Spread(v_threshold=..., tau_m=...), got {spread!r}.")

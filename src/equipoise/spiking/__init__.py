@@ -1,12 +1,16 @@
 """Level 3: the same circuit spike by spike, on a compiled kernel without per-synapse weights."""
 
+from equipoise.spiking.estimates import Estimate as Estimate
+from equipoise.spiking.estimates import estimate as estimate
 from equipoise.spiking.evolve import evolve as evolve
+from equipoise.spiking.files import load as load
+from equipoise.spiking.files import save as save
 from equipoise.spiking.given import with_neurons as with_neurons
 from equipoise.spiking.homeostasis import Homeostasis as Homeostasis
 from equipoise.spiking.network import Network as Network
 from equipoise.spiking.network import build as build
 from equipoise.spiking.pace import Pace as Pace
-from equipoise.spiking.run import Record as Record
+from equipoise.spiking.record import Record as Record
 from equipoise.spiking.run import Run as Run
 from equipoise.spiking.simulate import run as run
 from equipoise.spiking.simulate import simulate as simulate

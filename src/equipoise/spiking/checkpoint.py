@@ -3,22 +3,18 @@
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
 from equipoise.results import Status, write_whole
-from equipoise.spiking.kernel import State
-from equipoise.spiking.meter import Gathered
+from equipoise.spiking.packing import Arrays, flat, nested, packed, part, unpacked
 from equipoise.spiking.response import Response
-from equipoise.spiking.slow_state import SlowState
 from equipoise.spiking.walk import Noise, Walk
 
-Arrays = dict[str, NDArray]
 Plan = Sequence[tuple[float, Circuit]]
 
 SAVE_EVERY = 5.0
@@ -65,7 +61,7 @@ def load(path: str | Path, blank: Walk, plan: Plan, settings: tuple) -> list[Wal
                 f"evolve: {place} is the checkpoint of another run (circuit, seed, duration, speed, pace and version "
                 "must be the same). Remove it, or give another file."
             )
-        return [_unpacked(blank, _part(arrays, f"{k}/")) for k in range(2)]
+        return [_unpacked(blank, part(arrays, f"{k}/")) for k in range(2)]
     return None
 
 
@@ -87,29 +83,22 @@ def _packed(walk: Walk) -> Arrays:
     out["rows"] = np.array([[row.get(k, np.nan) for k in names] for row in walk.rows]).reshape(
         len(walk.rows), len(names)
     )
-    out |= {f"state/{k}": np.array(getattr(walk.state, k)) for k in ("step", "v", "silent", "currents", "recent")}
-    out |= {f"start/{k}": v for k, v in _flat(walk.start).items()}
+    out |= packed(walk.state) | {f"start/{k}": v for k, v in flat(walk.start).items()}
     if walk.response is not None:
         out |= {"response/z": walk.response.z, "response/S": walk.response.S}
     if walk.noise is not None:
         out |= {f"noise/{k}": np.array(v) for k, v in vars(walk.noise).items()}
-    slow = walk.state.slow
-    assert slow is not None
-    out |= {"slow/at": np.array(slow.at)} | {f"slow/values/{k}": v for k, v in _flat(slow.values).items()}
-    return out | {f"slow/gathered/{k}": v for k, v in _flat({n: vars(g) for n, g in slow.gathered.items()}).items()}
+    return out
 
 
 def _unpacked(blank: Walk, arrays: Arrays) -> Walk:
-    gathered = {name: Gathered(**parts) for name, parts in _nested(_part(arrays, "slow/gathered/")).items()}
-    slow = SlowState(values=_nested(_part(arrays, "slow/values/")), gathered=gathered, at=int(arrays["slow/at"]))
-    parts = {k: arrays[f"state/{k}"] for k in ("v", "silent", "currents", "recent")}
-    response, noise = _part(arrays, "response/"), _part(arrays, "noise/")
+    response, noise = part(arrays, "response/"), part(arrays, "noise/")
     names = json.loads(str(arrays["row_names"]))
     rows = [{k: float(v) for k, v in zip(names, row, strict=True) if not np.isnan(v)} for row in arrays["rows"]]
     return replace(
-        blank, state=State(step=int(arrays["state/step"]), slow=slow, **parts), rows=rows,
+        blank, state=unpacked(arrays), rows=rows,
         status=_status(str(arrays["status"])), message=str(arrays["message"]),
-        start=_nested(_part(arrays, "start/")),
+        start=nested(part(arrays, "start/")),
         response=Response(blank.coordinates, response["z"], response["S"]) if response else None,
         noise=Noise(**(noise | {"seen": int(noise["seen"])})) if noise else None,  # pyright: ignore[reportArgumentType]
         **{name: float(arrays[name]) for name in NUMBERS},
@@ -119,19 +108,3 @@ def _unpacked(blank: Walk, arrays: Arrays) -> Walk:
 def _status(name: str) -> Status:
     """An interrupted run goes on."""
     return Status.OK if name == Status.INTERRUPTED.name else Status[name]
-
-
-def _part(arrays: Arrays, start: str) -> Arrays:
-    return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
-
-
-def _flat(nested: Mapping[str, Mapping[str, NDArray]]) -> Arrays:
-    return {f"{a}/{b}": np.asarray(x) for a, inner in nested.items() for b, x in inner.items()}
-
-
-def _nested(flat: Arrays) -> dict[str, dict[str, NDArray]]:
-    out: dict[str, dict[str, NDArray]] = {}
-    for key, x in flat.items():
-        a, b = key.split("/")
-        out.setdefault(a, {})[b] = x
-    return out

@@ -1,7 +1,7 @@
 """The verb: homeostasis over hours and days, at two speeds and without losing what is done."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from equipoise.spiking import checkpoint as store
 from equipoise.spiking.evolution import RATIO, Evolution, together
 from equipoise.spiking.network import Network, build
 from equipoise.spiking.pace import Pace
+from equipoise.spiking.progress import Progress, telling
 from equipoise.spiking.walk import Walk
 from equipoise.units import day, ms
 
-Progress = Callable[[float], None]
 Schedule = Sequence[tuple[float, Circuit]]
 
 SHARED_SPEED = 1000.0
@@ -36,14 +36,15 @@ def evolve(
     speed: float | None = None,
     pace: Pace | None = None,
     checkpoint: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool = False,
 ) -> Evolution:
     """Homeostasis of a spiking circuit over `duration` [s], sped up by at most `speed`, with estimated errors.
 
     `circuit` may be a schedule of (time [s], circuit), the first at 0; slow variables go on when a later one takes over
     (same populations, sources and projections).
     With a `checkpoint` file a run that was stopped, even by force, goes on where it was and ends bit by bit the same;
-    Ctrl-C keeps what is done, status INTERRUPTED. `progress` is called with the finished fraction.
+    Ctrl-C keeps what is done, status INTERRUPTED. `progress` is a function of the finished fraction, or True for a
+    line on the terminal.
 
     By default `speed` is 1000 where populations share their weights, whose fast modes are stepped over implicitly;
     where neurons have their own it is what keeps the fastest mode slow against calcium, and ValueError refuses more.
@@ -53,12 +54,12 @@ def evolve(
     walks = _begin(order, checkpoint)
     saver = _Saver(order, checkpoint)
     try:
-        for k, walk in enumerate(walks):
-            while walk.t < span and all(w.status is Status.OK for w in walks):
-                _next(walk, order)
-                saver.sometimes(walks)
-                if progress is not None:
-                    progress(_done(walks, k, span))
+        with telling(progress, span) as tell:
+            for k, walk in enumerate(walks):
+                while walk.t < span and all(w.status is Status.OK for w in walks):
+                    _next(walk, order)
+                    saver.sometimes(walks)
+                    tell(_done(walks, k, span))
     except KeyboardInterrupt:
         saver.interrupted(walks)
     else:

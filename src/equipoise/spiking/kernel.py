@@ -9,6 +9,7 @@ from equipoise import _core
 from equipoise.model.neurons import EIF
 from equipoise.spiking.layout import COLUMN, WORDS
 from equipoise.spiking.network import Network
+from equipoise.spiking.probes import Probes
 from equipoise.spiking.randomness import START, Words, uniform
 from equipoise.spiking.slow_state import SlowState
 from equipoise.spiking.strips import Strips
@@ -28,7 +29,7 @@ class State:
 
     step: int
     v: NDArray[np.float32]
-    silent: NDArray[np.int32]
+    silent: NDArray[np.int16]
     currents: NDArray[np.float32]
     recent: Words
     slow: SlowState | None = None
@@ -47,27 +48,32 @@ def begin(network: Network) -> State:
         v[place] = reset + u * (top - reset)
     recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
     currents = np.zeros((network.most_currents, layout.places), np.float32)
-    return State(step=0, v=v, silent=np.zeros(layout.places, np.int32), currents=currents, recent=recent)
+    return State(step=0, v=v, silent=np.zeros(layout.places, np.int16), currents=currents, recent=recent)
 
 
-def advance(network: Network, before: State, steps: int, *, instruction_set: int = BEST) -> tuple[State, Words]:
-    """The state `steps` later, and the raster of these steps (steps, columns * 8).
+def advance(
+    network: Network, before: State, steps: int, *, probes: Probes | None = None, instruction_set: int = BEST
+) -> tuple[State, Words]:
+    """The state `steps` later, and the raster of these steps (steps, columns * 8); what `probes` see goes into them.
 
     `instruction_set` is for tests: results are the same for all of them.
     """
     network, layout, (shortest, longest) = network.acting(), network.layout, network.delays
+    any_summed = int(network.summed.any())
     v, silent, currents = (_copy(x) for x in (before.v, before.silent, before.currents))
-    counts = aligned(network.weights.size, np.uint16)
+    counts, sums = (aligned(network.weights.size * used, x) for used, x in ((1, np.uint16), (any_summed, np.float32)))
     raster = aligned((longest + steps) * layout.columns * WORDS, np.uint64).reshape(longest + steps, -1)
     raster[:longest] = before.recent
     e, t = network.externals, network.tables
     _core.spiking_run(
         network.cells.pool, network.cells.index.ravel(), layout.first_columns, network.currents.ravel(),
-        network.sinks.ravel(), _extents(network),
+        network.sinks.ravel(), network.summed.astype(np.int64).ravel(), _extents(network),
         _rows([p.row(layout) for p in t.parts]), _external_rows(network), *strips_of(network),
-        _joined([y.ravel() for x in e for y in (x.least, x.thresholds)], np.int32),
-        t.targets, t.offsets, t.bits, network.key, v, silent, currents.ravel(), counts, raster.ravel(),
+        _joined([y.ravel() for x in e for y in (x.laws.least, x.laws.thresholds)], np.int16),
+        _joined([y.ravel() for x in e for y in (x.laws.rest, x.laws.law)], np.int32),
+        t.targets, t.offsets, t.bits, t.weights, network.key, v, silent, currents.ravel(), counts, sums, raster.ravel(),
         before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
+        *_probed(probes), 1.0 / network.dt,
     )  # fmt: skip
     recent = raster[steps:].copy()
     after = State(step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent)
@@ -82,6 +88,12 @@ def spikes_in(raster: Words) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     return steps, places
 
 
+def _probed(probes: Probes | None) -> tuple[NDArray, NDArray, NDArray]:
+    if probes is None:
+        return np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32)
+    return probes.places, probes.split.reshape(-1), probes.trace.reshape(-1)
+
+
 def _copy(x: NDArray) -> NDArray:
     out = aligned(x.size, x.dtype.type)
     out[:] = x.ravel()
@@ -94,11 +106,14 @@ def _extents(network: Network) -> NDArray[np.int64]:
 
 def _external_rows(network: Network) -> NDArray[np.int64]:
     columns = network.layout.columns
-    rows, strip, at = [], (2 + network.weights.shape[0]) * columns, 0
+    rows, strip, at, rest = [], (2 + network.weights.shape[0]) * columns, 0, 0
     for x in network.externals:
-        own = at + x.least.size if x.thresholds.size else -1
-        rows.append([x.population, x.noise, x.stream, x.sink, x.least.size, strip, at, own])
-        strip, at = strip + x.amplitude.size // COLUMN, at + x.least.size + x.thresholds.size
+        laws = x.laws
+        own, law = (at + laws.least.size, rest + laws.rest.size) if laws.law.size else (-1, -1)
+        counts = [laws.least.size, at, own, laws.rest.shape[1], rest, law]
+        rows.append([x.population, x.noise, x.stream, x.sink, strip, *counts])
+        strip, at = strip + x.amplitude.size // COLUMN, at + laws.least.size + laws.thresholds.size
+        rest += laws.rest.size + laws.law.size
     return _rows(rows)
 
 

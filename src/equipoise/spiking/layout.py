@@ -58,6 +58,10 @@ class Layout:
         """Places of a population with its padding."""
         return slice(*(int(c) * COLUMN for c in self.first_columns[population : population + 2]))
 
+    def population_of(self, places: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The population that each place belongs to."""
+        return np.searchsorted(self.first_columns, places // COLUMN, side="right") - 1
+
     @cached_property
     def occupied(self) -> NDArray[np.int64]:
         """Places that hold a neuron, in order (N,)."""

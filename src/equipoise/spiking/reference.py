@@ -1,10 +1,12 @@
 """The step in NumPy: slow, readable, and equal to the compiled one spike for spike.
 
-    u = v decay + drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s;
-    each s takes its decay; then to u or to a current external input and weight x count of each channel;
-    a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls silent
+    x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input
+        + sum over channels of weight x arrivals (a count, or a sum of relative weights);
+    u = v decay + x; a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls
+    silent
 
-in single precision and in this order. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
+in single precision and in this order. What external input or a channel brings to a current is added to s, once s has
+decayed. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
 variates are made of them after Box & Muller with the core's polynomials.
 """
 
@@ -16,6 +18,7 @@ from equipoise.spiking.external import POISSON, External
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN
 from equipoise.spiking.network import Network
+from equipoise.spiking.probes import Probes
 from equipoise.spiking.randomness import Words
 
 f32 = np.float32
@@ -25,13 +28,14 @@ ROTATIONS = ((10, 26), (11, 21), (13, 27), (23, 5), (6, 20), (17, 11), (25, 10),
 ROUNDS = 13
 
 
-def advance(network: Network, before: State, steps: int) -> tuple[State, Words]:
-    """As `kernel.advance`: the state `steps` later and the raster of these steps."""
+def advance(network: Network, before: State, steps: int, *, probes: Probes | None = None) -> tuple[State, Words]:
+    """As `kernel.advance`: the state `steps` later and the raster of these steps, and what `probes` see."""
     network = network.acting()
     v, silent, currents = before.v.copy(), before.silent.copy(), before.currents.copy()
     fired = list(unpacked(before.recent))
     for step in range(before.step, before.step + steps):
-        fired.append(one_step(network, (v, silent, currents), fired, step))
+        look = Look(network, probes, step - before.step)
+        fired.append(one_step(network, (v, silent, currents), fired, step, look))
     raster = packed(np.array(fired))
     longest = network.delays[1]
     recent = raster[raster.shape[0] - longest :]
@@ -39,76 +43,143 @@ def advance(network: Network, before: State, steps: int) -> tuple[State, Words]:
     return after, raster[longest:]
 
 
-def one_step(network: Network, state: tuple[NDArray, NDArray, NDArray], fired: list, step: int) -> NDArray[np.bool_]:
+def one_step(
+    network: Network, state: tuple[NDArray, NDArray, NDArray], fired: list, step: int, look: "Look"
+) -> NDArray[np.bool_]:
     """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
     v, silent, currents = state
     decay, floor, reset, refractory, gain, onset, steepness = (network.cells.row(k) for k in range(len(FIELDS)))
-    u = v * decay + network.drive
-    u += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
-    pass_currents(network, u, currents)
-    for x in network.externals:
-        place = network.layout.padded(x.population)
-        sink = u if x.sink == POTENTIAL else currents[x.sink]
-        sink[place] += external_input(network, x, step)
-    pass_arrivals(network, u, currents, arrivals(network, fired))
+    x = network.drive.copy()
+    x += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
+    pass_currents(network, x, currents)
+    for source in network.externals:
+        place = network.layout.padded(source.population)
+        sink = x if source.sink == POTENTIAL else currents[source.sink]
+        added = external_input(network, source, step)
+        sink[place] += added
+        look.source(source, added)
+    counts = arrivals(network, fired)
+    look.arriving(counts)
+    pass_arrivals(network, x, currents, counts)
+    u = v * decay + x
     awake = silent == 0
     v[:] = np.where(awake, np.maximum(u, floor), v)
     fires = v >= network.threshold
     v[fires] = reset[fires]
-    silent[:] = np.where(fires, refractory.astype(np.int32), silent - ~awake)
+    silent[:] = np.where(fires, refractory.astype(np.int16), silent - ~awake)
+    look.finish(v)
     return fires
 
 
-def pass_currents(network: Network, u: NDArray, currents: NDArray) -> None:
+def pass_currents(network: Network, x: NDArray, currents: NDArray) -> None:
     """Each current moves the potential, and decays."""
     number = [0] * len(network.layout.sizes)
     for population, decay in network.currents:
         k = number[int(population)]
         place, s, transfer = network.layout.padded(int(population)), currents[k], network.cells.row(len(FIELDS) + k)
-        u[place] += transfer[place] * s[place]
+        x[place] += transfer[place] * s[place]
         s[place] *= f32(decay)
         number[int(population)] += 1
 
 
-def pass_arrivals(network: Network, u: NDArray, currents: NDArray, counts: NDArray[np.uint16]) -> None:
+def pass_arrivals(network: Network, x: NDArray, currents: NDArray, arrived: NDArray) -> None:
     """Each channel adds what arrived to its sink."""
     for k, sinks in enumerate(network.sinks):
         place = network.layout.padded(k)
-        for sink, weight, count in zip(sinks, network.weights, counts, strict=True):
-            target = u if sink == POTENTIAL else currents[sink]
-            target[place] += weight[place] * count[place].astype(f32)
+        for sink, weight, number in zip(sinks, network.weights, arrived, strict=True):
+            target = x if sink == POTENTIAL else currents[sink]
+            target[place] += weight[place] * number[place]
 
 
-def arrivals(network: Network, fired: list) -> NDArray[np.uint16]:
-    """Number of spikes that arrive in each channel at each place."""
-    counts = np.zeros(network.weights.shape, np.int64)
+def arrivals(network: Network, fired: list) -> NDArray:
+    """What arrives in each channel at each place: the number of spikes, or the sum of the relative weights they meet.
+
+    A sum goes over the tables in their order, and in each over the presynaptic neurons.
+    """
+    arrived = np.zeros(network.weights.shape, f32)
     for table in network.tables.parts:
         source, place = table.synapses()
-        sent = fired[-table.route.delay][network.layout.neurons(table.route.source)]
-        counts[table.route.channel] += np.bincount(place, weights=sent[source], minlength=network.layout.places).astype(
-            int
-        )
-    return counts.astype(np.uint16)
+        sent = fired[-table.delay][network.layout.neurons(table.route.source)][source]
+        np.add.at(arrived[table.route.channel], place[sent], table.relative_weights()[sent])
+    return arrived
 
 
 def external_input(network: Network, external: External, step: int) -> NDArray:
     """What a source adds at each place of its population."""
     place = network.layout.padded(external.population)
-    words = column_words(network.key, external.stream, step, np.arange(place.start, place.stop, COLUMN) // COLUMN)
+    columns = np.arange(place.start, place.stop, COLUMN) // COLUMN
     if external.noise != POISSON:
+        words = column_words(network.key, external.stream, step, columns, BLOCKS_OF_WORDS)
         return external.amplitude * normals(words).ravel()
-    thresholds = external.thresholds if external.thresholds.size else external.least[:, None]
-    count = (words.ravel().view(np.int32) >= thresholds).sum(axis=0)
+    numbers = column_words(network.key, external.stream, step, columns, BLOCKS_OF_HALVES).view(np.int16).ravel()
+    laws = external.laws
+    count = (numbers >= (laws.thresholds if laws.law.size else laws.least[:, None])).sum(axis=0)
+    for i in np.flatnonzero(count == laws.least.size):
+        own = laws.rest[laws.law[i] if laws.law.size else 0]
+        count[i] = (own <= extra_word(network.key, external.stream, step, place.start + int(i))).sum()
     return external.amplitude * count.astype(f32)
 
 
+# --- what neurons feel ------------------------------------------------------------------------------------------------
+class Look:
+    """The probes in one step: what came by kind, to the potential `jumps` (n, 3) and to currents `split`."""
+
+    def __init__(self, network: Network, probes: Probes | None, k: int):
+        self.network, self.probes, self.k = network, probes, k
+        self.places = np.empty(0, np.int64) if probes is None else probes.places
+        self.split = np.zeros((0, network.most_currents, 3), f32) if probes is None else probes.split
+        self.jumps = np.zeros((self.places.size, 3), f32)
+        self.population = network.layout.population_of(self.places)
+        number = [0] * len(network.layout.sizes)
+        for population, decay in network.currents:
+            self.split[self.population == population, number[int(population)]] *= f32(decay)
+            number[int(population)] += 1
+
+    def source(self, external: External, added: NDArray) -> None:
+        """A source added this at the places of its population."""
+        first = self.network.layout.padded(external.population).start
+        for p in np.flatnonzero(self.population == external.population).tolist():
+            place = self.places[p] - first
+            kind = 2 if external.noise != POISSON else int(external.amplitude[place] < 0)
+            self._add(p, external.sink, kind, added[place])
+
+    def arriving(self, counts: NDArray[np.uint16]) -> None:
+        """So many spikes arrive in each channel at each place."""
+        for p, (place, population) in enumerate(zip(self.places, self.population, strict=True)):
+            for sink, weight, count in zip(self.network.sinks[population], self.network.weights, counts, strict=True):
+                self._add(p, sink, int(weight[place] < 0), weight[place] * count[place].astype(f32))
+
+    def finish(self, v: NDArray) -> None:
+        """Write the step into the trace."""
+        if self.probes is None:
+            return
+        total = self.jumps * f32(1.0 / self.network.dt)
+        for c in range(self.network.most_currents):
+            total = total + self.split[:, c]
+        self.probes.trace[self.k, :, 0], self.probes.trace[self.k, :, 1:] = v[self.places], total
+
+    def _add(self, p: int, sink: int, kind: int, x: NDArray) -> None:
+        if sink == POTENTIAL:
+            self.jumps[p, kind] += x
+        else:
+            self.split[p, sink, kind] += x
+
+
 # --- random numbers ---------------------------------------------------------------------------------------------------
-def column_words(key: Words, stream: int, step: int, columns: NDArray[np.int64]) -> Word:
-    """One word for each neuron of the columns (n, 512)."""
-    lane = (columns[:, None] * (COLUMN // 4) + np.arange(COLUMN // 4)).astype(np.uint32)
+BLOCKS_OF_WORDS, BLOCKS_OF_HALVES = COLUMN // 4, COLUMN // 8
+
+
+def column_words(key: Words, stream: int, step: int, columns: NDArray[np.int64], blocks: int) -> Word:
+    """The words of so many blocks for each of the columns (n, 4 blocks)."""
+    lane = (columns[:, None] * blocks + np.arange(blocks)).astype(np.uint32)
     counter = np.array([step & 0xFFFFFFFF, step >> 32, stream], np.uint32)
-    blocks = [lane, *(np.broadcast_to(c, lane.shape) for c in counter)]
-    return np.concatenate(threefry(key, blocks), axis=1)
+    return np.concatenate(threefry(key, [lane, *(np.broadcast_to(c, lane.shape) for c in counter)]), axis=1)
+
+
+def extra_word(key: Words, stream: int, step: int, place: int) -> np.int32:
+    """One more word for a place, read as signed."""
+    counter = np.array([place, step & 0xFFFFFFFF, step >> 32, stream | 0x80000000], np.uint32)
+    return threefry(key, list(counter[:, None]))[0].view(np.int32)[0]
 
 
 def threefry(key: Words, counter: list[Word]) -> list[Word]:

@@ -10,34 +10,20 @@ from numpy.typing import NDArray
 
 from equipoise import _core
 from equipoise.model.circuit import Circuit
-from equipoise.quantities import Array, check_fields, quantity, suggest
+from equipoise.quantities import Array, suggest
 from equipoise.results import SpikeTrains, Status
+from equipoise.spiking.columns import TRACES, Written, rows_between
 from equipoise.spiking.history import dataset_of
 from equipoise.spiking.kernel import State
-from equipoise.units import ms, second
+from equipoise.units import ms
 
 if TYPE_CHECKING:
     import xarray as xr
 
 MIN_INTERVALS = 10
 """Intervals that a neuron needs to enter the mean C_v."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """What a simulation writes down: spikes of the first `cells` neurons of each population, counts per `bin` [s]."""
-
-    cells: float = np.inf
-    bin: float = quantity(
-        "bin of the population rates", default=1 * ms, unit="ms", low=0.0, high=60 * second, open_low=True
-    )
-
-    def __post_init__(self):
-        check_fields(self)
-        if isinstance(self.cells, bool) or not (
-            self.cells == np.inf or (self.cells >= 0 and self.cells == int(self.cells))
-        ):
-            raise ValueError(f"Record.cells must be a whole number of neurons, or infinite, got {self.cells!r}.")
+MANY_SPIKES = 10**7
+"""From so many recorded spikes on a run prints itself without C_v, which would read them all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,25 +59,56 @@ class OfPopulations:
 class Run(OfPopulations):
     """A simulated stretch of `duration` [s], time counted from the end of the warm-up.
 
-    `steps`, `units` (n,) hold the recorded spikes in order: the step at whose end each fell, and the neuron, numbered
-    through the recorded neurons of all populations. `counts` (population, bin) are the spikes of all neurons in bins of
-    `bin` [s]; `recorded` neurons of each population; `slow` a row for each slow window. `wall` [s] is what it took,
-    `end` the state to go on from. Status OK, or INTERRUPTED with all that was done.
+    `written` holds what was recorded, in memory or on disk: spikes of `recorded` neurons of each population, counts of
+    all neurons in bins of `bin` [s], membranes and the slow history. `wall` [s] is what it took, `final` where the
+    network stood at its end (None in what a killed run left). Status OK, or INTERRUPTED with all that was done;
+    `message` says more.
     """
 
     circuit: Circuit
     duration: float
     bin: float
-    steps: NDArray[np.int64]
-    units: NDArray[np.int64]
     recorded: tuple[int, ...]
-    counts: NDArray[np.int64]
+    written: Written
     provenance: Provenance
-    end: State
-    slow: tuple[Mapping[str, float], ...]
+    final: State | None
     wall: float
     threads: int
     status: Status
+    message: str = ""
+
+    @property
+    def end(self) -> State:
+        """The state to go on from; ValueError where the run did not come to an end."""
+        if self.final is None:
+            raise ValueError(
+                f"Run.end: the directory does not hold where the network stood. {self.message.capitalize()}"
+            )
+        return self.final
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """The step at whose end each recorded spike fell, in order (n,)."""
+        return self.written.columns["spike_step"][:]
+
+    @property
+    def units(self) -> NDArray[np.int64]:
+        """Whose it was (n,), numbered through the recorded neurons of all populations."""
+        return self.written.columns["spike_unit"][:]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Spikes of all neurons (population, bin)."""
+        return self.written.columns["count"][:].T
+
+    @property
+    def slow(self) -> tuple[Mapping[str, float], ...]:
+        """A row for each slow window: slow variables, rates and calcium."""
+        return self._slow(slice(None))
+
+    def _slow(self, rows: slice) -> tuple[Mapping[str, float], ...]:
+        names = self.written.slow_names
+        return tuple(dict(zip(names, map(float, row), strict=False)) for row in self.written.columns["slow"][rows])
 
     @property
     def rates(self) -> Array:
@@ -102,7 +119,51 @@ class Run(OfPopulations):
     @cached_property
     def spikes(self) -> SpikeTrains:
         """The recorded spikes of all populations, one unit a neuron; `units_of` says whose is which."""
-        return SpikeTrains(self._times(self.steps), self.units, sum(self.recorded), 0.0, self.duration)
+        return self.spikes_between(0.0, self.duration)
+
+    def spikes_between(self, start: float, stop: float) -> SpikeTrains:
+        """The recorded spikes from `start` to `stop` [s], no more of a run on disk being read."""
+        dt, columns = self.provenance.dt, self.written.columns
+        first, last = self._steps_between(start, stop)
+        rows = rows_between(columns["spike_step"], first, last)
+        times = self._times(columns["spike_step"][rows])
+        return SpikeTrains(times, columns["spike_unit"][rows], sum(self.recorded), first * dt, last * dt)
+
+    def _steps_between(self, start: float, stop: float) -> tuple[int, int]:
+        if not 0.0 <= start < stop <= self.duration:
+            raise ValueError(
+                f"Run: start and stop must satisfy 0 <= start < stop <= {self.duration:g} s, "
+                f"got start={start:g}, stop={stop:g}."
+            )
+        return tuple(round(t / self.provenance.dt) for t in (start, stop))  # pyright: ignore[reportReturnType]
+
+    @cached_property
+    def membrane(self) -> "xr.Dataset":
+        """Potential and input of the chosen neurons, dims (time, cell); ValueError where none were chosen.
+
+        `potential` [V] at the end of each sample, `v_reset` at a spike. `excitation` and `inhibition` [V/s],
+        the spikes that arrive by the sign of their weight, and `drive` [V/s], tonic input and sources given as Gaussian
+        noise, are means over the sample. Delta synapses bring J per spike, exponential ones their current. `population`
+        and `neuron` say whose they are, `time` [s] is the end of the sample.
+        """
+        return self.membrane_between(0.0, self.duration)
+
+    def membrane_between(self, start: float, stop: float) -> "xr.Dataset":
+        """`membrane` from `start` to `stop` [s], no more of a run on disk being read."""
+        import xarray as xr
+
+        plan, columns, dt = self.written.plan, self.written.columns, self.provenance.dt
+        if not plan.cells:
+            raise ValueError("Run.membrane: no neurons were chosen. Take record=Record(membrane={'E': 10}).")
+        rows = slice(*(step // plan.every for step in self._steps_between(start, stop)))
+        data = {name: (("time", "cell"), columns[name][rows], {"units": unit}) for name, unit in TRACES.items()}
+        samples = np.arange(rows.start, rows.start + len(data["potential"][1]))
+        coords = {
+            "time": ("time", (samples + 1) * plan.every * dt, {"units": "s"}),
+            "population": ("cell", [name for name, _ in plan.cells]),
+            "neuron": ("cell", [i for _, i in plan.cells]),
+        }
+        return xr.Dataset(data, coords=coords)
 
     def _times(self, steps: NDArray[np.int64]) -> Array:
         """The ends of steps, in the same arithmetic as the duration."""
@@ -153,11 +214,13 @@ class Run(OfPopulations):
     def __repr__(self) -> str:
         n, p = sum(int(p.size) for p in self.circuit.populations), self.provenance
         name = self.circuit.name or "unnamed"
-        rows = [f"Run({name}: {self.duration:g} s of {n:,} neurons, dt {p.dt / ms:g} ms; {self.status.name})"]
-        for population, rate, cv in zip(self.names, self.rates, self.cvs, strict=True):
+        status = f"{self.status.name}: {self.message}" if self.message else self.status.name
+        rows = [f"Run({name}: {self.duration:g} s of {n:,} neurons, dt {p.dt / ms:g} ms; {status})"]
+        cvs = self.cvs if len(self.written.columns["spike_step"]) < MANY_SPIKES else np.full(len(self.names), np.nan)
+        for population, rate, cv in zip(self.names, self.rates, cvs, strict=True):
             rows.append(f"  {population:<6} {rate:8.3f} Hz" + ("" if np.isnan(cv) else f", C_v {cv:.3f}"))
-        if self.slow:
-            last = self.slow[-1]
+        if windows := len(self.written.columns["slow"]):
+            (last,) = self._slow(slice(windows - 1, windows))
             weights = (f"{k} {v:.4g}" for k, v in last.items() if k.startswith("J_") and not k.endswith("_sd"))
             rows.append("  " + ", ".join(weights))
         rows.append(f"  {self.wall / self.duration:.3g} s per simulated second on {self.threads} threads")

@@ -1,22 +1,28 @@
 """The verbs: simulate a circuit, or run a network that is built already."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Quantity, check, steps_of
 from equipoise.results import Status
 from equipoise.spiking import kernel
+from equipoise.spiking.columns import Memory
+from equipoise.spiking.estimates import check_room
+from equipoise.spiking.files import about
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
 from equipoise.spiking.network import Network, build
-from equipoise.spiking.run import Provenance, Record, Run
+from equipoise.spiking.probes import probes_at
+from equipoise.spiking.progress import Progress, telling
+from equipoise.spiking.record import Record
+from equipoise.spiking.run import Provenance, Run
+from equipoise.spiking.store import Store
+from equipoise.spiking.tape import Tape, plan_of
 from equipoise.units import day, ms
 
 SLICE = 0.2
@@ -37,17 +43,20 @@ def simulate(
     warmup: float = 500 * ms,
     threads: int | None = None,
     record: Record | None = None,
+    progress: Progress | bool = False,
 ) -> Run:
     """Simulate a circuit spike by spike for `duration` [s] after a `warmup` [s] that is not recorded.
 
     LIF, PIF and EIF neurons on a time grid `dt` [s]: leak and synaptic currents are integrated exactly, arrivals and
     spikes fall on the grid. Sources are Poisson. Rules of the circuit move its weights (see `Homeostasis`). The result
     depends on circuit, seed and dt, and neither on `threads` nor on the machine's instruction set. Ctrl-C returns what
-    is done, status INTERRUPTED. For other graphs, Gaussian noise or a tonic drive see `build`. Raises ValueError or
-    TypeError for what cannot be represented, by name.
+    is done, status INTERRUPTED. With `progress=True` a line on the terminal shows speed and time left. For other
+    graphs, Gaussian noise or a tonic drive see `build`. Raises ValueError or TypeError for what cannot be represented,
+    by name, and MemoryError or OSError, before the run, for what would not fit (see `estimate`).
     """
     _check_times(duration, warmup)
-    return run(build(circuit, seed=seed, dt=dt, threads=threads), duration=duration, warmup=warmup, record=record)
+    network = build(circuit, seed=seed, dt=dt, threads=threads)
+    return run(network, duration=duration, warmup=warmup, record=record, progress=progress)
 
 
 def run(
@@ -58,38 +67,41 @@ def run(
     start: State | None = None,
     record: Record | None = None,
     homeostasis: Homeostasis | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | bool = False,
 ) -> Run:
     """Run a network that is built, from its random start or from where an earlier run ended (`start=run.end`).
 
     A run in pieces equals the run in one piece bit by bit. Weights stay during the warm-up and then follow the rules of
-    the circuit and the functions of `homeostasis`. `progress` is called with the finished fraction.
+    the circuit and the functions of `homeostasis`. `progress` is a function of the finished fraction, or True for a
+    line on the terminal. MemoryError or OSError where memory or disk would not suffice, before anything is written.
     """
     _check_times(duration, warmup)
     record, dt = record or Record(), network.dt
     silent_steps, steps = (steps_of("spiking", n, t, dt) for n, t in (("warmup", warmup), ("duration", duration)))
-    tape = _Tape.blank(network, record, steps_of("spiking", "Record.bin", record.bin, dt), steps)
-    state, done, wall, pace = start or kernel.begin(network), -silent_steps, 0.0, _Pace(network)
-    slow, learning = Regulator(network, homeostasis or Homeostasis(), state), _Slow()
+    state, tape = start or kernel.begin(network), _tape(network, record, steps)
+    check_room(network, tape.plan, record.to, steps, state)
+    probes = probes_at(network, record.membrane, state.currents)
+    slow = Regulator(network, homeostasis or Homeostasis(), state)
+    pace, done, wall = _Pace(8 * WORDS * network.layout.columns + probes.row_bytes), -silent_steps, 0.0
     try:
-        while done < steps:
-            n = int(min(pace.steps, (steps if done >= 0 else 0) - done, slow.left))
-            before = time.perf_counter()
-            state, raster = kernel.advance(slow.network, state, n)
-            pace.saw(n, time.perf_counter() - before)
-            slow.see(raster, state.step - n)
-            done += n
-            learning.window(slow, state.step, done, dt)
-            if done > 0:
-                wall += time.perf_counter() - before
-                tape.write(raster, done - n)
-            if progress is not None:
-                progress((done + silent_steps) / (steps + silent_steps))
+        with telling(progress, warmup + duration) as tell:
+            while done < steps:
+                n = int(min(pace.steps, (steps if done >= 0 else 0) - done, slow.left))
+                before, looked = time.perf_counter(), probes.along(n)
+                state, raster = kernel.advance(slow.network, state, n, probes=looked)
+                pace.saw(n, time.perf_counter() - before)
+                slow.see(raster, state.step - n)
+                done += n
+                if done > 0:
+                    tape.write(raster, looked, slow.network)
+                    wall += time.perf_counter() - before
+                    tape.settle(wall)
+                _end_window(slow, state.step, tape, done)
+                tell((done + silent_steps) / (steps + silent_steps))
     except KeyboardInterrupt:  # falls between two slices; what is written is whole
         if done <= 0:
             raise
-    state = replace(state, slow=slow.keep())
-    return _run(network, tape, state, wall, (done, steps), learning.rows)
+    return _run(network, tape, replace(state, slow=slow.keep()), wall, steps)
 
 
 def _check_times(duration: float, warmup: float) -> None:
@@ -97,83 +109,48 @@ def _check_times(duration: float, warmup: float) -> None:
     check("spiking.warmup", warmup, _WARMUP)
 
 
-@dataclass
-class _Slow:
-    """The slow windows of a run, and what is written down of them."""
-
-    rows: list[dict[str, float]] = field(default_factory=list)
-
-    def window(self, slow: Regulator, now: int, done: int, dt: float) -> None:
-        """At the end of a window move the slow variables; windows of the warm-up end with it and move nothing."""
-        if done == 0 or (done < 0 and slow.left == 0):
-            slow.forget(now)
-        elif slow.left == 0:
-            h = slow.window * dt
-            slow.step(slow.measure(now), h)
-            self.rows.append(row_of(slow, done * dt))
-            slow.forget(now)
+def _end_window(slow: Regulator, now: int, tape: Tape, done: int) -> None:
+    """At the end of a window move the slow variables; windows of the warm-up end with it and move nothing."""
+    if done == 0 or (done < 0 and slow.left == 0):
+        slow.forget(now)
+    elif slow.left == 0:
+        dt = slow.network.dt
+        slow.step(slow.measure(now), slow.window * dt)
+        tape.row(row_of(slow, done * dt))
+        slow.forget(now)
 
 
 @dataclass
 class _Pace:
-    """How many steps to take at once."""
+    """How many steps to take at once: as many as `bytes` of each in memory and the wish for Ctrl-C allow."""
 
-    network: Network
+    bytes: int
     steps: int = FIRST_SLICE
 
     def saw(self, steps: int, seconds: float) -> None:
-        most = RASTER_BYTES // (8 * WORDS * self.network.layout.columns)
+        most = RASTER_BYTES // self.bytes
         self.steps = int(np.clip(steps * SLICE / max(seconds, 1e-6), 1, max(1, min(most, 4 * self.steps))))
 
 
-@dataclass
-class _Tape:
-    """What is written down slice by slice."""
-
-    unit_of: NDArray[np.int64]  # of each place, -1 where nothing is recorded
-    population_of: NDArray[np.int64]
-    recorded: tuple[int, ...]
-    bin_steps: int
-    counts: NDArray[np.int64]
-    steps: list[NDArray[np.int64]] = field(default_factory=list)
-    units: list[NDArray[np.int64]] = field(default_factory=list)
-
-    @classmethod
-    def blank(cls, network: Network, record: Record, bin_steps: int, steps: int) -> "_Tape":
-        layout = network.layout
-        recorded = tuple(int(min(n, record.cells)) for n in layout.sizes)
-        unit_of, population_of = np.full(layout.places, -1), np.zeros(layout.places, np.int64)
-        for k, n in enumerate(recorded):
-            first = layout.neurons(k).start
-            unit_of[first : first + n] = sum(recorded[:k]) + np.arange(n)
-            population_of[layout.padded(k)] = k
-        if bin_steps < 1:
-            raise ValueError(f"Record.bin must be at least dt={network.dt / ms:g} ms, got {record.bin / ms:g} ms.")
-        counts = np.zeros((len(recorded), -(-steps // bin_steps)), np.int64)
-        return cls(unit_of, population_of, recorded, bin_steps, counts)
-
-    def write(self, raster: NDArray[np.uint64], first_step: int) -> None:
-        steps, places = kernel.spikes_in(raster)
-        step = steps.astype(np.int64) + first_step
-        cell = self.population_of[places] * self.counts.shape[1] + step // self.bin_steps
-        self.counts += np.bincount(cell, minlength=self.counts.size).reshape(self.counts.shape)
-        unit = self.unit_of[places]
-        kept = unit >= 0
-        self.steps.append(step[kept])
-        self.units.append(unit[kept])
+def _tape(network: Network, record: Record, wanted: int) -> Tape:
+    """A blank tape, in memory or for a directory."""
+    plan = plan_of(network.layout, network.dt, record)
+    if record.to is None:
+        return Tape.blank(network, plan, Memory(plan.widths))
+    static = about(network.circuit, _provenance(network), plan, threads=network.layout.threads, wanted=wanted)
+    return Tape.blank(network, plan, Store(record.to, plan.widths, static))
 
 
-def _run(network: Network, tape: _Tape, state: State, wall: float, steps: tuple[int, int], slow: list) -> Run:
+def _provenance(network: Network) -> Provenance:
     from equipoise import __version__
 
-    done, wanted = steps
-    provenance = Provenance(
-        seed=network.seed, dt=network.dt, version=__version__, circuit_digest=network.circuit.digest
-    )
-    bins = -(-done // tape.bin_steps)
+    return Provenance(seed=network.seed, dt=network.dt, version=__version__, circuit_digest=network.circuit.digest)
+
+
+def _run(network: Network, tape: Tape, state: State, wall: float, wanted: int) -> Run:
+    status, dt = Status.OK if tape.done == wanted else Status.INTERRUPTED, network.dt
     return Run(
-        circuit=network.circuit, duration=done * network.dt, bin=tape.bin_steps * network.dt, provenance=provenance,
-        steps=np.concatenate([np.empty(0, np.int64), *tape.steps]), recorded=tape.recorded,
-        units=np.concatenate([np.empty(0, np.int64), *tape.units]), counts=tape.counts[:, :bins], end=state, wall=wall,
-        threads=network.layout.threads, slow=tuple(slow), status=Status.OK if done == wanted else Status.INTERRUPTED,
+        circuit=network.circuit, duration=tape.done * dt, bin=tape.plan.bin * dt, recorded=tape.plan.recorded,
+        written=tape.close(wall, status, state), provenance=_provenance(network), final=state, wall=wall,
+        threads=network.layout.threads, status=status,
     )  # fmt: skip

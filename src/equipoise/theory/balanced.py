@@ -18,7 +18,7 @@ from equipoise import dynamics, renewal
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import balance, network_state, quenched
-from equipoise.theory.network_state import firing_moments
+from equipoise.theory.mixture import firing_moments
 from equipoise.theory.wiring import Wiring
 
 

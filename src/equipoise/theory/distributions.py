@@ -10,8 +10,9 @@ from equipoise import renewal
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.spread import TIMES, drawn
 from equipoise.quantities import Array, suggest
+from equipoise.renewal.firing import firing, shift
 from equipoise.theory import quenched
-from equipoise.theory.network_state import NetworkState, Population, firing, shift
+from equipoise.theory.network_state import NetworkState, Population
 from equipoise.theory.wiring import Wiring
 
 if TYPE_CHECKING:

@@ -9,9 +9,13 @@ kinds will not do: with two parameters and a membrane noise of a quarter of what
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from equipoise.model import spread as spreads
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.spread import Spread
+from equipoise.quantities import Array
+from equipoise.renewal.firing import firing
 
 PER_KIND = 7
 """Nodes of the average over inputs for each kind along a parameter, so that both become finer together."""
@@ -35,3 +39,20 @@ def mixture(neuron: IntegrateAndFire, spread: Spread, nodes: int) -> Mixture:
     n = nodes // PER_KIND
     z, weights = spreads.nodes(spread, n if len(spread.varying) == 1 else min(n, MOST_OF_TWO))
     return Mixture(tuple(spreads.neurons_at(neuron, spread, z)), tuple(weights.tolist()))
+
+
+def firing_moments(kinds: Mixture, tau_s: float, mu: Array, s: Array) -> Array:
+    """f and f^2, each with its derivatives by mu and by s, averaged over kinds of neurons, shape (2, 3, ...)."""
+    if len(kinds.neurons) == 1:
+        return _moments(kinds.neurons[0], tau_s, mu, s)
+    total = np.zeros((2, 3, *mu.shape))
+    for neuron, weight in zip(kinds.neurons, kinds.weights, strict=True):
+        total += weight * _moments(neuron, tau_s, mu, s)
+    return total
+
+
+def _moments(neuron: IntegrateAndFire, tau_s: float, mu: Array, s: Array) -> Array:
+    first = np.array(firing(neuron, tau_s, mu, s))
+    second = first * first[0]
+    second[1:] *= 2.0
+    return np.stack([first, second])
