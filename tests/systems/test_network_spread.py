@@ -122,14 +122,14 @@ def test_the_balanced_limit_is_where_networks_with_many_inputs_go():
 
 
 # --- spikes -----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("connectivity", [eq.FixedInDegree, random])
-def test_theory_has_the_rates_of_unlike_neurons_and_their_spread(connectivity):
-    """Thresholds and time constants differ; with equal in-degrees theirs is all the spread there is.
+@pytest.mark.parametrize(("name", "connectivity"), [("two", eq.FixedInDegree), ("threshold", random)])
+def test_theory_has_the_rates_of_unlike_neurons_and_their_spread(name, connectivity):
+    """With equal in-degrees, the differences of neurons are all the spread there is.
 
     The threshold of the grid is in the theory; the rest, jumps and correlations, is worth 1-2 %.
     """
     n, duration, dt = 5000, 8 * second, 0.1 * ms
-    circuit = inhibition(SPREADS["two"], connectivity, size=n)
+    circuit = inhibition(SPREADS[name], connectivity, size=n)
     network = eq.spiking.build(circuit, seed=1, wiring=eq.spiking.Wiring(multapses=True))
     run = eq.spiking.run(network, duration=duration, warmup=200 * ms)
     sigma = eq.theory.mean_field(circuit).populations[0].sigma

@@ -40,8 +40,8 @@ def assert_same(one, other):
 def test_kernel_and_reference_agree_where_neurons_differ(neuron, tau_s, noise):
     network = BUILD(differing(neuron, tau_s=tau_s), seed=4, threads=2, noise=noise, drive={"E": 0.4 * mV / ms})
     start = kernel.begin(network)
-    compiled = kernel.advance(network, start, 60)
-    assert_same(compiled, reference.advance(network, start, 60))
+    compiled = kernel.advance(network, start, 40)
+    assert_same(compiled, reference.advance(network, start, 40))
     assert _core.spiking_count(compiled[1].ravel()) > 100
 
 
