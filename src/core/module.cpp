@@ -10,6 +10,7 @@ void bind_isi_sampler(nb::module_& m);
 void bind_lif(nb::module_& m);
 void bind_lif_laplace(nb::module_& m);
 void bind_pif(nb::module_& m);
+void bind_rate_gather(nb::module_& m);
 void bind_spiking_calcium(nb::module_& m);
 void bind_spiking_run(nb::module_& m);
 void bind_spiking_wiring(nb::module_& m);
@@ -25,6 +26,7 @@ NB_MODULE(_core, m) {
   bind_lif(m);
   bind_lif_laplace(m);
   bind_pif(m);
+  bind_rate_gather(m);
   bind_spiking_calcium(m);
   bind_spiking_run(m);
   bind_spiking_wiring(m);

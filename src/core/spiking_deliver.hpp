@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "spiking_network.hpp"
+#include "spiking_sums.hpp"
 
 namespace spiking {
 
@@ -93,17 +94,14 @@ EQ_INLINE void add_bitmap(const std::vector<const std::uint64_t*>& rows, std::si
   }
 }
 
-EQ_INLINE void add_list(const Table& table, const std::vector<std::uint32_t>& fired, std::uint16_t* counts) {
-  for (const std::uint32_t source : fired) {
-    const std::uint16_t* to = table.targets + table.offsets[source];
-    const std::uint16_t* end = table.targets + table.offsets[source + 1];
-    for (; to != end; ++to) ++counts[*to];
-  }
+EQ_INLINE void add_list(const Table& table, const Rows& rows, std::uint16_t* counts) {
+  for (const Row row : rows)
+    for (std::size_t k = row.begin; k < row.end; ++k) ++counts[table.targets[k]];
 }
 
 // The neurons of a population that fired, counted from its first, in ascending order.
 EQ_INLINE void list_spikes(const std::uint64_t* row, std::size_t first_column, std::size_t n_columns,
-                           std::vector<std::uint32_t>& fired) {
+                           Fired& fired) {
   fired.clear();
   const std::uint64_t* words = row + first_column * words_per_column;
   for (std::size_t w = 0; w < n_columns * words_per_column; ++w)
@@ -111,7 +109,64 @@ EQ_INLINE void list_spikes(const std::uint64_t* row, std::size_t first_column, s
       fired.push_back(static_cast<std::uint32_t>(64 * w + static_cast<std::size_t>(__builtin_ctzll(word))));
 }
 
-// Where the arrivals of a channel at a column are counted. Lists write to all columns of a block at once, and leave zeros
+// The last rows of the raster, of one population, as lists: made once for all delays and tables that ask for them.
+class Listed {
+ public:
+  Listed(std::size_t first_column, std::size_t n_columns) : first(first_column), columns(n_columns) {}
+
+  bool is_of(const Table& table) const { return table.source_first == first; }
+
+  // Room for the rows at all delays, of this step and the next.
+  void make_room(std::size_t shortest, std::size_t longest) {
+    lists.resize(std::max(lists.size(), longest - shortest + 2));
+    rows.assign(lists.size(), ~std::size_t{0});
+  }
+
+  EQ_INLINE const Fired& of(const Network& network, const State& state, std::size_t row) {
+    const std::size_t at = row % lists.size();
+    if (rows[at] != row) list_spikes(state.row(row, network.columns), first, columns, lists[at]);
+    rows[at] = row;
+    return lists[at];
+  }
+
+ private:
+  std::size_t first, columns;
+  std::vector<Fired> lists{};  // of row r at r modulo their number
+  std::vector<std::size_t> rows{};
+};
+
+// All populations that send to one thread's neurons.
+class Senders {
+ public:
+  Senders(const Network& network, std::size_t thread) {
+    std::size_t shortest = 0;
+    for (const Table& table : network.tables) {  // ordered by source, then delay
+      if (table.thread != thread) continue;
+      if (all.empty() || !all.back().is_of(table)) {
+        all.emplace_back(table.source_first, table.source_columns);
+        shortest = table.delay;
+      }
+      all.back().make_room(shortest, table.delay);
+    }
+  }
+
+  std::size_t number_of(const Table& table) const {
+    std::size_t k = 0;
+    while (!all[k].is_of(table)) ++k;
+    return k;
+  }
+
+  // Whose spikes reach the neurons of a table in step k.
+  EQ_INLINE const Fired& fired(const Network& network, const State& state, std::size_t number, std::size_t delay,
+                               std::size_t k) {
+    return all[number].of(network, state, state.history + k - delay);
+  }
+
+ private:
+  std::vector<Listed> all;
+};
+
+// Where the arrivals of a channel at a column are counted, or their weights summed. Lists write to all columns of a block at once, and leave zeros
 // when they have been read; bitmaps write just before the column is updated, to a place that stays in the nearest cache.
 class Inbox {
  public:
@@ -125,6 +180,12 @@ class Inbox {
     return cells.listed[channel] ? far(network, state, channel, column) : near[channel].of;
   }
 
+  // Of a channel that is summed; only lists write to it.
+  EQ_INLINE const float* sums(const Network& network, const State& state, std::size_t channel,
+                              std::size_t column) const {
+    return state.sums + channel * network.neurons() + column * column_size;
+  }
+
   // To read; null if nothing has arrived.
   EQ_INLINE const std::uint16_t* arrived(const Network& network, const Cells& cells, const State& state,
                                          std::size_t channel, std::size_t column) const {
@@ -136,6 +197,8 @@ class Inbox {
     for (std::size_t c = 0; c < near.size(); ++c) {
       near[c].used = false;
       if (cells.listed[c]) std::memset(far(network, state, c, column), 0, column_size * sizeof(std::uint16_t));
+      if (cells.summed[c] != 0)
+        std::fill_n(state.sums + c * network.neurons() + column * column_size, column_size, 0.0f);
     }
   }
 
@@ -152,41 +215,48 @@ class Inbox {
   }
 };
 
-// What arrives at one thread's neurons in one step. The spikes of a source at a delay are listed once for all tables.
+// What arrives at one thread's neurons in one step. How a table's rows are added up is a matter of its form: counted, bit
+// by bit or one by one, or their weights summed.
 class Arrivals {
  public:
-  Arrivals(const Network& network, std::size_t thread) {
+  Arrivals(const Network& network, const Senders& senders, std::size_t thread) {
     for (const Table& table : network.tables) {
       if (table.thread != thread) continue;
-      if (groups.empty() || groups.back().source_first != table.source_first || groups.back().delay != table.delay)
-        groups.push_back({table.source_first, table.source_columns, table.delay, {}});
-      (table.form == Form::bitmap ? bitmaps : lists).push_back({&table, groups.size() - 1, {}});
+      if (table.form == Form::bitmap)
+        bitmaps.push_back({&table, senders.number_of(table), {}});
+      else
+        lists.push_back({&table, senders.number_of(table), {}});
     }
   }
 
-  EQ_INLINE void see(const Network& network, const State& state, std::size_t k) {
-    for (Group& group : groups)
-      list_spikes(state.row(state.history + k - group.delay, network.columns), group.source_first, group.source_columns,
-                  group.fired);
-    for (Mine& mine : bitmaps) {
+  EQ_INLINE void see(const Network& network, const State& state, std::size_t k, Senders& senders) {
+    for (Bitmap& mine : bitmaps) {
       mine.rows.clear();
-      for (const std::uint32_t source : groups[mine.group].fired)
+      for (const std::uint32_t source : senders.fired(network, state, mine.sender, mine.table->delay, k))
         mine.rows.push_back(mine.table->bits + source * mine.table->target_columns * words_per_column);
+    }
+    for (List& mine : lists) {
+      mine.rows.clear();
+      for (const std::uint32_t source : senders.fired(network, state, mine.sender, mine.table->delay, k))
+        mine.rows.push_back(mine.table->row(source));
     }
   }
 
   EQ_INLINE void deliver_lists(const Network& network, const State& state) const {
-    for (const Mine& mine : lists) {
+    for (const List& mine : lists) {
       const Table& table = *mine.table;
-      std::uint16_t* counts = state.counts + table.channel * network.neurons() + table.target_first * column_size;
-      add_list(table, groups[mine.group].fired, counts);
+      const std::size_t at = table.channel * network.neurons() + table.target_first * column_size;
+      if (table.form == Form::weighted)
+        add_weighted(table, mine.rows, state.sums + at);
+      else
+        add_list(table, mine.rows, state.counts + at);
     }
   }
 
   template <int width>
   EQ_INLINE void deliver_bitmaps(const Network& network, const Cells& cells, const State& state, std::size_t column,
                                  Inbox& inbox) const {
-    for (const Mine& mine : bitmaps) {
+    for (const Bitmap& mine : bitmaps) {
       if (!mine.reaches(column) || mine.rows.empty()) continue;
       bool fresh;
       std::uint16_t* counts = inbox.counts(network, cells, state, mine.table->channel, column, fresh);
@@ -196,41 +266,44 @@ class Arrivals {
 
   // Ask for what the bitmaps will read at this column.
   EQ_INLINE void ask(std::size_t column) const {
-    for (const Mine& mine : bitmaps)
+    for (const Bitmap& mine : bitmaps)
       if (mine.reaches(column))
         for (const std::uint64_t* row : mine.rows) __builtin_prefetch(row + mine.offset(column));
   }
 
   // The cache lines that the lists will read.
-  EQ_INLINE void lines_of_lists(std::vector<const std::uint16_t*>& lines) const {
-    constexpr std::size_t per_line = 64 / sizeof(std::uint16_t);
+  EQ_INLINE void lines_of_lists(std::vector<const void*>& lines) const {
+    constexpr std::size_t line = 64, shorts = line / sizeof(std::uint16_t), floats = line / sizeof(float);
     lines.clear();
-    for (const Mine& mine : lists)
-      for (const std::uint32_t source : groups[mine.group].fired)
-        for (std::size_t k = mine.table->offsets[source]; k < mine.table->offsets[source + 1]; k += per_line)
-          lines.push_back(mine.table->targets + k);
+    for (const List& mine : lists)
+      for (const Row row : mine.rows) {
+        for (std::size_t k = row.begin; k < row.end; k += shorts) lines.push_back(mine.table->targets + k);
+        if (mine.table->form != Form::weighted) continue;
+        for (std::size_t k = row.begin; k < row.end; k += floats) lines.push_back(mine.table->weights + k);
+      }
   }
 
  private:
-  struct Group {
-    std::size_t source_first, source_columns, delay;
-    std::vector<std::uint32_t> fired;
-  };
-  struct Mine {
+  struct List {
     const Table* table;
-    std::size_t group;
-    std::vector<const std::uint64_t*> rows;  // of a bitmap, for those who fired
+    std::size_t sender;
+    Rows rows;  // of those who fired
+  };
+  struct Bitmap {
+    const Table* table;
+    std::size_t sender;
+    std::vector<const std::uint64_t*> rows;  // of those who fired
 
     EQ_INLINE bool reaches(std::size_t column) const { return column - table->target_first < table->target_columns; }
     EQ_INLINE std::size_t offset(std::size_t column) const { return (column - table->target_first) * words_per_column; }
   };
-  std::vector<Group> groups;
-  std::vector<Mine> bitmaps, lists;
+  std::vector<Bitmap> bitmaps;
+  std::vector<List> lists;
 };
 
 // Memory that the next step will read is asked for a little at a time, while this one computes.
 struct Ahead {
-  std::vector<const std::uint16_t*> lines;
+  std::vector<const void*> lines;
   std::size_t asked = 0, share = 0;
 
   EQ_INLINE void look(const Arrivals& next, std::size_t columns) {

@@ -1,9 +1,10 @@
 // What the spiking step works on: views of arrays that the caller owns, gathered into one description.
 //
 // Neurons are numbered population after population, each padded to whole columns of 512; padding never fires. A row of
-// the raster holds the spikes of one step, one bit a neuron. Arrivals are counted per channel, one channel for each
-// weight a neuron distinguishes, and weighed once per step: synapses carry no weights. What a channel or a source
-// brings goes to a sink: the potential itself, or a current that decays with the time constant of its synapses.
+// the raster holds the spikes of one step, one bit a neuron. What arrives is gathered per channel, one channel for each
+// weight a neuron distinguishes, and weighed once per step by the neuron's own weight: counts where synapses are alike,
+// sums of relative weights where each has its own. What a channel or a source brings goes to a sink: the potential
+// itself, or a current that decays with the time constant of its synapses.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -45,8 +46,9 @@ struct Cells {
   Upstroke upstroke;
   std::size_t first, last;  // columns
   std::vector<Current> currents;
-  std::vector<std::int64_t> sinks;  // of each channel
-  std::vector<bool> listed;         // whether lists bring some of its arrivals
+  std::vector<std::int64_t> sinks;   // of each channel
+  std::vector<std::int64_t> summed;  // whether a channel holds sums; else counts,
+  std::vector<bool> listed;          // some of which lists bring
 };
 
 enum class Noise : std::int64_t { poisson, gaussian };
@@ -87,17 +89,33 @@ struct External {
   }
 };
 
-enum class Form : std::int64_t { list, bitmap };
+enum class Form : std::int64_t { list, bitmap, weighted };
 
-// The synapses from one population onto one block of columns of another, ordered by the presynaptic neuron.
+// Presynaptic neurons that fired, counted from the first of their population, in ascending order.
+using Fired = std::vector<std::uint32_t>;
+
+// Where the synapses of one of them are in a list.
+struct Row {
+  std::uint32_t begin, end;
+};
+using Rows = std::vector<Row>;
+
+// The synapses of one delay from one population onto one block of columns of another, a row for each presynaptic neuron.
 struct Table {
   Form form;
   std::size_t source_first, source_columns;  // where the presynaptic population stands
   std::size_t target_first, target_columns;  // the block, columns
   std::size_t channel, delay, thread;
-  const std::uint16_t* targets;  // list: neurons counted from the block's first,
-  const std::uint32_t* offsets;  //       those of presynaptic neuron s at offsets[s] .. offsets[s + 1]
+  std::size_t stride;            // lists: how many delays share them; a neuron's rows stand side by side
+  const std::uint16_t* targets;  // lists: neurons counted from the block's first,
+  const std::uint32_t* offsets;  //        where the row of presynaptic neuron s begins at [s stride], and ends
   const std::uint64_t* bits;     // bitmap: rows of target_columns * 8 words
+  const float* weights;          // weighted: of each synapse, relative to that of its channel
+
+  EQ_INLINE Row row(std::uint32_t source) const {
+    const std::uint32_t* at = offsets + source * stride;
+    return {at[0], at[1]};
+  }
 };
 
 struct Network {
@@ -121,6 +139,7 @@ struct State {
   std::int16_t* silent;      // steps of refractoriness left; during the run, the step of its end within a turn
   float* currents;           // (current, neuron)
   std::uint16_t* counts;     // (channel, neuron) of what lists bring, zero between steps
+  float* sums;               // likewise of weighted lists; null where there are none
   std::uint64_t* raster;     // (row, column, 8 words); row `history` is the first new step
   std::uint64_t first_step;  // its number
   std::size_t history, steps;

@@ -56,11 +56,12 @@ class Look {
     }
   }
 
-  // What arrived through a channel.
-  EQ_INLINE void arriving(std::int64_t sink, const float* weight, const std::uint16_t* count) const {
+  // What arrived through a channel, counts or sums.
+  template <class Arrived>
+  EQ_INLINE void arriving(std::int64_t sink, const float* weight, const Arrived* arrived) const {
     for (std::size_t p = begin; p < end; ++p) {
       const float w = weight[place(p)];
-      add(p, sink, w < 0.0f ? 1 : 0, w * static_cast<float>(count[place(p)]));
+      add(p, sink, w < 0.0f ? 1 : 0, w * static_cast<float>(arrived[place(p)]));
     }
   }
 

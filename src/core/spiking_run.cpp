@@ -68,7 +68,8 @@ template <int width, bool looked>
 EQ_INLINE void work_through(const Job& job, std::size_t thread) {
   const Network& network = job.network;
   const State& state = job.state;
-  spiking::Arrivals arrivals(network, thread), next(network, thread);
+  spiking::Senders senders(network, thread);
+  spiking::Arrivals arrivals(network, senders, thread), next(network, senders, thread);
   spiking::Ahead ahead;
   spiking::Inbox inbox(network);
   spiking::Scratch scratch;
@@ -76,11 +77,11 @@ EQ_INLINE void work_through(const Job& job, std::size_t thread) {
   for (const Extent& extent : job.extents) columns += extent.thread == thread ? extent.last - extent.first : 0;
   for (std::size_t begin = 0; begin < state.steps; begin += job.window) {
     const std::size_t end = std::min(begin + job.window, state.steps);
-    arrivals.see(network, state, begin);
+    arrivals.see(network, state, begin, senders);
     for (std::size_t k = begin; k < end; ++k) {
       arrivals.deliver_lists(network, state);
       if (k + 1 < end) {  // known already, as every delay is at least a window
-        next.see(network, state, k + 1);
+        next.see(network, state, k + 1, senders);
         ahead.look(next, columns);
       }
       for (const Extent& extent : job.extents) {
@@ -141,20 +142,21 @@ Worker worker_for(int) { return work_baseline; }
 
 // ---- arrays as they come from Python ------------------------------------------------------------
 
-// currents: rows of (population, transfer, decay); sinks: (population, channel).
+// currents: rows of (population, transfer, decay); sinks and summed: (population, channel).
 std::vector<spiking::Cells> cells_of(const In& cells, const IndexIn& first_columns, const In& currents,
-                                     const IndexIn& sinks) {
+                                     const IndexIn& sinks, const IndexIn& summed) {
   const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
   constexpr std::size_t fields = 7;
   same_size(cells.size(), fields * n);
+  same_size(summed.size(), sinks.size());
   std::vector<spiking::Cells> out;
   for (std::size_t p = 0; p < n; ++p) {
     const double* x = cells.data() + fields * p;
     const spiking::Upstroke upstroke{static_cast<float>(x[4]), static_cast<float>(x[5]), static_cast<float>(x[6])};
-    const std::int64_t* own = sinks.data() + p * channels;
+    const std::int64_t *own = sinks.data() + p * channels, *sums = summed.data() + p * channels;
     out.push_back({static_cast<float>(x[0]), static_cast<float>(x[1]), static_cast<float>(x[2]),
                    static_cast<std::int16_t>(x[3]), upstroke, static_cast<std::size_t>(first_columns.data()[p]),
-                   static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels},
+                   static_cast<std::size_t>(first_columns.data()[p + 1]), {}, {own, own + channels}, {sums, sums + channels},
                    std::vector<bool>(channels, false)});
   }
   for (std::size_t i = 0; i + 3 <= currents.size(); i += 3) {
@@ -179,18 +181,24 @@ std::vector<spiking::External> externals_of(const IndexIn& rows, const spiking::
   return out;
 }
 
-std::vector<spiking::Table> tables_of(const IndexIn& rows, const Vector<const std::uint16_t>& targets,
-                                      const Vector<const std::uint32_t>& offsets,
-                                      const Vector<const std::uint64_t>& bits) {
-  constexpr std::size_t fields = 10;
+struct Synapses {
+  Vector<const std::uint16_t> targets;
+  Vector<const std::uint32_t> offsets;
+  Vector<const std::uint64_t> bits;
+  Vector<const float> weights;
+};
+
+std::vector<spiking::Table> tables_of(const IndexIn& rows, const Synapses& all) {
+  constexpr std::size_t fields = 12;
   std::vector<spiking::Table> out;
   for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
     const std::int64_t* x = rows.data() + i;
     const auto size = [x](std::size_t k) { return static_cast<std::size_t>(x[k]); };
-    const bool bitmap = static_cast<spiking::Form>(x[0]) == spiking::Form::bitmap;
-    out.push_back({static_cast<spiking::Form>(x[0]), size(1), size(2), size(3), size(4), size(5), size(6), size(7),
-                   bitmap ? nullptr : targets.data() + x[8], bitmap ? nullptr : offsets.data() + x[9],
-                   bitmap ? bits.data() + x[8] : nullptr});
+    const auto form = static_cast<spiking::Form>(x[0]);
+    const bool bitmap = form == spiking::Form::bitmap, weighted = form == spiking::Form::weighted;
+    out.push_back({form, size(1), size(2), size(3), size(4), size(5), size(6), size(7), size(8),
+                   bitmap ? nullptr : all.targets.data() + x[9], bitmap ? nullptr : all.offsets.data() + x[10],
+                   bitmap ? all.bits.data() + x[9] : nullptr, weighted ? all.weights.data() + x[11] : nullptr});
   }
   return out;
 }
@@ -230,27 +238,28 @@ spiking::Probes probes_of(const IndexIn& places, const Vector<float>& split, con
 }
 
 // strips: which strip of the pool each column uses, for drive, threshold and each channel, then for the externals.
-void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn extents, IndexIn tables,
-                 IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int16_t> thresholds, Vector<const std::int32_t> rests,
+void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, IndexIn summed, IndexIn extents,
+                 IndexIn tables, IndexIn externals, Vector<const float> pool, IndexIn strips, Vector<const std::int16_t> thresholds, Vector<const std::int32_t> rests,
                  Vector<const std::uint16_t> targets, Vector<const std::uint32_t> offsets,
-                 Vector<const std::uint64_t> bits, Vector<const std::uint64_t> key, Vector<float> v,
-                 Vector<std::int16_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
-                 Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history, std::int64_t steps,
-                 std::int64_t window, std::int64_t n_threads, int instruction_set, IndexIn probes, Vector<float> split,
-                 Vector<float> trace, double per_step) {
+                 Vector<const std::uint64_t> bits, Vector<const float> synaptic, Vector<const std::uint64_t> key,
+                 Vector<float> v, Vector<std::int16_t> silent, Vector<float> s, Vector<std::uint16_t> counts,
+                 Vector<float> sums, Vector<std::uint64_t> raster, std::int64_t first_step, std::int64_t history,
+                 std::int64_t steps, std::int64_t window, std::int64_t n_threads, int instruction_set, IndexIn probes,
+                 Vector<float> split, Vector<float> trace, double per_step) {
   same_size(key.size(), 2);
   const auto columns = static_cast<std::size_t>(first_columns.data()[first_columns.size() - 1]);
   const std::size_t n = columns * spiking::column_size, channels = sinks.size() / (first_columns.size() - 1);
   same_size(v.size(), n);
   same_size(silent.size(), n);
   same_size(counts.size(), channels * n);
+  if (sums.size() != 0) same_size(sums.size(), channels * n);
   same_size(raster.size(), static_cast<std::size_t>(history + steps) * columns * spiking::words_per_column);
   const auto strip = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
   std::vector<spiking::Strips> weights;
   for (std::size_t c = 0; c < channels; ++c) weights.push_back(strip(2 + c));
-  Network network{cells_of(cells, first_columns, currents, sinks),
+  Network network{cells_of(cells, first_columns, currents, sinks, summed),
                         externals_of(externals, strip(0), thresholds, rests),
-                        tables_of(tables, targets, offsets, bits),
+                        tables_of(tables, {targets, offsets, bits, synaptic}),
                         spiking::Key(key.data()[0], key.data()[1]),
                         columns,
                         channels,
@@ -262,6 +271,7 @@ void spiking_run(In cells, IndexIn first_columns, In currents, IndexIn sinks, In
                     silent.data(),
                     s.data(),
                     counts.data(),
+                    sums.data(),
                     raster.data(),
                     static_cast<std::uint64_t>(first_step),
                     static_cast<std::size_t>(history),
@@ -325,9 +335,10 @@ void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::in
 void bind_spiking_run(nb::module_& m) {
   const auto free = nb::call_guard<nb::gil_scoped_release>();
   m.def("spiking_run", &spiking_run, free, nb::arg("cells"), nb::arg("first_columns"), nb::arg("currents"),
-        nb::arg("sinks"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"), nb::arg("pool"),
+        nb::arg("sinks"), nb::arg("summed"), nb::arg("extents"), nb::arg("tables"), nb::arg("externals"), nb::arg("pool"),
         nb::arg("strips"), nb::arg("thresholds"), nb::arg("rests"), nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"),
-        nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("raster"),
+        nb::arg("synaptic"), nb::arg("key"), nb::arg("v"), nb::arg("silent"), nb::arg("s"), nb::arg("counts"),
+        nb::arg("sums"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
         nb::arg("instruction_set"), nb::arg("probes"), nb::arg("split"), nb::arg("trace"), nb::arg("per_step"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));

@@ -185,6 +185,12 @@ EQ_INLINE float* current_of(std::int64_t sink, const Network& network, const Sta
 EQ_INLINE void add_channels(const Network& network, const Cells& cells, const State& state, std::size_t column,
                             const Inbox& inbox, Input& input) {
   for (std::size_t c = 0; c < cells.sinks.size(); ++c) {
+    if (cells.summed[c] != 0) {
+      float* current = current_of(cells.sinks[c], network, state, column * column_size);
+      add_sums(network.weights[c].of(column), inbox.sums(network, state, c, column),
+               current == nullptr ? input.open() : current);
+      continue;
+    }
     const std::uint16_t* counts = inbox.arrived(network, cells, state, c, column);
     if (counts == nullptr) continue;
     const Channel channel{network.weights[c].of(column), counts};
@@ -275,7 +281,9 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
     }
   add_channels(network, cells, state, column, inbox, scratch.input);
   for (std::size_t c = 0; looked && c < cells.sinks.size(); ++c)
-    if (const std::uint16_t* counts = inbox.arrived(network, cells, state, c, column))
+    if (cells.summed[c] != 0)
+      look.arriving(cells.sinks[c], network.weights[c].of(column), inbox.sums(network, state, c, column));
+    else if (const std::uint16_t* counts = inbox.arrived(network, cells, state, c, column))
       look.arriving(cells.sinks[c], network.weights[c].of(column), counts);
   const Column values{network.threshold.of(column), state.v + at, state.silent + at,
                       state.row(state.history + k, network.columns) + column * words_per_column};

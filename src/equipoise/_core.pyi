@@ -198,12 +198,17 @@ def threshold_statistics(
     derivatives; log <e^(-s T)> and derivatives; error estimates of the three; 0 converged, 1 not converged, 2 silent.
     """
 
+# --- networks of rate units -------------------------------------------------------------------------------------------
+def rate_gather(starts: Index, partners: Ints, rates: Array, out: Array) -> None:
+    """`out` (n,): the sum of the rates of partners[starts[i] : starts[i + 1]], for `starts` (n + 1,)."""
+
 # --- networks spike by spike ------------------------------------------------------------------------------------------
 def spiking_run(
     cells: Array,
     first_columns: Index,
     currents: Array,
     sinks: Index,
+    summed: Index,
     extents: Index,
     tables: Index,
     externals: Index,
@@ -214,11 +219,13 @@ def spiking_run(
     targets: Shorts,
     offsets: HalfWords,
     bits: Words,
+    synaptic: Floats,
     key: Words,
     v: Floats,
     silent: Halves,
     s: Floats,
     counts: Shorts,
+    sums: Floats,
     raster: Words,
     first_step: int,
     history: int,
@@ -234,15 +241,17 @@ def spiking_run(
     """Advance v, silent and s by `steps` steps and write their raster after its `history` rows.
 
     Rows of integers describe: extents (population, first column, last, thread), tables (form, source's first column and
-    columns, block's first column and columns, channel, delay, thread, start of data, start of offsets), externals
-    (population, noise, stream, sink, start in strips; thresholds, start of the lowest and of own ones or -1; thresholds
-    of a rest, start of rests and of the neurons' laws or -1), sinks (population, channel) current or -1 for the
-    potential. `cells`: decay, floor, reset, refractory steps, gain, onset and steepness
-    of the upstroke of each population; `currents`: rows of population, transfer, decay. `pool` holds strips of 512
-    values, and `strips` says which one each column uses, for drive, threshold, each channel's weight and each
-    external's amplitude. instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512. `probes` are places, rising; `trace`
-    (steps, probe, 4) receives their potential and their excitatory, inhibitory and noisy input [V/s], for which
-    `split` (probe, current, 3) carries the currents of the three kinds on, and per_step is 1/dt.
+    columns, block's first column and columns, channel, delay, thread, delays that share its list, start of data, of
+    offsets and of weights), externals (population, noise, stream, sink, start in strips; thresholds, start of the
+    lowest and of own ones or -1; thresholds of a rest, start of rests and of the neurons' laws or -1), sinks
+    (population, channel) current or -1 for the potential, summed (population, channel) whether arrivals have weights of
+    their own, which are in `synaptic`. `counts` and `sums` (channel, place) are zero; the latter may be empty where no
+    channel is summed. `cells`: decay, floor, reset, refractory steps, gain, onset and steepness of the upstroke of each
+    population; `currents`: rows of population, transfer, decay. `pool` holds strips of 512 values, and `strips` says
+    which one each column uses, for drive, threshold, each channel's weight and each external's amplitude.
+    instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512. `probes` are places, rising; `trace` (steps, probe, 4)
+    receives their potential and their excitatory, inhibitory and noisy input [V/s], for which `split` (probe, current,
+    3) carries the currents of the three kinds on, and per_step is 1/dt.
     """
 
 def spiking_calcium(
@@ -280,17 +289,43 @@ def spiking_words(key: Words, stream: int, step: int, first_column: int, out: Ha
 def spiking_instruction_set() -> int:
     """The best that this machine has: 1 baseline, 2 AVX2, 3 AVX-512."""
 
-def wiring_count(key: Words, block: Index, in_degrees: Index, offsets: HalfWords) -> None:
-    """`offsets` (sources + 1,): where the synapses of each source begin in a list.
+def wiring_count(
+    key: Words,
+    block: Index,
+    in_degrees: Index,
+    given: HalfWords,
+    delays: Shorts,
+    law: HalfWords,
+    offsets: HalfWords,
+) -> None:
+    """`offsets` (sources delays + 1,): where the synapses of each source and delay begin in a list.
 
-    block = (stream, first target, sources, whether a neuron leaves itself out, multapses).
+    block = (streams of partners, delays and weights, first target, sources, whether a neuron leaves itself out,
+    multapses, delays). Partners are drawn, or `given` for one target after the other; so are delays, as the number of
+    thresholds of the `law` (delays - 1,) that a word reaches.
     """
 
-def wiring_fill(key: Words, block: Index, in_degrees: Index, offsets: HalfWords, targets: Shorts) -> None:
-    """`targets` (synapses,): the same synapses, ordered by source, then target."""
+def wiring_fill(
+    key: Words,
+    block: Index,
+    in_degrees: Index,
+    given: HalfWords,
+    delays: Shorts,
+    law: HalfWords,
+    offsets: HalfWords,
+    spread: Array,
+    relative: Floats,
+    targets: Shorts,
+    weights: Floats,
+) -> None:
+    """`targets` (synapses,): the same synapses, ordered by source, delay, target; and `weights`, unless it is empty.
 
-def wiring_bits(key: Words, block: Index, in_degrees: Index, bits: Words) -> None:
-    """Set the bit of each synapse in rows of whole columns; neuron n of a column is bit n // 64 of byte n % 64."""
+    Weights are drawn by `spread` = (1, mean, sd) as e^(mean + sd z), or (0, mean, sd) as mean + sd z above 0; or they
+    are given as `relative`, for one target after the other.
+    """
+
+def wiring_bits(key: Words, block: Index, in_degrees: Index, law: HalfWords, bits: Words) -> None:
+    """Set the bit of each synapse in rows (delay, source) of whole columns; neuron n is bit n // 64 of byte n % 64."""
 
 # --- spike trains -----------------------------------------------------------------------------------------------------
 def group_by_unit(times: Array, units: Index, grouped: Array, offsets: Index) -> None:

@@ -20,7 +20,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Quantity:
-    """Meaning, unit and allowed range of a parameter; `unit` is a name of `equipoise.units` or free text."""
+    """Meaning, unit and allowed range of a parameter; `unit` is a name of `equipoise.units` or free text.
+
+    `also`: classes whose objects may stand in place of the number.
+    """
 
     meaning: str
     unit: str = ""
@@ -28,6 +31,7 @@ class Quantity:
     high: float = np.inf
     open_low: bool = False
     symbol: str = ""
+    also: tuple[type, ...] = ()
 
     @property
     def scale(self) -> float:
@@ -61,17 +65,23 @@ def quantity(
     high: float = np.inf,
     open_low: bool = False,
     symbol: str = "",
+    also: tuple[type, ...] = (),
 ) -> Any:
     """Declare a dataclass field that knows its meaning, unit and plausible range (all in SI)."""
-    about = Quantity(meaning, unit, low, high, open_low, symbol)
+    about = Quantity(meaning, unit, low, high, open_low, symbol, also)
     return field(default=default, metadata={"quantity": about})
 
 
 def check_fields(owner: Any) -> None:
-    """Check every `quantity` field of a dataclass instance; raises TypeError or ValueError that names the field."""
+    """Check every `quantity` field of a dataclass instance; raises TypeError or ValueError that names the field.
+
+    A field whose default is None may be left out.
+    """
     for f in fields(owner):
         about = f.metadata.get("quantity")
-        if about is not None:
+        given = getattr(owner, f.name)
+        left_out = f.default is None and given is None
+        if about is not None and not left_out and not isinstance(given, about.also):
             number = check(type(owner).__name__ + "." + f.name, getattr(owner, f.name), about)
             object.__setattr__(owner, f.name, number)
 
@@ -84,7 +94,8 @@ def check(name: str, value: Any, about: Quantity) -> float:
             raise TypeError
         number = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{label} must be a number, got {value!r}.") from None
+        wanted = " or ".join(["a number", *(kind.__name__ for kind in about.also)])
+        raise TypeError(f"{label} must be {wanted}, got {value!r}.") from None
     if about.holds(number):
         return number
     unit = f" {about.unit}" if about.unit else ""

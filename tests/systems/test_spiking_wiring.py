@@ -115,7 +115,7 @@ def test_seeds_and_projections_have_graphs_of_their_own():
 def test_a_synapse_takes_little_more_than_two_bytes(n, k, threads):
     layout = Layout(names=("A",), sizes=(n,), threads=threads)
     projection = eq.Projection(source="A", target="A", weight=0.1, connectivity=eq.FixedInDegree(k))
-    route = wiring.Route(projection=projection, index=0, source=0, target=0, channel=0, delay=1)
+    route = wiring.Route(projection=projection, index=0, source=0, target=0, channel=0, delays=(1,))
     assert tables.expected_bytes([route], layout, wiring.Wiring()) / (n * k) <= 2.2
 
 

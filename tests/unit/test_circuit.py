@@ -176,8 +176,8 @@ PARTS = {
     "Projection: give either in_degree or connectivity, got both.": lambda: projection(
         "E", "I", connectivity=eq.FixedInDegree(3)
     ),
-    "Projection.connectivity must be ErdosRenyi(...) or FixedInDegree(...), got 3. For a number of inputs use "
-    "in_degree=.": lambda: eq.Projection(source="E", target="I", weight=1.0, connectivity=3),
+    "Projection.connectivity must be ErdosRenyi(...), FixedInDegree(...) or AllToAll(), got 3. For a number of "
+    "inputs use in_degree=.": lambda: eq.Projection(source="E", target="I", weight=1.0, connectivity=3),
     "Projection.synapse must be DeltaSynapse() or ExponentialSynapse(tau), got 0.005.": lambda: projection(
         "E", "I", synapse=5e-3
     ),

@@ -17,8 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.circuit_checks import check_circuit
 from equipoise.model.connectivity import IN_DEGREE, ErdosRenyi
+from equipoise.model.delays import expected
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
+from equipoise.model.weight_spread import moments_of
 from equipoise.quantities import Array, check, suggest
 
 
@@ -106,9 +108,13 @@ class Circuit:
         """Where a projection exists."""
         return self._array(lambda _: 1.0) > 0.0
 
+    def weight_moments(self) -> Array:
+        """<x^2>, <x^3> and <x^4> of the relative weights x (3, post, pre); 1 where all synapses are alike."""
+        return np.array([self._array(lambda p, k=k: moments_of(p.weight_spread)[k], empty=1.0) for k in range(3)])
+
     def delays(self) -> Array:
-        """Delays [s]; 0 where nothing is connected."""
-        return self._array(lambda p: p.delay)
+        """Mean delays [s]; 0 where nothing is connected."""
+        return self._array(lambda p: expected(p.delay))
 
     def synaptic_times(self) -> Array:
         """Synaptic time constants [s]; 0 for delta synapses and where nothing is connected."""

@@ -5,8 +5,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from equipoise.model.attached_rules import AttachedRule
+from equipoise.model.connectivity import AllToAll
+from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.populations import Population
 from equipoise.model.projections import Projection
+from equipoise.model.rate_neurons import FICurve
 from equipoise.quantities import suggest
 from equipoise.units import mV
 
@@ -28,6 +31,7 @@ def check_circuit(circuit: "Circuit") -> None:
         _drive(i, population)
     for i, p in enumerate(circuit.projections):
         _in_degree(circuit, i, p)
+        _all_to_all(circuit, i, p)
         _weight(circuit, i, p)
     _dale(circuit)
     _rules(circuit)
@@ -85,8 +89,21 @@ def _in_degree(circuit: "Circuit", i: int, p: Projection) -> None:
         )
 
 
+def _all_to_all(circuit: "Circuit", i: int, p: Projection) -> None:
+    """A total coupling says nothing of the noise that single spikes make."""
+    neuron = circuit.node(p.target).neuron  # type: ignore[union-attr]
+    noisy = isinstance(neuron, IntegrateAndFire) or (isinstance(neuron, FICurve) and neuron.sigma is None)
+    if isinstance(p.connectivity, AllToAll) and noisy:
+        raise ValueError(
+            f"Circuit.projections[{i}].connectivity: AllToAll() has no single inputs, whose noise {p.target!r} "
+            f"({type(neuron).__name__}) needs. Give in_degree=, or a neuron such as eq.FICurve(..., sigma=5.0)."
+        )
+
+
 def _weight(circuit: "Circuit", i: int, p: Projection) -> None:
     neuron = next(n.neuron for n in circuit.populations if n.name == p.target)
+    if not isinstance(neuron, IntegrateAndFire):
+        return  # the unit is the neuron's own
     distance = neuron.v_threshold - neuron.v_reset
     if abs(p.weight) <= LARGEST_WEIGHT * distance:
         return
@@ -98,6 +115,8 @@ def _weight(circuit: "Circuit", i: int, p: Projection) -> None:
 
 
 def _drive(i: int, p: Population) -> None:
+    if not isinstance(p.neuron, IntegrateAndFire):
+        return
     distance = p.neuron.v_threshold - p.neuron.v_reset
     if abs(p.drive) <= LARGEST_DRIVE * distance:
         return

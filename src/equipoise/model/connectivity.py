@@ -89,4 +89,28 @@ class FixedInDegree:
         return replace(self, in_degree=in_degree)
 
 
-Connectivity = ErdosRenyi | FixedInDegree
+@dataclass(frozen=True)
+class AllToAll:
+    """Every rate neuron hears the mean rate of the whole source: the weight is the total coupling, whatever the sizes.
+
+    The rank-one limit of dense connectivity, K = 1 of the mean. For rate neurons only: spikes come one by one.
+    """
+
+    def mean(self, size: float) -> float:  # noqa: ARG002
+        """1, for the weight is that of all inputs together."""
+        return 1.0
+
+    def finite_p(self) -> float:
+        """1: there is no variance to correct."""
+        return 1.0
+
+    def variance(self, size: float) -> float:  # noqa: ARG002
+        """0."""
+        return 0.0
+
+    def with_mean(self, in_degree: float, size: float) -> "AllToAll":  # noqa: ARG002
+        """There is no other number of inputs; ValueError that says what to change instead."""
+        raise ValueError("AllToAll has no in-degree to change, its weight is the total coupling. Change the weight.")
+
+
+Connectivity = ErdosRenyi | FixedInDegree | AllToAll

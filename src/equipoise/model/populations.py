@@ -4,8 +4,10 @@ import keyword
 import math
 import re
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from equipoise.model.neurons import IntegrateAndFire
+from equipoise.model.rate_neurons import FICurve, RateNeuron
 from equipoise.quantities import check_fields, quantity
 from equipoise.units import kHz
 
@@ -15,12 +17,13 @@ class Population:
     """`size` equal neurons, infinitely many where only theory is wanted, under a tonic `drive` I [V/s].
 
     The drive adds to dV/dt of every neuron, as an optical or chemogenetic current does (I_opt, Discussion); like
-    weights it is in the unit of the potentials. It does not change with the number of inputs.
+    weights it is in the unit of the potentials. It does not change with the number of inputs. The `neuron` is a spiking
+    one (`LIF`, ...), or a rate (`ThresholdLinear`, ..., `FICurve`), whose drive adds to its input in its own unit.
     """
 
     name: str
     _: KW_ONLY
-    neuron: IntegrateAndFire
+    neuron: Any
     size: float = math.inf
     drive: float = quantity("tonic drive", default=0.0, symbol="I_opt")
 
@@ -28,10 +31,20 @@ class Population:
         check_name("Population", self.name)
         check_fields(self)
         object.__setattr__(self, "size", _checked_size(f"Population.size of {self.name!r}", self.size))
-        if not isinstance(self.neuron, IntegrateAndFire):
+        if not isinstance(self.neuron, IntegrateAndFire | RateNeuron | FICurve):
             raise TypeError(
                 f"Population.neuron of {self.name!r} must be a neuron such as eq.LIF(), got {self.neuron!r}."
             )
+
+
+def spiking_neuron(function: str, population: Population) -> IntegrateAndFire:
+    """The neuron of a population where it spikes; TypeError that says who does not, for levels that need spikes."""
+    if isinstance(population.neuron, IntegrateAndFire):
+        return population.neuron
+    raise TypeError(
+        f"{function}: {population.name!r} has {type(population.neuron).__name__} neurons, which are rates and do not "
+        "spike. Study the circuit with eq.rate, or give it spiking neurons such as eq.LIF()."
+    )
 
 
 @dataclass(frozen=True)

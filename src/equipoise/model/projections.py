@@ -3,8 +3,10 @@
 import math
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 
-from equipoise.model.connectivity import Connectivity, ErdosRenyi, FixedInDegree
+from equipoise.model.connectivity import AllToAll, Connectivity, ErdosRenyi, FixedInDegree
+from equipoise.model.delays import DelayLaw, NormalDelay, UniformDelay
 from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse, Synapse
+from equipoise.model.weight_spread import LogNormalSpread, NormalSpread, WeightSpread
 from equipoise.quantities import check_fields, quantity
 from equipoise.units import ms, second
 
@@ -15,7 +17,10 @@ class Projection:
 
     J is the jump of the membrane potential at a spike (`DeltaSynapse`), or the voltage that the same charge would give
     at once (`ExponentialSynapse`); its unit is that of the target's potentials, volts or thresholds. `in_degree=1000`
-    is short for ``connectivity=ErdosRenyi(in_degree=1000)``. `delay` in s.
+    is short for ``connectivity=ErdosRenyi(in_degree=1000)``. `delay` in s, or the law that each synapse draws its own
+    from (`UniformDelay`, `NormalDelay`). With a `weight_spread` (`LogNormalSpread`, `NormalSpread`) each synapse has a
+    weight of its own, and J is their mean. A rate neuron receives J K r in its own unit; with `AllToAll()` J is the
+    total coupling.
     """
 
     _: KW_ONLY
@@ -24,8 +29,17 @@ class Projection:
     weight: float = quantity("signed weight", symbol="J")
     connectivity: Connectivity = None  # pyright: ignore[reportAssignmentType]  # never None after __post_init__
     in_degree: InitVar[float | None] = None
-    delay: float = quantity("conduction delay", default=1.5 * ms, unit="ms", low=0.0, high=1 * second, symbol="d")
+    delay: float | DelayLaw = quantity(  # noqa: RUF009
+        "conduction delay",
+        default=1.5 * ms,
+        unit="ms",
+        low=0.0,
+        high=1 * second,
+        symbol="d",
+        also=(UniformDelay, NormalDelay),
+    )
     synapse: Synapse = field(default_factory=DeltaSynapse)
+    weight_spread: WeightSpread | None = None
 
     def __post_init__(self, in_degree: float | None):
         check_fields(self)
@@ -38,6 +52,11 @@ class Projection:
         if not isinstance(self.synapse, DeltaSynapse | ExponentialSynapse):
             raise TypeError(
                 f"Projection.synapse must be DeltaSynapse() or ExponentialSynapse(tau), got {self.synapse!r}."
+            )
+        if not isinstance(self.weight_spread, LogNormalSpread | NormalSpread | None):
+            raise TypeError(
+                "Projection.weight_spread must be LogNormalSpread(cv), NormalSpread(cv) or None, got "
+                f"{self.weight_spread!r}. For a coefficient of variation c write eq.LogNormalSpread(c)."
             )
 
     @property
@@ -55,9 +74,9 @@ def _connectivity(given: Connectivity | None, in_degree: float | None) -> Connec
         raise TypeError(f"Projection: give either in_degree or connectivity, got {both}.")
     if given is None:
         return ErdosRenyi(in_degree=in_degree)
-    if not isinstance(given, ErdosRenyi | FixedInDegree):
+    if not isinstance(given, ErdosRenyi | FixedInDegree | AllToAll):
         raise TypeError(
-            f"Projection.connectivity must be ErdosRenyi(...) or FixedInDegree(...), got {given!r}. "
+            f"Projection.connectivity must be ErdosRenyi(...), FixedInDegree(...) or AllToAll(), got {given!r}. "
             "For a number of inputs use in_degree=."
         )
     return given

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.circuit import Circuit
-from equipoise.model.connectivity import IN_DEGREE, PROBABILITY, ErdosRenyi, FixedInDegree
+from equipoise.model.connectivity import IN_DEGREE, PROBABILITY, AllToAll, Connectivity, ErdosRenyi, FixedInDegree
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
 from equipoise.model.quantity_text import KINDS, describe, parse
@@ -34,7 +34,7 @@ _CONNECTIVITY = {
     "probability": (PROBABILITY, lambda p: ErdosRenyi(probability=p)),
     "fixed_in_degree": (IN_DEGREE, FixedInDegree),
 }
-_DEFAULTS = ("delay", "synapse")
+_DEFAULTS = ("delay", "synapse", "weight_spread")
 
 
 class _Broken(Exception):
@@ -148,16 +148,25 @@ class _Reader:
         """One [[projections]] table, completed by [defaults]."""
         added = {k: v for k, v in self.defaults.items() if k not in row}
         row = {**row, **added}
-        known = ("source", "target", "weight", *_CONNECTIVITY, *_DEFAULTS)
+        wirings = (*_CONNECTIVITY, "all_to_all")
+        known = ("source", "target", "weight", *wirings, *_DEFAULTS)
         self.keys(place, row, known, needed=("source", "target", "weight"))
-        given = [key for key in _CONNECTIVITY if key in row]
+        given = [key for key in wirings if key in row]
         if len(given) != 1:
             got = " and ".join(given) or "none"
-            self.fail(f"{place}: must have one of in_degree, probability and fixed_in_degree, got {got}.")
-        about, wire = _CONNECTIVITY[given[0]]
-        connectivity = wire(self.number(f"{place}.{given[0]}", row[given[0]], "number", about))
-        rest = {k: v for k, v in row.items() if k not in _CONNECTIVITY}
+            self.fail(f"{place}: must have one of {', '.join(wirings[:-1])} and {wirings[-1]}, got {got}.")
+        connectivity = self.connectivity(f"{place}.{given[0]}", given[0], row[given[0]])
+        rest = {k: v for k, v in row.items() if k not in wirings}
         return self.make(place, Projection, connectivity=connectivity, **self.values(place, Projection, rest, added))
+
+    def connectivity(self, place: str, key: str, value: Any) -> Connectivity:
+        """What one of the keys of connectivity says."""
+        if key in _CONNECTIVITY:
+            about, wire = _CONNECTIVITY[key]
+            return wire(self.number(place, value, "number", about))
+        if value is not True:
+            self.fail(f"{place}: must be true, got {_short(value)}. Leave it out where another connectivity is given.")
+        return AllToAll()
 
     def rule(self, place: str, row: Mapping[str, Any]) -> AttachedRule:
         """One [[rules]] table."""
@@ -199,11 +208,10 @@ class _Reader:
                 hint = suggest(str(name), models)
                 self.fail(f"{place}.model: must be one of the known models, got {_short(name)}.{hint}")
             return models[name]
-        fitting = [c for c in slot.classes if set(table) & {f.name for f in fields(c)}]
-        certain = len(slot.classes) == 1 or (slot is SLOTS["target"] and len(fitting) == 1)
-        if not certain:
+        fitting = slot.fitting(table)
+        if len(slot.classes) > 1 and (slot.section or len(fitting) > 1):
             self.fail(f"{place}.model: must be given, one of {', '.join(models)}.")
-        return (*fitting, *slot.classes)[0]
+        return fitting[0]
 
     def values(self, place: str, cls: type, table: Mapping[str, Any], defaults: Iterable[str] = ()) -> dict[str, Any]:
         """Checked values of the fields of a class; those among `defaults` stand in that table."""
@@ -223,9 +231,9 @@ class _Reader:
     def value(self, place: str, f, value: Any) -> Any:
         """One field: a quantity, a part, or something that its class checks."""
         slot = slot_of(f)
-        if slot is not None:
-            return self.component(place, value, slot)
         kind = kind_of(f)
+        if slot is not None and (kind == "plain" or isinstance(value, dict)):
+            return self.component(place, value, slot)
         return value if kind == "plain" else self.number(place, value, kind, f.metadata["quantity"])
 
     def number(self, place: str, value: Any, kind: str, about: Quantity) -> float:

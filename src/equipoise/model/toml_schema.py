@@ -4,9 +4,11 @@ Meanings, units and ranges come from the dataclasses themselves (`quantities.qua
 written here.
 """
 
+from collections.abc import Iterable
 from dataclasses import MISSING, Field, dataclass, fields
 
 from equipoise.model.calcium import Calcium
+from equipoise.model.delays import NormalDelay, UniformDelay
 from equipoise.model.homeostasis import (
     AdaptiveCalciumHomeostasis,
     CalciumHomeostasis,
@@ -18,7 +20,9 @@ from equipoise.model.homeostasis import (
 from equipoise.model.kinetics import Pathway, ProteinKinetics
 from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.model.populations import Population
+from equipoise.model.rate_neurons import FICurve, PowerLaw, Softplus, ThresholdLinear
 from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse
+from equipoise.model.weight_spread import LogNormalSpread, NormalSpread
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,18 @@ class Slot:
         """Classes by name."""
         return {c.__name__: c for c in self.classes}
 
+    def fitting(self, keys: Iterable[str]) -> list[type]:
+        """The classes that have most of these fields: one where they tell it."""
+        given = set(keys)
+        common = {c: len(given & {f.name for f in fields(c)}) for c in self.classes}
+        return [c for c, n in common.items() if n == max(common.values())]
+
 
 SLOTS = {
-    "neuron": Slot((PIF, LIF, EIF), "neurons"),
+    "neuron": Slot((PIF, LIF, EIF, ThresholdLinear, PowerLaw, Softplus, FICurve), "neurons"),
     "synapse": Slot((DeltaSynapse, ExponentialSynapse), "synapses"),
+    "delay": Slot((UniformDelay, NormalDelay)),
+    "weight_spread": Slot((LogNormalSpread, NormalSpread)),
     "sensor": Slot((Calcium,), "sensors"),
     "rule": Slot((RateHomeostasis, CalciumHomeostasis, AdaptiveCalciumHomeostasis, KineticHomeostasis), "homeostasis"),
     "target": Slot((SetPoint, CalciumSetPoint)),
@@ -68,7 +80,7 @@ def kind_of(f: Field) -> str:
 
 
 def slot_of(f: Field) -> Slot | None:
-    """The slot a field is; the target of a projection is a name, that of a rule is a slot."""
+    """The slot a field is; the target of a projection is a name, that of a rule is a slot, a delay may be one."""
     return None if f.type is str else SLOTS.get(f.name)
 
 

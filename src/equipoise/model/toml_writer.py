@@ -6,9 +6,11 @@ from dataclasses import Field, fields
 from typing import Any
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.connectivity import Connectivity, FixedInDegree
+from equipoise.model.connectivity import AllToAll, Connectivity, FixedInDegree
+from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.projections import Projection
 from equipoise.model.quantity_text import KINDS, write
+from equipoise.model.rate_neurons import FICurve
 from equipoise.model.toml_schema import DRIVE, IN_POTENTIALS, SECTIONS, SLOTS, Slot, kind_of, slot_of
 from equipoise.units import mV
 
@@ -18,7 +20,9 @@ _LARGEST_SPAN_IN_VOLTS = 200 * mV
 
 def in_volts(circuit: Circuit) -> bool:
     """Whether potentials and weights of a circuit are in volts; else they are in units of the threshold."""
-    return max(p.neuron.v_threshold - p.neuron.v_reset for p in circuit.populations) < _LARGEST_SPAN_IN_VOLTS
+    own = [p.neuron.neuron if isinstance(p.neuron, FICurve) else p.neuron for p in circuit.populations]
+    spans = [n.v_threshold - n.v_reset for n in own if isinstance(n, IntegrateAndFire)]
+    return max(spans, default=math.inf) < _LARGEST_SPAN_IN_VOLTS
 
 
 def write_circuit(circuit: Circuit) -> str:
@@ -71,7 +75,10 @@ class _Writer:
             known = ", ".join(slot.models)
             raise TypeError(f"Circuit.to_toml: {type(item).__name__} has no TOML form. Those that have one: {known}.")
         if not slot.section:
-            return "{ " + ", ".join(self.fields(item)) + " }"
+            lines = self.fields(item)
+            if len(slot.fitting(f.name for f in fields(item))) > 1:
+                lines = [f"model = {_string(type(item).__name__)}", *lines]
+            return "{ " + ", ".join(lines) + " }"
         named = self.named[slot.section]
         for name, (other, _) in named.items():
             if other == item:
@@ -91,13 +98,14 @@ class _Writer:
         ]
 
     def fields(self, item: Any, skip: tuple[str, ...] = ()) -> list[str]:
-        """`name = value` of every field."""
-        return [f"{f.name} = {self.value(f, getattr(item, f.name))}" for f in fields(item) if f.name not in skip]
+        """`name = value` of every field that is given; TOML has no word for None."""
+        given = [(f, getattr(item, f.name)) for f in fields(item) if f.name not in skip]
+        return [f"{f.name} = {self.value(f, value)}" for f, value in given if value is not None]
 
     def value(self, f: Field, value: Any) -> str:
         """One value as TOML."""
         slot = slot_of(f)
-        if slot is not None:
+        if slot is not None and not isinstance(value, float):
             return self.refer(value, slot)
         kind = kind_of(f)
         if isinstance(value, str):
@@ -109,6 +117,8 @@ class _Writer:
 
 
 def _connectivity(c: Connectivity) -> str:
+    if isinstance(c, AllToAll):
+        return "all_to_all = true"
     if isinstance(c, FixedInDegree):
         return f"fixed_in_degree = {_number(c.in_degree)}"
     key = "in_degree" if c.probability is None else "probability"

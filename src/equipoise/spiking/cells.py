@@ -6,14 +6,18 @@ Euler, first order in dt).
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import EIF, LIF, IntegrateAndFire
+from equipoise.model.projections import Projection
 from equipoise.quantities import Array
+from equipoise.spiking.explicit import Pair
 from equipoise.spiking.layout import Layout
 
 Floats = NDArray[np.float32]
@@ -22,28 +26,49 @@ POTENTIAL = -1
 NO_FLOOR = -float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True)
-class Receptors:
-    """How the neurons of a population take input: `channels` (weight, tau_s), and the time constants of currents.
+class Channel(NamedTuple):
+    """A mean weight that arrives with one synaptic time constant, 0 for delta synapses.
 
-    Each weight that arrives with one synaptic time constant is a channel; delta synapses have tau_s = 0 and no current.
+    `summed`: its synapses have weights of their own, else they are alike and counted.
     """
 
-    channels: tuple[tuple[float, float], ...]
+    weight: float
+    tau_s: float
+    summed: bool
+
+
+@dataclass(frozen=True)
+class Receptors:
+    """How the neurons of a population take input: channels, and the time constants of currents.
+
+    `given`: projections, by (source, target), whose synapses are given weights of their own.
+    """
+
+    channels: tuple[Channel, ...]
     times: tuple[float, ...]
+    given: frozenset[Pair] = frozenset()
 
     @classmethod
-    def of(cls, circuit: Circuit, population: str) -> "Receptors":
+    def of(cls, circuit: Circuit, population: str, given: Iterable[Pair] = ()) -> "Receptors":
         """All that projects to a population; sources have no channels, but currents."""
-        mine = [p for p in circuit.projections if p.target == population]
+        mine, given = [p for p in circuit.projections if p.target == population], frozenset(given)
         senders = {p.name for p in circuit.populations}
-        channels = dict.fromkeys((p.weight, p.synapse.time_constant) for p in mine if p.source in senders)
+        channels = dict.fromkeys(_channel(p, given) for p in mine if p.source in senders)
         times = dict.fromkeys(p.synapse.time_constant for p in mine if p.synapse.time_constant > 0.0)
-        return cls(tuple(channels), tuple(times))
+        return cls(tuple(channels), tuple(times), given)
+
+    def channel_of(self, p: Projection) -> int:
+        """The channel of a projection."""
+        return self.channels.index(_channel(p, self.given))
 
     def sink(self, tau_s: float) -> int:
         """The current of a time constant."""
         return POTENTIAL if tau_s == 0.0 else self.times.index(tau_s)
+
+
+def _channel(p: Projection, given: frozenset[Pair]) -> Channel:
+    own = p.weight_spread is not None or (p.source, p.target) in given
+    return Channel(p.weight, p.synapse.time_constant, own)
 
 
 def jump(weight: float, tau_s: float) -> float:
@@ -110,7 +135,7 @@ def weights_of(receptors: list[Receptors], layout: Layout) -> Floats:
     out = np.zeros((max(len(r.channels) for r in receptors), layout.places), np.float32)
     for k, r in enumerate(receptors):
         for c, channel in enumerate(r.channels):
-            out[c, layout.neurons(k)] = jump(*channel)
+            out[c, layout.neurons(k)] = jump(channel.weight, channel.tau_s)
     return out
 
 
@@ -127,5 +152,12 @@ def currents_of(circuit: Circuit, receptors: list[Receptors], dt: float) -> Arra
 def sinks_of(receptors: list[Receptors]) -> NDArray[np.int64]:
     """The sink of each channel (population, channel); those that a population lacks go nowhere in particular."""
     n = max(len(r.channels) for r in receptors)
-    rows = [[r.sink(tau) for _, tau in r.channels] + [POTENTIAL] * (n - len(r.channels)) for r in receptors]
+    rows = [[r.sink(c.tau_s) for c in r.channels] + [POTENTIAL] * (n - len(r.channels)) for r in receptors]
     return np.array(rows, dtype=np.int64).reshape(len(receptors), n)
+
+
+def summed_of(receptors: list[Receptors]) -> NDArray[np.bool_]:
+    """Whether each channel is summed (population, channel)."""
+    n = max(len(r.channels) for r in receptors)
+    rows = [[c.summed for c in r.channels] + [False] * (n - len(r.channels)) for r in receptors]
+    return np.array(rows, dtype=bool).reshape(len(receptors), n)

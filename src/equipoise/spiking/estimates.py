@@ -161,7 +161,7 @@ def _of_network(network: Network) -> _Base:
 
 
 def _of_circuit(circuit: Circuit, rate: float | None, dt: float, threads: int | None) -> _Base:
-    layout, receptors, routes = drafted(circuit, dt, threads)
+    layout, receptors, routes = drafted(circuit, dt, threads, Wiring())
     assumed = ASSUMED if rate is None else _rate(rate)
     synapses = sum(r.projection.connectivity.mean(layout.sizes[r.source]) * layout.sizes[r.target] for r in routes)
     channels, currents = max(len(r.channels) for r in receptors), max(len(r.times) for r in receptors)

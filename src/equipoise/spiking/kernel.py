@@ -54,18 +54,19 @@ def advance(
 
     `instruction_set` is for tests: results are the same for all of them.
     """
-    layout, (shortest, longest) = network.layout, network.delays
+    layout, (shortest, longest), any_summed = network.layout, network.delays, int(network.summed.any())
     v, silent, currents = (_copy(x) for x in (before.v, before.silent, before.currents))
-    counts = aligned(network.weights.size, np.uint16)
+    counts, sums = (aligned(network.weights.size * used, x) for used, x in ((1, np.uint16), (any_summed, np.float32)))
     raster = aligned((longest + steps) * layout.columns * WORDS, np.uint64).reshape(longest + steps, -1)
     raster[:longest] = before.recent
     e, t = network.externals, network.tables
     _core.spiking_run(
-        network.cells.ravel(), layout.first_columns, network.currents.ravel(), network.sinks.ravel(), _extents(network),
+        network.cells.ravel(), layout.first_columns, network.currents.ravel(), network.sinks.ravel(),
+        network.summed.astype(np.int64).ravel(), _extents(network),
         _rows([p.row(layout) for p in t.parts]), _external_rows(network), *strips_of(network),
         _joined([y.ravel() for x in e for y in (x.laws.least, x.laws.thresholds)], np.int16),
         _joined([y.ravel() for x in e for y in (x.laws.rest, x.laws.law)], np.int32),
-        t.targets, t.offsets, t.bits, network.key, v, silent, currents.ravel(), counts, raster.ravel(),
+        t.targets, t.offsets, t.bits, t.weights, network.key, v, silent, currents.ravel(), counts, sums, raster.ravel(),
         before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
         *_probed(probes), 1.0 / network.dt,
     )  # fmt: skip

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.quantities import Array, Quantity, check, finite, steps_of, suggest
-from equipoise.spiking import cells, external
+from equipoise.spiking import cells, delays, external
 from equipoise.spiking.cells import Floats, Receptors
+from equipoise.spiking.explicit import check_pairs, matrix_of
 from equipoise.spiking.external import External
 from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.randomness import Words, key_of
-from equipoise.spiking.tables import Tables, build_tables, expected_bytes
+from equipoise.spiking.tables import Table, Tables, build_tables, expected_bytes
 from equipoise.spiking.wiring import Route, Wiring
 from equipoise.units import ms, us
 
@@ -38,7 +39,8 @@ class Network:
     `cells` (P, 7): decay per step, reflecting floor, reset, steps of refractoriness, gain, onset and steepness of the
     upstroke. `drive`: what the potential gains
     per step without input, v_inf (1 - decay). `threshold`, `weights` (channel, place). `currents`: rows (population,
-    transfer, decay); `sinks` (population, channel): the current that a channel feeds, or -1 for the potential.
+    transfer, decay); `sinks` (population, channel): the current that a channel feeds, or -1 for the potential; `summed`
+    likewise: whether its synapses have weights of their own, relative to that of the channel, and else are counted.
     """
 
     circuit: Circuit
@@ -52,13 +54,14 @@ class Network:
     weights: Floats
     currents: Array
     sinks: NDArray[np.int64]
+    summed: NDArray[np.bool_]
     externals: tuple[External, ...]
     tables: Tables
 
     @property
     def delays(self) -> tuple[int, int]:
         """Shortest and longest delay in steps; (1, 0) where nothing is connected."""
-        steps = [t.route.delay for t in self.tables.parts]
+        steps = [t.delay for t in self.tables.parts]
         return (min(steps), max(steps)) if steps else (1, 0)
 
     @property
@@ -68,12 +71,26 @@ class Network:
 
     def synapses(self, source: str, target: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pre- and postsynaptic neuron of every synapse of a projection, each within its population."""
-        wanted = self.circuit.projection(source, target)
-        found = [t for t in self.tables.parts if t.route.projection is wanted]
+        found = self._tables(source, target)
         if not found:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         pre, post = (np.concatenate(x) for x in zip(*(t.synapses() for t in found), strict=True))
         return pre, post - self.layout.neurons(found[0].route.target).start
+
+    def synaptic_delays(self, source: str, target: str) -> Array:
+        """Delay [s] of every synapse of a projection, in the order of `synapses`."""
+        found = self._tables(source, target)
+        return np.concatenate([np.empty(0), *(np.full(t.synapses()[0].size, t.delay * self.dt) for t in found)])
+
+    def synaptic_weights(self, source: str, target: str) -> Array:
+        """Signed weight [V] of every synapse of a projection, in the order of `synapses`, before homeostasis."""
+        mean = self.circuit.projection(source, target).weight
+        relative = [t.relative_weights() for t in self._tables(source, target)]
+        return mean * np.concatenate([np.empty(0), *relative]).astype(np.float64)
+
+    def _tables(self, source: str, target: str) -> list[Table]:
+        wanted = self.circuit.projection(source, target)
+        return [t for t in self.tables.parts if t.route.projection is wanted]
 
     def __repr__(self) -> str:
         n, size = self.tables.synapses, self.tables.nbytes
@@ -102,7 +119,7 @@ def build(
     and MemoryError with the number of bytes where the synapses would not fit.
     """
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
-    layout, receptors, routes = drafted(circuit, step, threads, noise)
+    layout, receptors, routes = drafted(circuit, step, threads, wiring, noise)
     silence = [steps_of("spiking", f"{p.name}: tau_ref", p.neuron.tau_ref, step) for p in circuit.populations]
     _check_memory(expected_bytes(routes, layout, wiring))
     key = key_of(seed)
@@ -113,19 +130,21 @@ def build(
         cells=np.array([cells.cell(p.neuron, n, step) for p, n in zip(circuit.populations, silence, strict=True)]),
         drive=cells.drive_of(circuit, layout, mean, step), threshold=cells.thresholds_of(circuit, layout),
         weights=cells.weights_of(receptors, layout), currents=cells.currents_of(circuit, receptors, step),
-        sinks=cells.sinks_of(receptors), tables=build_tables(routes, layout, wiring, key),
+        sinks=cells.sinks_of(receptors), summed=cells.summed_of(receptors),
+        tables=build_tables(routes, layout, wiring, key),
     )  # fmt: skip
 
 
 def drafted(
-    circuit: Circuit, dt: float, threads: int | None, noise: Noise = "poisson"
+    circuit: Circuit, dt: float, threads: int | None, wiring: Wiring, noise: Noise = "poisson"
 ) -> tuple[Layout, list[Receptors], list[Route]]:
     """Where neurons stand, how they take input and what connects them, before anything is drawn."""
     _check_represented(circuit, noise)
     names, sizes = tuple(p.name for p in circuit.populations), tuple(int(p.size) for p in circuit.populations)
     layout = Layout(names=names, sizes=sizes, threads=_threads(threads, sizes))
-    receptors = [Receptors.of(circuit, name) for name in names]
-    return layout, receptors, _routes(circuit, receptors, dt)
+    check_pairs(_given(wiring), [p for p in circuit.projections if p.source in names])
+    receptors = [Receptors.of(circuit, name, wiring.weights) for name in names]
+    return layout, receptors, _routes(circuit, receptors, wiring, layout, dt)
 
 
 # --- what cannot be represented ---------------------------------------------------------------------------------------
@@ -141,6 +160,11 @@ def _check_represented(circuit: Circuit, noise: str) -> None:
             raise TypeError(f"spiking: {p.name!r} has {kind} neurons; this level runs LIF, PIF and EIF.")
     if noise not in ("poisson", "gaussian"):
         raise ValueError(f"spiking: noise must be 'poisson' or 'gaussian', got {noise!r}.")
+    for p in circuit.projections:
+        if p.weight_spread is not None and p.source in (s.name for s in circuit.sources):
+            raise ValueError(
+                f"spiking: {p} comes from a source, whose trains have one weight; it cannot have a weight_spread."
+            )
     for s in circuit.sources:
         if s.fano != 1.0 and noise == "poisson":
             raise ValueError(
@@ -179,19 +203,29 @@ def _threads(given: int | None, sizes: tuple[int, ...]) -> int:
 
 
 # --- synapses and sources ---------------------------------------------------------------------------------------------
-def _routes(circuit: Circuit, receptors: list[Receptors], dt: float) -> list[Route]:
+def _given(wiring: Wiring) -> dict[str, Mapping]:
+    return {"explicit": wiring.explicit, "weights": wiring.weights, "delays": wiring.delays}
+
+
+def _routes(circuit: Circuit, receptors: list[Receptors], wiring: Wiring, layout: Layout, dt: float) -> list[Route]:
     """Projections between populations."""
-    place = {p.name: k for k, p in enumerate(circuit.populations)}
+    place = {name: k for k, name in enumerate(layout.names)}
     routes = []
     for index, p in enumerate(circuit.projections):
         if p.source not in place:
             continue
-        delay, target = steps_of("spiking", f"the delay of {p}", p.delay, dt), place[p.target]
-        if delay < 1:
-            raise ValueError(f"spiking: the delay of {p} must be at least dt={dt / ms:g} ms, got {p.delay / ms:g} ms.")
-        channel = receptors[target].channels.index((p.weight, p.synapse.time_constant))
-        source = place[p.source]
-        routes.append(Route(projection=p, index=index, source=source, target=target, channel=channel, delay=delay))
+        pair, source, target, matrix = (p.source, p.target), place[p.source], place[p.target], None
+        channel = receptors[target].channel_of(p)
+        if pair in wiring.explicit:
+            given = (wiring.explicit[pair], wiring.delays.get(pair), wiring.weights.get(pair))
+            matrix = matrix_of(p, given, (layout.sizes[target], layout.sizes[source]), dt)
+        steps, law = (matrix.delays, ()) if matrix and matrix.delays else delays.on_grid(p, dt)
+        routes.append(
+            Route(
+                projection=p, index=index, source=source, target=target, channel=channel, delays=steps, delay_law=law,
+                weighted=receptors[target].channels[channel].summed, matrix=matrix,
+            )
+        )  # fmt: skip
     return routes
 
 

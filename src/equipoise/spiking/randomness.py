@@ -1,7 +1,7 @@
 """Random words of the spiking level: Threefry counters (stream, step, place) under a key made from the seed.
 
-A stream is a purpose: the noise of one source, the start, the in-degrees and the partners of one projection. Steps are
-numbered from the start of a network's life, so that a run in pieces equals the run in one piece.
+A stream is a purpose: the noise of one source, the start, the in-degrees, partners, delays and weights of one
+projection. Steps are numbered from the start of a network's life, so that a run in pieces equals the run in one piece.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from equipoise.spiking.layout import COLUMN
 
 Words = NDArray[np.uint64]
 
-START, IN_DEGREE, PARTNERS = 1 << 28, 2 << 28, 3 << 28
+START, IN_DEGREE, PARTNERS, DELAYS, WEIGHTS = (k << 28 for k in range(1, 6))
 """First streams of the purposes that are not noise; noise counts from 0."""
 
 

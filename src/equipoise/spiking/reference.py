@@ -1,7 +1,7 @@
 """The step in NumPy: slow, readable, and equal to the compiled one spike for spike.
 
     x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input
-        + sum over channels of weight x count;
+        + sum over channels of weight x arrivals (a count, or a sum of relative weights);
     u = v decay + x; a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls
     silent
 
@@ -80,25 +80,26 @@ def pass_currents(network: Network, x: NDArray, currents: NDArray) -> None:
         number[int(population)] += 1
 
 
-def pass_arrivals(network: Network, x: NDArray, currents: NDArray, counts: NDArray[np.uint16]) -> None:
+def pass_arrivals(network: Network, x: NDArray, currents: NDArray, arrived: NDArray) -> None:
     """Each channel adds what arrived to its sink."""
     for k, sinks in enumerate(network.sinks):
         place = network.layout.padded(k)
-        for sink, weight, count in zip(sinks, network.weights, counts, strict=True):
+        for sink, weight, number in zip(sinks, network.weights, arrived, strict=True):
             target = x if sink == POTENTIAL else currents[sink]
-            target[place] += weight[place] * count[place].astype(f32)
+            target[place] += weight[place] * number[place]
 
 
-def arrivals(network: Network, fired: list) -> NDArray[np.uint16]:
-    """Number of spikes that arrive in each channel at each place."""
-    counts = np.zeros(network.weights.shape, np.int64)
+def arrivals(network: Network, fired: list) -> NDArray:
+    """What arrives in each channel at each place: the number of spikes, or the sum of the relative weights they meet.
+
+    A sum goes over the tables in their order, and in each over the presynaptic neurons.
+    """
+    arrived = np.zeros(network.weights.shape, f32)
     for table in network.tables.parts:
         source, place = table.synapses()
-        sent = fired[-table.route.delay][network.layout.neurons(table.route.source)]
-        counts[table.route.channel] += np.bincount(place, weights=sent[source], minlength=network.layout.places).astype(
-            int
-        )
-    return counts.astype(np.uint16)
+        sent = fired[-table.delay][network.layout.neurons(table.route.source)][source]
+        np.add.at(arrived[table.route.channel], place[sent], table.relative_weights()[sent])
+    return arrived
 
 
 def external_input(network: Network, external: External, step: int) -> NDArray:

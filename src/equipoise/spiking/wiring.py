@@ -1,7 +1,7 @@
 """Which graphs are drawn: the rules of the game, and how many partners each neuron has.
 
-Every neuron draws its in-degree and its partners from a random stream of its own, so that the graph is the same for any
-number of threads.
+Every neuron draws its in-degree, its partners and what their synapses are like from random streams of its own, so that
+the graph is the same for any number of threads.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from equipoise.model.connectivity import ErdosRenyi
 from equipoise.model.projections import Projection
+from equipoise.spiking.explicit import Matrix, Pair
 from equipoise.spiking.layout import Layout
 from equipoise.spiking.randomness import IN_DEGREE, Words, uniform
-
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,24 +26,34 @@ class Wiring:
     Erdos-Renyi graph has independent pairs and binomial in-degrees. With them partners are drawn with replacement, and
     Erdos-Renyi in-degrees are Poisson, the sparse limit of theory. `autapses`: whether a neuron may contact itself.
     `explicit` gives projections as matrices (post, pre) of numbers of synapses, dense or scipy.sparse, by (source,
-    target).
+    target). `weights` [V, or thresholds] and `delays` [s] give such projections a weight or a delay for each entry,
+    instead of what the circuit says; homeostasis multiplies these weights.
     """
 
     autapses: bool = False
     multapses: bool = False
     explicit: Mapping[Pair, Any] = field(default_factory=dict)
+    weights: Mapping[Pair, Any] = field(default_factory=dict)
+    delays: Mapping[Pair, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """A projection between populations as the step sees it."""
+    """A projection between populations as the step sees it: `delays` in steps, ascending, and the law they follow.
+
+    `delay_law`: thresholds 2^32 P(delay <= delays[k]), one fewer than delays. `weighted`: whether each synapse has a
+    weight of its own. `matrix`: its synapses where they are given.
+    """
 
     projection: Projection
     index: int
     source: int
     target: int
     channel: int
-    delay: int
+    delays: tuple[int, ...]
+    delay_law: tuple[int, ...] = ()
+    weighted: bool = False
+    matrix: Matrix | None = field(default=None, compare=False)
 
 
 def in_degrees(route: Route, layout: Layout, wiring: Wiring, key: Words) -> NDArray[np.int64]:

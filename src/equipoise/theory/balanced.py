@@ -16,9 +16,9 @@ import numpy as np
 
 from equipoise import dynamics, renewal
 from equipoise.quantities import Array
+from equipoise.renewal.firing import firing
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import balance, network_state, quenched
-from equipoise.theory.network_state import firing
 from equipoise.theory.wiring import Wiring
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from equipoise import dynamics, renewal
 from equipoise.quantities import Array
+from equipoise.renewal.firing import firing, shift
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory.cells import CellLoop, fewest, labels, slow_slopes
 from equipoise.theory.network_loop import NetworkLoop
-from equipoise.theory.network_state import firing, shift
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -28,9 +28,9 @@ import numpy as np
 from equipoise import dynamics
 from equipoise.model.homeostasis import CalciumHomeostasis
 from equipoise.quantities import Array
+from equipoise.renewal.firing import firing
 from equipoise.theory import quenched
 from equipoise.theory.network_loop import calcium, calcium_slopes
-from equipoise.theory.network_state import firing
 from equipoise.theory.wiring import Wiring
 
 

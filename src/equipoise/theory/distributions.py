@@ -7,8 +7,9 @@ import numpy as np
 
 from equipoise import renewal
 from equipoise.quantities import Array, suggest
+from equipoise.renewal.firing import firing, shift
 from equipoise.theory import quenched
-from equipoise.theory.network_state import NetworkState, Population, firing, shift
+from equipoise.theory.network_state import NetworkState, Population
 from equipoise.theory.wiring import Wiring
 
 if TYPE_CHECKING:

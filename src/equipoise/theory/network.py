@@ -11,6 +11,7 @@ from equipoise import renewal
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint
 from equipoise.model.neurons import LIF, PIF
+from equipoise.model.populations import spiking_neuron
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope, spectral
 from equipoise.theory import network_state as states
@@ -35,7 +36,7 @@ def wiring_of(circuit: Circuit) -> Wiring:
                 f"{', '.join(f'{1e3 * t:g} ms' for t in kinds)}."
             )
     return Wiring(
-        tuple(renewal.tabulated(p.neuron) for p in circuit.populations),
+        tuple(renewal.tabulated(spiking_neuron("theory", p)) for p in circuit.populations),
         tuple(p.name for p in circuit.populations),
         circuit.weights(),
         circuit.in_degrees(),
@@ -45,6 +46,7 @@ def wiring_of(circuit: Circuit) -> Wiring:
         np.array([s.fano for s in circuit.sources]),
         np.array([p.drive for p in circuit.populations]),
         np.array([kinds[0] if kinds.size else 0.0 for kinds in inner]),
+        circuit.weight_moments(),
     )
 
 
@@ -177,6 +179,7 @@ def loop_of(circuit: Circuit) -> NetworkLoop:
     attached = [(circuit.rule_of(population.name), population) for population in circuit.populations]
     rules = [None if one is None else _calcium_rule(one.rule, population) for one, population in attached]
     loop = NetworkLoop(wiring_of(circuit), tuple(rules), tuple(s.name for s in circuit.sources))
+    _check_equal_weights(circuit)
     if loop.adapting and any(scopes_of(circuit)):
         name = loop.wiring.names[loop.adapting[0]]
         raise TypeError(
@@ -184,6 +187,17 @@ def loop_of(circuit: Circuit) -> NetworkLoop:
             "scope; the two are not treated together. Use CalciumHomeostasis, or scope='population' throughout."
         )
     return loop
+
+
+def _check_equal_weights(circuit: Circuit) -> None:
+    """Cells that regulate themselves are described by the summed rates of their inputs, which unequal weights mix."""
+    own = [p.name for p, neuron in zip(circuit.populations, scopes_of(circuit), strict=True) if neuron]
+    for p in circuit.projections:
+        if own and p.weight_spread is not None:
+            raise TypeError(
+                f"network homeostasis: {p} has weights that differ between synapses, which theory does not treat "
+                f"beside rules at neuron scope (population {own[0]!r}). Use scope='population', or eq.spiking."
+            )
 
 
 def _calcium_rule(rule, population) -> CalciumHomeostasis:

@@ -19,8 +19,9 @@ from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, targets_of
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
+from equipoise.renewal.firing import shift
 from equipoise.theory import quenched
-from equipoise.theory.network_state import Equations, shift
+from equipoise.theory.network_state import Equations
 from equipoise.theory.wiring import Wiring
 
 

@@ -20,13 +20,14 @@ from equipoise import dynamics, renewal
 from equipoise.model.homeostasis import targets_of
 from equipoise.model.inputs import balancing_weights
 from equipoise.quantities import Array
+from equipoise.renewal.firing import shift
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import balanced, network_homeostasis, network_state
 from equipoise.theory.cells import CellLoop, SlowSlopes, fewest, labels, slow_slopes
 from equipoise.theory.equilibrium import input_for_moments
 from equipoise.theory.network_homeostasis import NetworkEquilibrium
 from equipoise.theory.network_loop import NetworkLoop
-from equipoise.theory.network_state import NetworkState, Population, shift
+from equipoise.theory.network_state import NetworkState, Population
 from equipoise.theory.wiring import Wiring
 
 SAMPLE = 1024
@@ -189,6 +190,7 @@ def _others(loop: NetworkLoop, points: dict[int, Operating], start: Array | None
         w, **matrices, neurons=tuple(w.neurons[a] for a in rest), names=tuple(w.names[a] for a in rest),
         source_rates=np.concatenate([[p.rate for p in points.values()], w.source_rates]),
         source_fano=np.concatenate([np.ones(len(points)), w.source_fano]), drive=w.drive[rest], tau_s=w.tau_s[rest],
+        spread=w.spread[:, np.array(rest)[:, None], columns],
     )  # fmt: skip
     sources = (*(w.names[a] for a in points), *loop.sources)
     part = NetworkLoop(smaller, tuple(loop.rules[a] for a in rest), sources, loop.nodes)

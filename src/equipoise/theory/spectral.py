@@ -122,7 +122,7 @@ class Sampler:
     def _power(self, a: int, rates: Array, shapes: Array) -> Array:
         """Variance of the input per step at each frequency [V^2]."""
         w, n, grid = self.wiring, self.wiring.n, self.grid
-        strength = w.K[a] * w.J[a] ** 2 * w.fano * grid.dt
+        strength = (w.K * w.noise_per_rate)[a] * grid.dt
         inside = sum((strength[b] * rates[b] * grid.spread(shapes[b]) for b in range(n)), np.zeros(grid.steps // 2))
         power = inside + strength[n:] @ w.source_rates
         if w.tau_s[a] > 0.0:

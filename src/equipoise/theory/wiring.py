@@ -3,11 +3,14 @@
 With signed weights J[A, B], mean in-degrees K[A, B], variance V[A, B] of the in-degree and the fraction p[A, B] of
 presynaptic neurons contacted, r and q the first two moments of the presynaptic rates (q_X = r_X^2 for a source):
 
-    mu_A = sum K J r + I_A                     s_A = sum K J^2 F r
+    mu_A = sum K J r + I_A                     s_A = sum K J^2 m_2 F r
     D = K (1 - p)(q - r^2) + V r^2             variance of the summed rate of one projection over neurons
-    beta_A = sum J^2 D,  gamma_A = sum J^3 D,  eta_A = sum J^4 D
+    beta_A = sum J^2 (D + (m_2 - 1) K q),  gamma_A = sum J^3 (m_2 D + (m_3 - m_2) K q),
+    eta_A = sum J^4 (m_2^2 D + (m_4 - m_2^2) K q)
 
-Erdos-Renyi graphs have V = K(1 - p), so D = K(1 - p) q (D = K q when sparse); a fixed in-degree has V = 0.
+Erdos-Renyi graphs have V = K(1 - p), so D = K(1 - p) q (D = K q when sparse); a fixed in-degree has V = 0. m_k are the
+moments of the relative weights x of single synapses, w = J x, <x> = 1, drawn independently of everything else: the
+covariance of sum x^a r and sum x^b r over neurons is m_a m_b D + (m_{a+b} - m_a m_b) K q. Equal weights have m_k = 1.
 """
 
 from dataclasses import dataclass, field
@@ -18,10 +21,8 @@ from numpy.typing import NDArray
 
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array
+from equipoise.renewal.firing import NOISELESS
 from equipoise.theory.quenched import Moments
-
-NOISELESS = 1e-14
-"""Noise s [V^2/s] of a population without inputs, whose slopes would be infinite: 1e-7 V in a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Wiring:
     """Populations (n) and what projects to them: the populations first, then the sources (m in all).
 
     J, K, V, p (n, m); `source_rates` and `source_fano` (m - n,); `drive` (n,) tonic input [V/s]; `tau_s` (n,) synaptic
-    time [s], 0 for delta synapses.
+    time [s], 0 for delta synapses; `spread` m_2, m_3, m_4 (3, n, m).
     """
 
     neurons: tuple[IntegrateAndFire, ...]
@@ -42,6 +43,7 @@ class Wiring:
     source_fano: Array
     drive: Array
     tau_s: Array = field(default_factory=lambda: np.zeros(0))
+    spread: Array = field(default_factory=lambda: np.ones((3, 1, 1)))
 
     @property
     def n(self) -> int:
@@ -50,8 +52,8 @@ class Wiring:
 
     @property
     def alike(self) -> bool:
-        """Whether every neuron of a population has the same number of inputs, so that all fire at one rate."""
-        return not (self.V > 0.0).any()
+        """Whether every neuron of a population has the same number of equal inputs, so that all fire at one rate."""
+        return not (self.V > 0.0).any() and not (self.spread > 1.0).any()
 
     @cached_property
     def fano(self) -> Array:
@@ -71,19 +73,30 @@ class Wiring:
         return J2, J2 * self.J, J2 * J2
 
     @cached_property
+    def _mixed(self) -> tuple[tuple[Array, Array], ...]:
+        """What D and K q count in beta, gamma and eta beside the power of J: pairs of arrays (n, m)."""
+        two, three, four = self.spread
+        return (np.ones_like(two), two - 1.0), (two, three - two), (two * two, four - two * two)
+
+    @cached_property
     def _fixed(self) -> tuple[Array, Array, Array, Array]:
-        """K J, K J^2 F, K (1 - p), and the slopes that do not depend on the rates, (n, 5, 2 n)."""
-        n, fano = self.n, self.fano
-        KJ, KJ2, kept = self.K * self.J, self.K * self._powers[0] * fano, self.K * (1.0 - self.p)
+        """K J, K J^2 m_2 F, K (1 - p), and the slopes that do not depend on the rates, (n, 5, 2 n)."""
+        n, kept = self.n, self.K * (1.0 - self.p)
+        KJ, KJ2 = self.K * self.J, self.K * self.noise_per_rate
         slopes = np.zeros((n, 5, 2 * n))
         slopes[:, 0, :n], slopes[:, 1, :n] = KJ[:, :n], KJ2[:, :n]
-        for k, power in enumerate(self._powers, start=2):
-            slopes[:, k, n:] = (power * kept)[:, :n]
+        for k, (power, (by_d, by_q)) in enumerate(zip(self._powers, self._mixed, strict=True), start=2):
+            slopes[:, k, n:] = (power * (by_d * kept + by_q * self.K))[:, :n]
         return KJ, KJ2, kept, slopes
 
     @property
+    def noise_per_rate(self) -> Array:
+        """J^2 m_2 F: the noise of one input per rate, on average (n, m)."""
+        return self._powers[0] * self.spread[0] * self.fano
+
+    @property
     def strengths(self) -> tuple[Array, Array]:
-        """K J and K J^2 F: what the presynaptic rates add to mu and to s, each (n, m)."""
+        """K J and K J^2 m_2 F: what the presynaptic rates add to mu and to s, each (n, m)."""
         return self._fixed[0], self._fixed[1]
 
     def means(self, r: Array) -> tuple[Array, Array]:
@@ -93,32 +106,36 @@ class Wiring:
 
     def moments(self, r: Array, q: Array) -> Moments:
         """Input statistics for population rates r and second moments q, each (n,)."""
-        rates, seconds = self.presynaptic(r, q)
-        disorder = self.disorder(rates, seconds)
-        return Moments(*self.means(r), *((power * disorder).sum(1) for power in self._powers))
+        disorders = self._disorders(r, q)
+        return Moments(*self.means(r), *((x * d).sum(1) for x, d in zip(self._powers, disorders, strict=True)))
 
     def derivatives(self, r: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/d(r_B, q_B), shape (n, 5, 2 n)."""
         n, (_, _, kept, slopes) = self.n, self._fixed
         out, by_r = slopes.copy(), 2.0 * r * (self.V - kept)[:, :n]
-        for k, power in enumerate(self._powers, start=2):
-            out[:, k, :n] = power[:, :n] * by_r
+        for k, (power, (by_d, _)) in enumerate(zip(self._powers, self._mixed, strict=True), start=2):
+            out[:, k, :n] = (power * by_d)[:, :n] * by_r
         return out
 
     def weight_derivatives(self, r: Array, q: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/dJ[A, B], shape (n, 5, m); a population's input depends on its own row only."""
-        rates, seconds = self.presynaptic(r, q)
-        fano = self.fano
-        disorder = self.disorder(rates, seconds)
+        rates, _ = self.presynaptic(r, q)
         J = self.J
+        first, second, third = self._disorders(r, q)
         rows = [
             self.K * rates,
-            2 * J * self.K * fano * rates,
-            2 * J * disorder,
-            3 * J**2 * disorder,
-            4 * J**3 * disorder,
+            2 * J * self.K * self.spread[0] * self.fano * rates,
+            2 * J * first,
+            3 * J**2 * second,
+            4 * J**3 * third,
         ]
         return np.stack(rows, axis=1)
+
+    def _disorders(self, r: Array, q: Array) -> tuple[Array, ...]:
+        """What multiplies J^2, J^3 and J^4 in beta, gamma and eta, each (n, m)."""
+        rates, seconds = self.presynaptic(r, q)
+        disorder = self.disorder(rates, seconds)
+        return tuple(by_d * disorder + by_q * self.K * seconds for by_d, by_q in self._mixed)
 
     def disorder(self, rates: Array, seconds: Array) -> Array:
         """D (n, m); an iterate with q < r^2, which no distribution has, counts as q = r^2."""

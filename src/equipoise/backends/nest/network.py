@@ -44,7 +44,7 @@ def build(
     """Neurons with potentials spread evenly between reset and threshold, synapses, sources and recorders."""
     nodes = {p.name: _neurons(nest, cells[p.name], int(p.size), rng) for p in circuit.populations}
     routes = synapses.connect(nest, circuit, cells, nodes, dt, rng)
-    shortest = min((synapses.delay_steps(p, dt) for p in circuit.projections), default=1)
+    shortest = min((synapses.shortest_delay(p, dt) for p in circuit.projections), default=1)
     recorders = record(nest, nodes, keep=keep, delay=shortest * dt)
     return Network(nest=nest, circuit=circuit, dt=dt, routes=routes, recorders=recorders)
 

@@ -5,8 +5,9 @@ independent, with probability p or K/N over the N neurons to choose from, so tha
 in-degree is rounded. A source gives each neuron a Poisson train of rate K r of its own, with a K drawn from the Poisson
 law for Erdos-Renyi, the same for all otherwise; neurons of equal K share a generator, which makes one train for each.
 
-A projection is a synapse model of its own. Where all neurons share its weight that is a number of the model, changed at
-once for any number of synapses; at neuron scope every synapse holds a weight.
+A projection is a synapse model of its own. Where all synapses share its weight that is a number of the model, changed
+at once for any number of synapses; at neuron scope, and with a spread of weights, every synapse holds one. Spreads of
+weights and delays are NEST's own random parameters, drawn again where the package draws again.
 """
 
 import math
@@ -20,13 +21,17 @@ from equipoise.backends.nest.kernel import Indices, in_ms
 from equipoise.backends.nest.neurons import Cell
 from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import ErdosRenyi
+from equipoise.model.delays import DelayLaw, UniformDelay, expected
 from equipoise.model.populations import Source
 from equipoise.model.projections import Projection
+from equipoise.model.weight_spread import LogNormalSpread, WeightSpread
 from equipoise.quantities import Array
 
 SHARED, OWN = "static_synapse_hom_w_hpc", "static_synapse_hpc"
-BYTES = {SHARED: 19.0, OWN: 130.0}
-"""Memory of a synapse (measured); with a weight of its own also the Python object that sets it."""
+BYTES = {SHARED: 19.0, OWN: 27.0}
+"""Memory of a synapse: measured where weights are shared, and a number more."""
+HANDLE_BYTES = 103.0
+"""Memory of the Python object that sets the weight of one synapse (measured)."""
 NEURON_BYTES, TRAIN_BYTES = 13e3, 500.0
 """Memory of a neuron, two thirds of it NEST's connection to the recorder, and of a source's train onto it."""
 CHUNK = 100_000
@@ -35,9 +40,10 @@ CHUNK = 100_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Route:
-    """A projection on NEST: its synapse model, NEST's weight for J = 1, and at neuron scope every synapse.
+    """A projection on NEST: its synapse model, NEST's weight for J = 1, and every synapse where rules move single ones.
 
-    `synapses` and `targets` (n_synapses,), the index of the postsynaptic neuron, are None where all share one weight.
+    `synapses`, `targets` (n_synapses,), the index of the postsynaptic neuron, and `relative` (n_synapses,), the weight
+    beside the mean one, are None where all synapses share one weight or none is moved.
     """
 
     projection: Projection
@@ -45,16 +51,18 @@ class Route:
     unit: float
     synapses: Any = None
     targets: Indices | None = None
+    relative: Array | None = None
 
     def set_weight(self, nest: Any, size: Array) -> None:
         """Give it the weight of this size [V]: one for all, or (n,) for each postsynaptic neuron."""
         weight = math.copysign(self.unit, self.projection.weight) * size
-        if self.targets is None:
+        if self.targets is None or self.relative is None:
             nest.SetDefaults(self.model, {"weight": float(weight)})
             return
         for first in range(0, self.targets.size, CHUNK):
             part = slice(first, first + CHUNK)
-            self.synapses[part].set(weight=weight[self.targets[part]].tolist())
+            mean = weight[self.targets[part]] if np.ndim(weight) else weight
+            self.synapses[part].set(weight=(mean * self.relative[part]).tolist())
 
 
 def connect(
@@ -69,27 +77,61 @@ def connect(
     routes = {}
     for index, p in enumerate(circuit.projections):
         model, unit = f"equipoise_{index}", cells[p.target].weight_unit(p)
-        kind = synapse_kind(circuit, p)
-        nest.CopyModel(kind, model, {"weight": unit * p.weight})
-        synapse = {"synapse_model": model, "delay": in_ms(delay_steps(p, dt) * dt)}
+        nest.CopyModel(synapse_kind(circuit, p), model, {"weight": unit * p.weight})
+        synapse = {"synapse_model": model, "delay": in_ms(_steps(expected(p.delay), dt) * dt)}
         node = circuit.node(p.source)
         if isinstance(node, Source):
             _connect_source(nest, node, p, nodes[p.target], synapse, rng)
         else:
-            _connect_population(nest, p, nodes, synapse)
-        routes[p.source, p.target] = _route(nest, p, model, unit, kind, nodes[p.target])
+            _connect_population(nest, p, nodes, synapse | _drawn(nest, p, unit))
+        handled = moves_single_ones(circuit, p)
+        routes[p.source, p.target] = _route(nest, p, model, unit, nodes[p.target] if handled else None)
     return routes
 
 
 def synapse_kind(circuit: Circuit, p: Projection) -> str:
-    """NEST's synapse: with a weight for each only where each neuron has its own."""
+    """NEST's synapse: with a weight for each only where each neuron or each synapse has its own."""
     rule = circuit.rule_of(p.target)
-    return OWN if rule is not None and rule.scope == "neuron" else SHARED
+    return OWN if p.weight_spread is not None or (rule is not None and rule.scope == "neuron") else SHARED
 
 
-def delay_steps(p: Projection, dt: float) -> int:
-    """The delay in whole steps, one at least."""
-    return max(1, round(p.delay / dt))
+def moves_single_ones(circuit: Circuit, p: Projection) -> bool:
+    """Whether a rule has to set the weights of a projection one by one."""
+    return circuit.rule_of(p.target) is not None and synapse_kind(circuit, p) == OWN
+
+
+def shortest_delay(p: Projection, dt: float) -> int:
+    """The shortest delay in whole steps, one at least."""
+    return _steps(p.delay.low if isinstance(p.delay, DelayLaw) else p.delay, dt)
+
+
+def _steps(delay: float, dt: float) -> int:
+    return max(1, round(delay / dt))
+
+
+def _drawn(nest: Any, p: Projection, unit: float) -> dict[str, Any]:
+    """What each synapse of a projection draws for itself."""
+    out = {}
+    if isinstance(p.delay, DelayLaw):
+        out["delay"] = _delays(nest, p.delay)
+    if p.weight_spread is not None:
+        out["weight"] = _relative(nest, p.weight_spread) * (unit * p.weight)
+    return out
+
+
+def _delays(nest: Any, law: DelayLaw) -> Any:
+    """NEST rounds what it draws [ms] to steps."""
+    if isinstance(law, UniformDelay):
+        return nest.random.uniform(min=in_ms(law.low), max=in_ms(law.high))
+    normal = nest.random.normal(mean=in_ms(law.mean), std=in_ms(law.sd))
+    return nest.math.redraw(normal, min=in_ms(law.low), max=in_ms(law.high))
+
+
+def _relative(nest: Any, spread: WeightSpread) -> Any:
+    if isinstance(spread, LogNormalSpread):
+        return nest.random.lognormal(mean=-0.5 * spread.log_sd**2, std=spread.log_sd)
+    normal = nest.random.normal(mean=spread.scale, std=spread.cv * spread.scale)
+    return nest.math.redraw(normal, min=0.0, max=100.0 * spread.scale)
 
 
 def check_wiring(circuit: Circuit) -> None:
@@ -98,6 +140,10 @@ def check_wiring(circuit: Circuit) -> None:
         if s.fano != 1.0:
             raise ValueError(f"backends.nest: source {s.name!r} must be Poisson (fano=1), got fano={s.fano:g}.")
     for p in circuit.projections:
+        if p.weight_spread is not None and isinstance(circuit.node(p.source), Source):
+            raise ValueError(
+                f"backends.nest: {p} comes from a source, whose trains have one weight; it cannot have a weight_spread."
+            )
         others, wanted = partners(circuit, p), in_degree(circuit, p)
         if wanted > others:
             raise ValueError(
@@ -122,8 +168,8 @@ def expected_bytes(circuit: Circuit) -> float:
     total = NEURON_BYTES * sum(p.size for p in circuit.populations)
     for p in circuit.projections:
         external = math.isinf(circuit.node(p.source).size)
-        each = TRAIN_BYTES if external else in_degree(circuit, p) * BYTES[synapse_kind(circuit, p)]
-        total += circuit.node(p.target).size * each
+        synapse = BYTES[synapse_kind(circuit, p)] + HANDLE_BYTES * moves_single_ones(circuit, p)
+        total += circuit.node(p.target).size * (TRAIN_BYTES if external else in_degree(circuit, p) * synapse)
     return total
 
 
@@ -150,13 +196,17 @@ def _connect_source(
         nest.Connect(generator, neurons[np.flatnonzero(k == K).tolist()], "all_to_all", synapse)
 
 
-def _route(nest: Any, p: Projection, model: str, unit: float, kind: str, neurons: Any) -> Route:
-    if kind == SHARED:
+def _route(nest: Any, p: Projection, model: str, unit: float, neurons: Any | None) -> Route:
+    """With every synapse onto the `neurons` where there are any."""
+    if neurons is None:
         return Route(projection=p, model=model, unit=unit)
     synapses = nest.GetConnections(synapse_model=model)
-    parts = [_targets(synapses[k : k + CHUNK]) for k in range(0, len(synapses), CHUNK)]
-    targets = np.concatenate([np.empty(0, np.int64), *parts]) - neurons[0].global_id
-    return Route(projection=p, model=model, unit=unit, synapses=synapses, targets=targets)
+    parts = [synapses[k : k + CHUNK] for k in range(0, len(synapses), CHUNK)]
+    targets = np.concatenate([np.empty(0, np.int64), *map(_targets, parts)]) - neurons[0].global_id
+    weights = np.concatenate([np.empty(0), *(np.atleast_1d(part.get("weight")) for part in parts)])
+    return Route(
+        projection=p, model=model, unit=unit, synapses=synapses, targets=targets, relative=weights / (unit * p.weight)
+    )  # fmt: skip
 
 
 def _targets(synapses: Any) -> Indices:

@@ -1,0 +1,163 @@
+"""Neurons that are a rate: tau dr/dt = -r + f(h), with a transfer function f of the summed input h.
+
+All are f(h) = gain * shape(h - threshold), at most `max_rate`. Rates are in Hz; the input h is in the neuron's own
+unit, whichever the weights are in, and the gain in Hz per that unit (per its power where the shape is one). A new one
+subclasses `RateNeuron` and gives `shape`, `shape_slope` and `shape_inverse`.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from equipoise.model.neurons import IntegrateAndFire
+from equipoise.quantities import Array, check_fields, quantity
+from equipoise.units import ms, second
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateNeuron:
+    """A neuron or population with a transfer function; subclass it to add one of your own.
+
+    `tau` is the time constant of the rate [s], `max_rate` a ceiling [Hz], without one where it is left out.
+    """
+
+    gain: float = quantity("gain", default=1.0, low=0.0, open_low=True, symbol="g")
+    threshold: float = quantity("threshold", default=0.0, symbol="theta")
+    tau: float = quantity("time constant", default=10 * ms, unit="ms", low=0.01 * ms, high=10 * second)
+    max_rate: float | None = quantity("largest rate", default=None, unit="Hz", low=0.0, open_low=True, symbol="r_max")
+
+    def __post_init__(self):
+        check_fields(self)
+
+    @property
+    def ceiling(self) -> float:
+        """The largest rate [Hz], infinite without one."""
+        return math.inf if self.max_rate is None else self.max_rate
+
+    # --- what a new neuron gives --------------------------------------------------------------------------------------
+    def shape(self, x: Array) -> Array:
+        """What the gain multiplies, at inputs x above threshold."""
+        raise NotImplementedError(f"{type(self).__name__} must define shape(self, x), which the gain multiplies.")
+
+    def shape_slope(self, x: Array) -> Array:
+        """d shape/dx."""
+        raise NotImplementedError(f"{type(self).__name__} must define shape_slope(self, x), the derivative of shape.")
+
+    def shape_inverse(self, y: Array) -> Array:
+        """The x at which shape(x) = y; at y = 0 the largest one."""
+        raise NotImplementedError(f"{type(self).__name__} must define shape_inverse(self, y).")
+
+    # --- the transfer function ----------------------------------------------------------------------------------------
+    def transfer(self, h: ArrayLike, *, gain: ArrayLike | None = None, threshold: ArrayLike | None = None) -> Array:
+        """f(h) [Hz] at inputs of any shape; `gain` and `threshold` stand in for the neuron's own, and broadcast."""
+        g, x = self._at(h, gain, threshold)
+        return np.minimum(g * self.shape(x), self.ceiling)
+
+    def slope(self, h: ArrayLike, *, gain: ArrayLike | None = None, threshold: ArrayLike | None = None) -> Array:
+        """df/dh [Hz per unit of input]; 0 at the ceiling."""
+        g, x = self._at(h, gain, threshold)
+        return np.where(g * self.shape(x) < self.ceiling, g * self.shape_slope(x), 0.0)
+
+    def required_input(
+        self, rate: ArrayLike, *, gain: ArrayLike | None = None, threshold: ArrayLike | None = None
+    ) -> Array:
+        """f^-1(r), the input that sustains rates r [Hz]; infinite above `max_rate`.
+
+        A silent neuron requires no input in particular: at r = 0 it is the threshold, the largest input without firing.
+        """
+        g = np.asarray(self.gain if gain is None else gain, dtype=np.float64)
+        theta = np.asarray(self.threshold if threshold is None else threshold, dtype=np.float64)
+        r = np.asarray(rate, dtype=np.float64)
+        return np.where(r <= self.ceiling, theta + self.shape_inverse(r / g), math.inf)
+
+    def _at(self, h: ArrayLike, gain: ArrayLike | None, threshold: ArrayLike | None) -> tuple[Array, Array]:
+        g = np.asarray(self.gain if gain is None else gain, dtype=np.float64)
+        theta = np.asarray(self.threshold if threshold is None else threshold, dtype=np.float64)
+        return g, np.asarray(h, dtype=np.float64) - theta
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdLinear(RateNeuron):
+    """f(h) = g [h - theta]_+, at most max_rate."""
+
+    def shape(self, x: Array) -> Array:
+        """[x]_+."""
+        return np.maximum(x, 0.0)
+
+    def shape_slope(self, x: Array) -> Array:
+        """1 above threshold, else 0."""
+        return np.where(x > 0.0, 1.0, 0.0)
+
+    def shape_inverse(self, y: Array) -> Array:
+        """y."""
+        return y
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerLaw(RateNeuron):
+    """f(h) = k [h - theta]_+^n with k = `gain` and n = `exponent` >= 1: the supralinear neuron.
+
+    Sources: Ahmadian, Rubin & Miller 2013, Neural Comput. 25:1994; Rubin, Van Hooser & Miller 2015, Neuron 85:402
+    (k = 0.04, n = 2, h in mV).
+    """
+
+    gain: float = quantity("gain", default=0.04, low=0.0, open_low=True, symbol="k")
+    exponent: float = quantity("exponent", default=2.0, low=1.0, high=10.0, symbol="n")
+
+    def shape(self, x: Array) -> Array:
+        """[x]_+^n."""
+        return np.maximum(x, 0.0) ** self.exponent
+
+    def shape_slope(self, x: Array) -> Array:
+        """n [x]_+^(n - 1)."""
+        above = np.maximum(x, 0.0)
+        return np.where(above > 0.0, self.exponent * above ** (self.exponent - 1.0), 0.0)
+
+    def shape_inverse(self, y: Array) -> Array:
+        """y^(1/n)."""
+        return y ** (1.0 / self.exponent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softplus(RateNeuron):
+    """f(h) = g w log(1 + exp((h - theta)/w)): threshold-linear with its corner rounded over `width` w."""
+
+    width: float = quantity("width of the corner", default=1.0, low=0.0, open_low=True, symbol="w")
+
+    def shape(self, x: Array) -> Array:
+        """w log(1 + e^(x/w))."""
+        return self.width * np.logaddexp(0.0, x / self.width)
+
+    def shape_slope(self, x: Array) -> Array:
+        """1/(1 + e^(-x/w))."""
+        return np.exp(-np.logaddexp(0.0, -x / self.width))
+
+    def shape_inverse(self, y: Array) -> Array:
+        """w log(e^(y/w) - 1); -inf at 0, for it never falls silent."""
+        z = y / self.width
+        safe = np.where(z > 0.0, z, 1.0)
+        return np.where(z > 0.0, self.width * (safe + np.log(-np.expm1(-safe))), -math.inf)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FICurve:
+    """A spiking neuron as a rate: tau dr/dt = -r + r(mu - threshold, sigma), its exact rate under white noise.
+
+    mu [V/s] is the mean input and sigma [V/sqrt(s)] its noise: fixed where it is given, else that of the circuit's own
+    input, sigma^2 = sum K J^2 F r. `gain` multiplies the rate, `threshold` [V/s] shifts it: the two intrinsic
+    properties that homeostasis moves, without effect as they stand. `tau` [s] is the time constant of the rate, which a
+    spiking neuron does not define; that of the membrane is the usual choice.
+    """
+
+    neuron: IntegrateAndFire
+    sigma: float | None = quantity("noise of the input", default=None, low=0.0, open_low=True)
+    tau: float = quantity("time constant", default=10 * ms, unit="ms", low=0.01 * ms, high=10 * second)
+    gain: float = quantity("factor of the rate", default=1.0, low=0.0, open_low=True, symbol="g")
+    threshold: float = quantity("shift of the mean input", default=0.0, symbol="theta")
+
+    def __post_init__(self):
+        check_fields(self)
+        if not isinstance(self.neuron, IntegrateAndFire):
+            raise TypeError(f"FICurve.neuron must be a spiking neuron such as eq.LIF(), got {self.neuron!r}.")

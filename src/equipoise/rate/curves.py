@@ -1,0 +1,93 @@
+"""The transfer function of any population: rate neurons as they are, spiking neurons by their exact rate.
+
+h is the mean input, of spiking neurons mu [V/s], and s = sigma^2 the noise of the input [V^2/s].
+"""
+
+from typing import Any
+
+import numpy as np
+
+from equipoise import renewal
+from equipoise.model.neurons import IntegrateAndFire
+from equipoise.model.populations import Population
+from equipoise.model.rate_neurons import FICurve, PowerLaw, RateNeuron, ThresholdLinear
+from equipoise.quantities import Array
+from equipoise.renewal.firing import NOISELESS, firing
+
+WIDEST, HALVINGS = 60, 100
+"""Doublings of a bracket, and halvings of it, to invert an f-I curve."""
+
+Curve = RateNeuron | FICurve
+
+
+def curve_of(population: Population) -> Curve:
+    """The population's neuron as a rate; a spiking one has the time constant of its membrane and its input's noise."""
+    neuron: Any = population.neuron
+    if not isinstance(neuron, IntegrateAndFire):
+        return neuron
+    tau_m = getattr(neuron, "tau_m", None)
+    if tau_m is None:
+        raise TypeError(
+            f"rate: {population.name!r} has {type(neuron).__name__} neurons, which have no time constant. "
+            f"Give one: neuron=eq.FICurve(neuron={type(neuron).__name__}(...), tau=10 * ms)."
+        )
+    return FICurve(neuron=neuron, tau=tau_m)
+
+
+def hears_noise(curve: Curve) -> bool:
+    """Whether the rate depends on the noise of the circuit's own input."""
+    return isinstance(curve, FICurve) and curve.sigma is None
+
+
+def ceiling(curve: Curve) -> float:
+    """The largest rate [Hz], of an f-I curve before its gain."""
+    if isinstance(curve, RateNeuron):
+        return curve.ceiling
+    return 1.0 / curve.neuron.tau_ref if curve.neuron.tau_ref > 0.0 else np.inf
+
+
+def is_piecewise_linear(curve: Curve) -> bool:
+    """Whether f is made of straight pieces."""
+    return isinstance(curve, ThresholdLinear) or (isinstance(curve, PowerLaw) and curve.exponent == 1.0)
+
+
+def evaluate(
+    curve: Curve, tau_s: float, h: Array, s: Array, gain: Array, threshold: Array
+) -> tuple[Array, Array, Array]:
+    """Rates f and their derivatives by h and by s, arrays of one shape."""
+    if isinstance(curve, RateNeuron):
+        f = curve.transfer(h, gain=gain, threshold=threshold)
+        return f, curve.slope(h, gain=gain, threshold=threshold), np.zeros_like(f)
+    noise = np.maximum(s if curve.sigma is None else np.full_like(h, curve.sigma**2), NOISELESS)
+    f, by_h, by_s = firing(renewal.tabulated(curve.neuron), tau_s, h - threshold, noise)
+    return gain * f, gain * by_h, gain * by_s if curve.sigma is None else np.zeros_like(f)
+
+
+def required_input(curve: Curve, tau_s: float, rate: Array, s: Array, gain: Array, threshold: Array) -> Array:
+    """f^-1(r) at noise s: the input that sustains the rates; infinite where none does."""
+    if isinstance(curve, RateNeuron):
+        return curve.required_input(rate, gain=gain, threshold=threshold)
+
+    def excess(h: Array) -> Array:
+        return evaluate(curve, tau_s, h, s, gain, threshold)[0] - rate
+
+    span = curve.neuron.v_threshold - curve.neuron.v_reset
+    low, high = _bracket(excess, threshold - span / curve.tau, threshold + span / curve.tau)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        above = excess(middle) >= 0.0
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    out = 0.5 * (low + high)
+    return np.where(rate <= 0.0, -np.inf, np.where(excess(high) >= 0.0, out, np.inf))
+
+
+def _bracket(excess: Any, low: Array, high: Array) -> tuple[Array, Array]:
+    """Ends moved out until the sign of `excess` differs, as far as it does."""
+    width = high - low
+    for _ in range(WIDEST):
+        too_high, too_low = excess(low) > 0.0, excess(high) < 0.0
+        if not (too_high | too_low).any():
+            break
+        width = np.where(too_high | too_low, np.minimum(2.0 * width, 1e12), width)
+        low, high = np.where(too_high, low - width, low), np.where(too_low, high + width, high)
+    return low, high

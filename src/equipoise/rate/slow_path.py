@@ -1,0 +1,209 @@
+"""The slow path of thresholds, gains and weights, the rates at their fast fixed point all along.
+
+The fixed point is followed by Newton's method from its last place, while it is stable. Where it ends in a fold or loses
+its stability the path is cut, the rates relax to where they go, and the slow variables move on from there.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from equipoise import dynamics
+from equipoise.dynamics import duration_text
+from equipoise.quantities import Array
+from equipoise.rate import large
+from equipoise.rate.fixed_points import ENDLESS, MOST_UNITS, near, settled
+from equipoise.rate.network import RateNetwork
+from equipoise.rate.slow_state import SlowSystem
+from equipoise.results import Status
+
+MOST_JUMPS = 8
+"""Jumps after which a path counts as a relaxation oscillation."""
+BEYOND = 1e-4
+"""How far behind the end of a state the rates are taken to jump, as a part of the slow variables."""
+STEEP = 0.5
+"""Largest relative change of the rates that one step of the follower may make."""
+
+
+@dataclass
+class Path:
+    """Reports of a path: times (t,), slow states (t, k), rates (t, n), the times of jumps, and how it ended.
+
+    A jump is reported twice, before and after it.
+    """
+
+    t: list[float]
+    z: list[Array]
+    r: list[Array]
+    jumps: list[float]
+    status: Status = Status.OK
+    message: str = ""
+
+
+def evolve(system: SlowSystem, z: Array, r: Array, times: Array) -> Path:
+    """The quasi-static path from slow state z and rates r near its fixed point, reported at `times` [s]."""
+    where = _Follower(system, z, r)
+    path = Path([], [], [], [])
+    if not where.start():
+        path.status, path.message = Status.NOT_CONVERGED, "the rates do not come to rest at the start."
+        return path
+    steps = _steps if z.size <= MOST_UNITS and where.small else _large_steps
+    while len(path.jumps) < MOST_JUMPS:
+        end = steps(where, times, path)
+        if end is None:
+            return path
+        path.jumps.append(end)
+        problem = where.jump()
+        if problem is not None:
+            path.status, path.message = problem[0], f"after {duration_text(end)} {problem[1]}"
+            return path
+        times = np.concatenate([[end], times[times > end]])
+    path.status = Status.UNSTABLE
+    path.message = f"the rates keep jumping between states, a relaxation oscillation; followed for {MOST_JUMPS} jumps."
+    return path
+
+
+def _steps(where: "_Follower", times: Array, path: Path) -> float | None:
+    """Integrate to the end of `times` (None), or to where the fast state is lost (that time)."""
+    system = where.system
+    found = dynamics.evolve(
+        where.speed, where.z, times, names=system.names, lower=system.lower, tolerance=1e-8,
+        stop=lambda z: min(1.0 if where.follow(z) else -1.0, _margin(z)),
+    )  # fmt: skip
+    for t, z in zip(found.t, found.x.T, strict=True):
+        if where.back_to(z):
+            _report(path, t, where)
+    away = _margin(found.end[1]) < 1e-6 * ENDLESS  # up to rounding
+    if found.status is Status.RUNAWAY and not away:
+        where.back_to(found.end[1])
+        _report(path, found.end[0], where)
+        return found.end[0]
+    path.status = found.status
+    path.message = "" if found.status is Status.OK else "a slow variable grows without end." if away else found.message
+    return None
+
+
+def _large_steps(where: "_Follower", times: Array, path: Path) -> float | None:
+    """The same for many units, by an explicit method: slow rules of single units are not stiff."""
+    from scipy.integrate import solve_ivp
+
+    low = where.system.lower
+    if not path.t:
+        _report(path, float(times[0]), where)
+    for begin, end in pairwise(times.tolist()):
+        found = solve_ivp(lambda _t, z: where.speed(np.maximum(z, low)), (begin, end), where.z, rtol=1e-4)
+        z = np.maximum(found.y[:, -1], low)
+        if not found.success or _margin(z) <= 0.0:
+            path.status, path.message = Status.RUNAWAY, "a slow variable grows without end."
+            return None
+        if not where.follow(z):
+            where.lost = z
+            return float(end)
+        _report(path, float(end), where)
+    return None
+
+
+def _margin(z: Array) -> float:
+    return ENDLESS - float(np.abs(z).max())
+
+
+def _report(path: Path, t: float, where: "_Follower") -> None:
+    path.t.append(t)
+    path.z.append(where.z.copy())
+    path.r.append(where.r.copy())
+
+
+class _Follower:
+    """The fast fixed point for a slowly moving z."""
+
+    def __init__(self, system: SlowSystem, z: Array, r: Array):
+        self.system, self.z, self.r = system, z, r
+        self.net = system.at(z)
+        self.lost: Array | None = None
+        self.passed: list[tuple[Array, Array]] = []
+
+    @property
+    def small(self) -> bool:
+        """Whether fixed points are found by dense matrices."""
+        return self.net.n <= MOST_UNITS
+
+    def start(self) -> bool:
+        """Settle from the rates given."""
+        r, status, _ = settled(self.net, self.r)
+        self.r = r
+        self.passed = [(self.z, r)]
+        return status is Status.OK
+
+    def speed(self, z: Array) -> Array:
+        """dz/dt at the fixed point; behind the end of a state, with its last rates."""
+        if self.follow(z):
+            return self.system.rhs(z, self.net, self.r)
+        return self.system.rhs(z, self.system.at(z), self.r)
+
+    def follow(self, z: Array) -> bool:
+        """Go to slow state z, in small steps where one is too long; False, without moving, where the state ends."""
+        if np.array_equal(z, self.z):
+            return True
+        for parts in (1, 8) if self.small else (1,):
+            found = self._go(z, parts)
+            if found is not None:
+                self.z, (self.net, self.r) = z.copy(), found
+                if self.small:
+                    self.passed.append((self.z, self.r))
+                self.lost = None
+                return True
+        self.lost = z.copy()
+        return False
+
+    def back_to(self, z: Array) -> bool:
+        """Go to a slow state on the way, from the nearest one that was passed."""
+        states = np.array([one for one, _ in self.passed])
+        closest = int(np.argmin(np.abs(states - z).max(axis=1)))
+        self.z, self.r = self.passed[closest]
+        self.net = self.system.at(self.z)
+        return self.follow(z)
+
+    def jump(self) -> tuple[Status, str] | None:
+        """Go where the rates relax just behind the end of the state; a status and reason where they do not arrive."""
+        z = self.z if self.lost is None else self.lost
+        speed = self.system.rhs(z, self.system.at(z), self.r)
+        size = np.abs(z).max() + 1e-12
+        z = np.maximum(z + speed * (BEYOND * size / max(float(np.abs(speed).max()), 1e-300)), self.system.lower)
+        net = self.system.at(z)
+        r, status, message = settled(net, self.r * (1.0 + 1e-6) + 1e-9)
+        if status is not Status.OK:
+            return (Status.RUNAWAY if status is Status.RUNAWAY else Status.UNSTABLE), message
+        if self.small and not _stable(net, r):
+            return Status.UNSTABLE, "the rates find no stable state."
+        self.z, self.net, self.r, self.lost = z, net, r, None
+        self.passed = [(z, r)]
+        return None
+
+    def _go(self, z: Array, parts: int) -> tuple[RateNetwork, Array] | None:
+        r, net = self.r, self.net
+        for part in range(1, parts + 1):
+            net = self.system.at(self.z + (z - self.z) * part / parts)
+            found = near(net, r, max_steps=12) if self.small else _newton(net, r)
+            if found is None or (np.abs(found - r) > STEEP * np.maximum(found, r) + 0.1).any():
+                return None
+            if self.small and not _stable(net, found):
+                return None
+            r = found
+        return net, r
+
+
+def _stable(net: RateNetwork, r: Array) -> bool:
+    return bool((np.linalg.eigvals(net.jacobian(r)).real < 0.0).all())
+
+
+def _newton(net: RateNetwork, r: Array) -> Array | None:
+    """The fixed point near r of a network of many units."""
+    for _ in range(12):
+        error = net.steady(r) - r
+        if float(np.abs(error).max()) <= 1e-7 * max(float(r.max()), 1e-3):
+            return r
+        r = np.maximum(r + large.solved(net, r, error, 0.0, 1e-4), 0.0)
+        if not r.max() < ENDLESS:
+            return None
+    return None
