@@ -46,6 +46,24 @@ def test_kernel_and_reference_see_the_same_bit_for_bit(neuron, tau_s, noise, thr
     assert np.array_equal(unseen, raster)
 
 
+def test_weights_and_delays_of_single_synapses_are_seen_bit_for_bit():
+    plain = two_populations(900, 300, tau_s=(0, 5, 0))
+    circuit = replace(
+        plain,
+        projections=[
+            p
+            if p.source == "X"
+            else replace(p, delay=eq.UniformDelay(low=0.2 * ms, high=1.7 * ms), weight_spread=eq.LogNormalSpread(0.5))
+            for p in plain.projections
+        ],
+    )
+    network = eq.spiking.build(circuit, seed=4, threads=2, drive={"E": 0.3 * mV / ms, "I": 0.3 * mV / ms})
+    one, _, _ = looked_at(network, kernel.advance, 60)
+    other, _, _ = looked_at(network, reference.advance, 60)
+    assert np.array_equal(one.trace, other.trace)
+    assert one.trace[..., 1].max() > 0.0 > one.trace[..., 2].min()
+
+
 @pytest.mark.parametrize("instructions", [kernel.BASELINE, kernel.AVX2, kernel.AVX512])
 def test_the_instruction_set_shows_the_same(instructions):
     if instructions > _core.spiking_instruction_set():

@@ -196,11 +196,12 @@ class Run(OfPopulations):
         it. The SD of rates holds the fluctuation of counts in one window. Whole arrays at the end are in
         `slow_variables`. ValueError without rules.
         """
-        if not self.slow:
+        rows = self.slow
+        if not rows:
             raise ValueError(
                 "Run.homeostasis: nothing moved; the circuit has no rules, or no slow window was finished."
             )
-        return dataset_of(self.slow, {"status": self.status.name, "seed": self.provenance.seed})
+        return dataset_of(rows, {"status": self.status.name, "seed": self.provenance.seed})
 
     @property
     def slow_variables(self) -> dict[str, dict[str, Array]]:

@@ -105,8 +105,8 @@ def run(
                 done += n
                 if done > 0:
                     tape.write(raster, looked, slow.network)
-                    wall += time.perf_counter() - before
                     tape.settle(wall)
+                    wall += time.perf_counter() - before
                 _end_window(slow, state.step, tape, done)
                 tell((done + silent_steps) / (steps + silent_steps))
                 ctrl_c.answer()

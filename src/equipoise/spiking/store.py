@@ -47,18 +47,11 @@ class Store:
     def settle(self, facts: Mapping[str, Any]) -> None:
         """Write what has gathered, if it is time; OSError where the disk takes no more."""
         if self.bytes > BUFFER_BYTES or time.perf_counter() - self.last > SETTLE_EVERY:
-            try:
-                self._write(facts)
-            except OSError as error:
-                raise OSError(
-                    f"Record.to: {str(self.path)!r} takes no more ({error.strerror or error}). What was written before "
-                    "can be read with eq.spiking.load."
-                ) from error
+            self._write(facts)
 
     def close(self, facts: Mapping[str, Any], end: State) -> Mapping[str, Column]:
         """Write the rest and where the network stands; the columns, which read from disk."""
-        self._group().create_array(END, data=as_bytes(end), dimension_names=("byte",))
-        self._write(facts)
+        self._write(facts, as_bytes(end))
         return columns_of(self.group, self.rows)
 
     def _group(self) -> Any:
@@ -70,13 +63,21 @@ class Store:
             self.group = group
         return self.group
 
-    def _write(self, facts: Mapping[str, Any]) -> None:
+    def _write(self, facts: Mapping[str, Any], end: NDArray[np.uint8] | None = None) -> None:
         """Rows go behind those that are whole; only when all are there do the attributes count them."""
-        group, rows = self._group(), dict(self.rows)
-        for name, blocks in self.blocks.items():
-            if blocks:
-                rows[name] = _put(group[name], rows[name], joined(blocks))
-        group.attrs.update({SO_FAR: {**facts, "rows": rows}})
+        try:
+            group, rows = self._group(), dict(self.rows)
+            for name, blocks in self.blocks.items():
+                if blocks:
+                    rows[name] = _put(group[name], rows[name], joined(blocks))
+            if end is not None:
+                group.create_array(END, data=end, dimension_names=("byte",), overwrite=True)
+            group.attrs.update({SO_FAR: {**facts, "rows": rows}})
+        except OSError as error:
+            raise OSError(
+                f"Record.to: {str(self.path)!r} takes no more ({error.strerror or error}). What was written before "
+                "can be read with eq.spiking.load."
+            ) from error
         self.rows, self.blocks = rows, {name: [] for name in self.widths}
         self.bytes, self.last = 0, time.perf_counter()
 

@@ -108,5 +108,5 @@ class Tape:
         n = rows.shape[0] // m
         samples = rows[: n * m].reshape(n, m, *rows.shape[1:])
         means = samples[..., 1:].mean(axis=1, dtype=np.float64).astype(np.float32)
-        columns = [samples[:, -1, :, 0], *np.moveaxis(means, 2, 0)]
+        columns = [samples[:, -1, :, 0].copy(), *np.moveaxis(means, 2, 0)]  # a view would keep all steps
         return dict(zip(TRACES, columns, strict=True)), rows[n * m :].copy()
