@@ -251,6 +251,22 @@ def test_a_rule_of_the_population_moves_all_units_alike():
     assert float(data["rate_sd"][-1, 0]) == pytest.approx(float(data["rate_sd"][0, 0]), rel=0.05)
 
 
+def test_interruption_keeps_what_was_reported(monkeypatch):
+    calls, rhs = [], eq.OutputCentricThreshold.rhs
+
+    def stopping(self, values, sensed):
+        calls.append(1)
+        if len(calls) > 40:
+            raise KeyboardInterrupt
+        return rhs(self, values, sensed)
+
+    monkeypatch.setattr(eq.OutputCentricThreshold, "rhs", stopping)
+    rule = eq.OutputCentricThreshold("E", rate=6.0, span=2.0, tau=TAU)
+    data = eq.rate.evolve(units(), rules=[rule], duration=100 * hour, start=[5.0, 14.0])
+    assert data.attrs["status"] == "INTERRUPTED"
+    assert 0.0 < float(data["time"][-1]) < 100 * hour
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 RULED = eq.Circuit(
     populations=[eq.Population("E", neuron=eq.ThresholdLinear())],
@@ -267,6 +283,10 @@ COMPLAINTS = {
     "a stranger": (
         lambda: eq.rate.evolve(pair(), rules=[eq.OutputCentricThreshold("P", rate=5.0)], **NOW), KeyError,
         "no population is named 'P'",
+    ),
+    "an input that is not there": (
+        lambda: eq.rate.evolve(alone(eq.ThresholdLinear(), 0.5), rules=[Unheard()], **NOW), KeyError,
+        "no projection I -> E",
     ),
     "calcium": (lambda: eq.rate.evolve(RULED, rules=[A], **NOW), TypeError, "attached to the circuit act on calcium"),
     "a reading": (
@@ -293,6 +313,18 @@ COMPLAINTS = {
         lambda: eq.rate.equilibrium(units(), [A]), ValueError, "100 units are too many for a joint spectrum",
     ),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """By an input that does not exist."""
+
+    scope: str = "population"
+    moves = (Threshold("E"),)
+    senses = (InputFrom("I", "E"),)
+
+    def rhs(self, values, sensed):
+        return (sensed[0],)
 
 
 @dataclass(frozen=True)

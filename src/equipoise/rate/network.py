@@ -171,8 +171,9 @@ class RateNetwork:
     @cached_property
     def ceilings(self) -> Array:
         """Largest rates (n,) [Hz], infinite without one."""
-        tops = [curves.ceiling(c) for c in self.curves]
-        return np.repeat(tops, self.sizes)
+        tops = np.repeat([curves.ceiling(c) for c in self.curves], self.sizes)
+        scaled = np.repeat([not isinstance(c, RateNeuron) for c in self.curves], self.sizes)
+        return np.where(scaled, self.gain * tops, tops)
 
     @cached_property
     def excitatory(self) -> tuple[str, ...]:
@@ -205,7 +206,7 @@ class RateNetwork:
         return f"RateNetwork({', '.join(who)}; {len(self.links) + len(self.feeds)} projections)"
 
 
-_KEPT = ("coupling", "noise_coupling", "noisy", "places", "ceilings", "excitatory")
+_KEPT = ("coupling", "noise_coupling", "noisy", "places", "excitatory")
 """Cached properties that drive, gain and threshold do not change."""
 
 
