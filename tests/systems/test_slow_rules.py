@@ -251,6 +251,18 @@ def test_a_rule_of_the_population_moves_all_units_alike():
     assert float(data["rate_sd"][-1, 0]) == pytest.approx(float(data["rate_sd"][0, 0]), rel=0.05)
 
 
+def test_a_joint_spectrum_of_a_few_units():
+    few = eq.rate.units(pair(**SOLDADO, size=(4, 2)), seed=1, spread=SPREAD)
+    rule = eq.OutputCentricThreshold("E", rate=5.0, tau=TAU, scope="unit")
+    point = eq.rate.equilibrium(few, [rule], start=[5.0, 14.0])
+    np.testing.assert_allclose(point.rates[:4], 5.0, rtol=1e-8)
+    assert point.stable
+    assert "threshold_E[3]" in repr(point)
+    # modes that leave the mean alone answer with the gain of a unit, the mean one with that of the network
+    wanted = -np.array([1.0, 1.0, 1.0, facts(SOLDADO["W"], (1.0, 4.0), SOLDADO["theta"])["G"]]) / (5.0 * TAU)
+    np.testing.assert_allclose(np.sort(point.slow.eigenvalues.real), np.sort(wanted), rtol=1e-6)
+
+
 def test_interruption_keeps_what_was_reported(monkeypatch):
     calls, rhs = [], eq.OutputCentricThreshold.rhs
 

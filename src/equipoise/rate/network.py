@@ -21,6 +21,9 @@ from equipoise.quantities import Array, finite, suggest
 from equipoise.rate import curves
 from equipoise.rate.contacts import Common, Feed, Link
 
+ENDLESS = 1e6
+"""Rates [Hz] beyond which the dynamics runs away."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RateNetwork:
@@ -48,6 +51,13 @@ class RateNetwork:
     def names(self) -> tuple[str, ...]:
         """Names of the populations."""
         return tuple(p.name for p in self.circuit.populations)
+
+    @property
+    def unit_names(self) -> tuple[str, ...]:
+        """A name for each unit: that of its population, with a number where there are several."""
+        if self.whole:
+            return self.names
+        return tuple(f"{name}[{i}]" for name, size in zip(self.names, self.sizes, strict=True) for i in range(size))
 
     @property
     def n(self) -> int:

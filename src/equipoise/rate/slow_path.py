@@ -12,8 +12,8 @@ from equipoise import dynamics
 from equipoise.dynamics import duration_text
 from equipoise.quantities import Array
 from equipoise.rate import large
-from equipoise.rate.fixed_points import ENDLESS, MOST_UNITS, near, settled
-from equipoise.rate.network import RateNetwork
+from equipoise.rate.fixed_points import MOST_UNITS, near, settled
+from equipoise.rate.network import ENDLESS, RateNetwork
 from equipoise.rate.slow_state import SlowSystem
 from equipoise.results import Status
 

@@ -89,7 +89,7 @@ class RateState:
         """dr/dI: change of each rate by tonic input to each population [Hz per unit of input]."""
         import xarray as xr
 
-        names = list(self.network.names) if self.network.whole else list(range(self.rates.size))
+        names = list(self.network.unit_names)
         return xr.DataArray(
             self._response, dims=("population", "stimulated"), name="response",
             coords={"population": names, "stimulated": names}, attrs={"units": "Hz per unit of input"},
