@@ -62,7 +62,7 @@ def covariances(dt):
         new = p + stepper.b * (net.fired(net.inputs(p)[0] + later, p)[0] - here)
         return np.concatenate([new - rest, later])
 
-    jacobian = eq.dynamics.differences(lambda x: step(x), np.full(6, 1e-3))
+    jacobian = eq.dynamics.differences(lambda x: step(x), np.full(6, 0.3), relative_step=0.3)
     discrete = solve_discrete_lyapunov(jacobian[:, :4], jacobian[:, 4:] @ jacobian[:, 4:].T)
     gains = np.diag([1.0, 4.0]) / net.tau[:, None]
     A = np.block([[net.jacobian(rest), gains], [np.zeros((2, 2)), -np.eye(2) / OU.tau]])
@@ -72,10 +72,10 @@ def covariances(dt):
 
 def test_stationary_covariances_are_of_second_order():
     errors = []
-    for dt in (0.1 * ms, 0.05 * ms, 0.025 * ms):
+    for dt in (0.05 * ms, 0.025 * ms, 0.0125 * ms):
         discrete, exact = covariances(dt)
         errors.append(np.abs(discrete / exact - 1.0).max())
-    assert errors[0] < 2e-3
+    assert errors[0] < 1e-5
     np.testing.assert_allclose(np.log2(np.divide(errors[:-1], errors[1:])), 2.0, atol=0.2)
 
 

@@ -7,10 +7,8 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import root
 
 import equipoise as eq
-from equipoise.rate.fixed_points import _by_search, near
+from equipoise.rate.fixed_points import near
 from equipoise.units import Hz, ms
-
-RNG = np.random.default_rng(5)
 
 
 # --- the threshold-linear pair ----------------------------------------------------------------------------------------
@@ -30,15 +28,15 @@ def test_drive_to_inhibition_lowers_both_rates_by_the_printed_amounts():
     np.testing.assert_allclose(driven.rates, [4.708, 12.923], atol=5e-4)
 
 
-def random_pair():
-    W, g = RNG.uniform(0.0, 6.0, 4), RNG.uniform(0.2, 3.0, 2)
-    return W, g, RNG.uniform(-2.0, 10.0, 2), RNG.uniform(-3.0, 15.0, 2), RNG.uniform(2 * ms, 30 * ms, 2)
+def random_pair(rng):
+    W, g = rng.uniform(0.0, 6.0, 4), rng.uniform(0.2, 3.0, 2)
+    return W, g, rng.uniform(-2.0, 10.0, 2), rng.uniform(-3.0, 15.0, 2), rng.uniform(2 * ms, 30 * ms, 2)
 
 
 def test_active_states_of_random_pairs_have_the_closed_forms():
-    active = 0
+    active, rng = 0, np.random.default_rng(5)
     for _ in range(150):
-        W, g, theta, X, tau = random_pair()
+        W, g, theta, X, tau = random_pair(rng)
         for state in eq.rate.fixed_points(pair(W, g, theta, X, tau)):
             if not (state.gains > 0.0).all():
                 continue
@@ -64,15 +62,14 @@ def test_the_response_is_that_of_a_driven_network():
 
 
 # --- enumeration ------------------------------------------------------------------------------------------------------
-def random_network(n=4):
-    W = RNG.normal(0.0, 1.2, (n, n)) * np.where(np.arange(n) < n // 2, 1.0, -1.0)
-    W = np.abs(W) * np.where(np.arange(n) < n // 2, 1.0, -1.0)
+def random_network(rng, n=4):
+    W = np.abs(rng.normal(0.0, 1.2, (n, n))) * np.where(np.arange(n) < n // 2, 1.0, -1.0)
     names = [f"P{k}" for k in range(n)]
     populations = [
         eq.Population(
             name,
-            neuron=eq.ThresholdLinear(gain=RNG.uniform(0.5, 2.0), threshold=RNG.normal(), max_rate=RNG.uniform(5, 30)),
-            drive=RNG.normal(1.0, 2.0),
+            neuron=eq.ThresholdLinear(gain=rng.uniform(0.5, 2.0), threshold=rng.normal(), max_rate=rng.uniform(5, 30)),
+            drive=rng.normal(1.0, 2.0),
         )
         for name in names
     ]
@@ -80,15 +77,15 @@ def random_network(n=4):
 
 
 def test_enumeration_finds_every_state_that_a_search_finds():
-    several = 0
-    for _ in range(8):
-        net = eq.rate.network(random_network())
+    several, rng, starts = 0, np.random.default_rng(1), np.random.default_rng(2)
+    for _ in range(5):
+        net = eq.rate.network(random_network(rng))
         states = eq.rate.fixed_points(net)
         several += len(states) > 1
         for state in states:
             np.testing.assert_allclose(net.steady(state.rates), state.rates, atol=1e-9)
         assert len(states) % 2 == 1  # ceilings bound the rates, so that the degrees of all states sum to one
-        found = [near(net, RNG.uniform(0.0, 30.0, 4)) for _ in range(40)]
+        found = [near(net, starts.uniform(0.0, 30.0, 4)) for _ in range(20)]
         assert any(r is not None for r in found)
         for r in found:
             assert r is None or any(np.allclose(r, one.rates, atol=1e-6) for one in states)
@@ -160,13 +157,6 @@ def test_the_supralinear_pair_becomes_inhibition_stabilised_and_its_gain_turns_s
     assert growth[-1, 0] < 1.0
     share = rates[:, 0] / rates.sum(axis=1)
     assert (np.diff(share[2:]) < 0.0).all()  # inhibition grows faster than excitation
-
-
-def test_search_and_enumeration_agree_where_both_apply():
-    net = eq.rate.network(pair(**SOLDADO, max_rate=100 * Hz))
-    found = {tuple(np.round(s.rates, 6)) for s in _by_search(net, [])}
-    exact = {tuple(np.round(s.rates, 6)) for s in eq.rate.fixed_points(net)}
-    assert found == exact
 
 
 def test_a_state_against_scipy():

@@ -8,9 +8,8 @@ from rate_circuits import SOLDADO, alone, facts, pair
 
 import equipoise as eq
 from equipoise.model.slow_rules import Gain, InputFrom, NetInput, Rate, Threshold, Weight
-from equipoise.units import Hz, hour, minute, ms
+from equipoise.units import Hz, hour, ms
 
-RNG = np.random.default_rng(11)
 TAU = 1 * hour
 A = eq.InputCentricThreshold("E", set_point=9.8, tau=TAU, reading="A")
 B = eq.InputCentricThreshold("E", set_point=9.8, tau=TAU, reading="B")
@@ -42,11 +41,11 @@ def test_the_slow_eigenvalue_of_the_published_network(rule):
 
 
 def test_each_reading_is_stable_for_its_sign_of_the_net_recurrence():
-    tried = {True: 0, False: 0}
+    tried, rng = {True: 0, False: 0}, np.random.default_rng(11)
     while min(tried.values()) < 12:
-        W, g = RNG.uniform(0.0, 3.0, 4), RNG.uniform(0.3, 1.5, 2)
-        theta = RNG.uniform(0.0, 3.0, 2)
-        X = (RNG.uniform(4.0, 12.0), RNG.uniform(0.0, 4.0))
+        W, g = rng.uniform(0.0, 3.0, 4), rng.uniform(0.3, 1.5, 2)
+        theta = rng.uniform(0.0, 3.0, 2)
+        X = (rng.uniform(4.0, 12.0), rng.uniform(0.0, 4.0))
         circuit = pair(W, g, theta, X)
         states = [s for s in eq.rate.fixed_points(circuit) if s.stable and (s.gains > 0.0).all()]
         D = facts(W, g, theta, X)["D"]
@@ -131,26 +130,20 @@ def bistable():
 
 def test_a_rule_that_asks_for_an_unstable_state_jumps_at_both_folds():
     rule = eq.OutputCentricThreshold("E", rate=8.0, span=10.0, tau=TAU)
-    data = eq.rate.evolve(bistable(), rules=[rule], duration=8 * hour, start=[20.0])
-    upper = 40.0 - float(eq.Softplus(width=0.5).required_input(20.0))  # where the ceiling can no longer be sustained
-    lower = 2.0 * 0.5 * np.log(2.0)  # where silence can no longer
-    jumps = [last(data, t) for t in data.attrs["jumps"]]
-    assert len(jumps) == 5
-    theta, rate = data["slow"].values[jumps, 0], data["rate"].values[:, 0]
-    np.testing.assert_allclose(theta, [upper, lower, upper, lower, upper], atol=1e-4)
-    before, after = rate[jumps], rate[np.add(jumps, 1)]
-    assert (np.abs(before - after) > 15.0).all()
-    soon = np.add(data.attrs["jumps"], 30.0)
-    full = eq.rate.evolve(bistable(), rules=[rule], duration=8 * hour, start=[20.0], full=True, times=soon)
-    fast = np.array([full["rate"].values[last(full, t), 0] for t in soon])
-    assert (np.abs(fast - after) < 0.1 * np.abs(fast - before)).all()
-
-
-def test_a_relaxation_oscillation_is_named_in_the_end():
-    rule = eq.OutputCentricThreshold("E", rate=8.0, span=10.0, tau=1 * minute)
-    data = eq.rate.evolve(bistable(), rules=[rule], duration=10 * hour, start=[20.0])
+    data = eq.rate.evolve(bistable(), rules=[rule], duration=100 * hour, start=[20.0])
     assert data.attrs["status"] == "UNSTABLE"
     assert "a relaxation oscillation" in data.attrs["message"]
+    upper = 40.0 - float(eq.Softplus(width=0.5).required_input(20.0))  # where the ceiling can no longer be sustained
+    lower = 2.0 * 0.5 * np.log(2.0)  # where silence can no longer
+    jumps = np.array(data.attrs["jumps"])
+    places = [last(data, t) for t in jumps]
+    np.testing.assert_allclose(data["slow"].values[places, 0], [upper, lower] * 4, atol=1e-4)
+    before, after = data["rate"].values[places[:3], 0], data["rate"].values[np.add(places[:3], 1), 0]
+    assert (np.abs(before - after) > 15.0).all()
+    soon = jumps[:3] + 30.0
+    full = eq.rate.evolve(bistable(), rules=[rule], duration=soon[-1], start=[20.0], full=True, times=soon)
+    fast = np.array([full["rate"].values[last(full, t), 0] for t in soon])
+    assert (np.abs(fast - after) < 0.1 * np.abs(fast - before)).all()
 
 
 def test_reading_a_runs_away_from_an_inhibition_dominated_state():
@@ -251,6 +244,34 @@ def test_a_rule_of_the_population_moves_all_units_alike():
     assert float(data["rate_sd"][-1, 0]) == pytest.approx(float(data["rate_sd"][0, 0]), rel=0.05)
 
 
+def test_a_joint_spectrum_of_a_few_units():
+    few = eq.rate.units(pair(**SOLDADO, size=(4, 2)), seed=1, spread=SPREAD)
+    rule = eq.OutputCentricThreshold("E", rate=5.0, tau=TAU, scope="unit")
+    point = eq.rate.equilibrium(few, [rule], start=[5.0, 14.0])
+    np.testing.assert_allclose(point.rates[:4], 5.0, rtol=1e-8)
+    assert point.stable
+    assert "threshold_E[3]" in repr(point)
+    # modes that leave the mean alone answer with the gain of a unit, the mean one with that of the network
+    wanted = -np.array([1.0, 1.0, 1.0, facts(SOLDADO["W"], (1.0, 4.0), SOLDADO["theta"])["G"]]) / (5.0 * TAU)
+    np.testing.assert_allclose(np.sort(point.slow.eigenvalues.real), np.sort(wanted), rtol=1e-6)
+
+
+def test_interruption_keeps_what_was_reported(monkeypatch):
+    calls, rhs = [], eq.OutputCentricThreshold.rhs
+
+    def stopping(self, values, sensed):
+        calls.append(1)
+        if len(calls) > 40:
+            raise KeyboardInterrupt
+        return rhs(self, values, sensed)
+
+    monkeypatch.setattr(eq.OutputCentricThreshold, "rhs", stopping)
+    rule = eq.OutputCentricThreshold("E", rate=6.0, span=2.0, tau=TAU)
+    data = eq.rate.evolve(units(), rules=[rule], duration=100 * hour, start=[5.0, 14.0])
+    assert data.attrs["status"] == "INTERRUPTED"
+    assert 0.0 < float(data["time"][-1]) < 100 * hour
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 RULED = eq.Circuit(
     populations=[eq.Population("E", neuron=eq.ThresholdLinear())],
@@ -267,6 +288,10 @@ COMPLAINTS = {
     "a stranger": (
         lambda: eq.rate.evolve(pair(), rules=[eq.OutputCentricThreshold("P", rate=5.0)], **NOW), KeyError,
         "no population is named 'P'",
+    ),
+    "an input that is not there": (
+        lambda: eq.rate.evolve(alone(eq.ThresholdLinear(), 0.5), rules=[Unheard()], **NOW), KeyError,
+        "no projection I -> E",
     ),
     "calcium": (lambda: eq.rate.evolve(RULED, rules=[A], **NOW), TypeError, "attached to the circuit act on calcium"),
     "a reading": (
@@ -293,6 +318,18 @@ COMPLAINTS = {
         lambda: eq.rate.equilibrium(units(), [A]), ValueError, "100 units are too many for a joint spectrum",
     ),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """By an input that does not exist."""
+
+    scope: str = "population"
+    moves = (Threshold("E"),)
+    senses = (InputFrom("I", "E"),)
+
+    def rhs(self, values, sensed):
+        return (sensed[0],)
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,13 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.rate_neurons import RateNeuron
 from equipoise.quantities import Array, finite
 from equipoise.rate import curves
-from equipoise.rate.fixed_points import ENDLESS, fixed_points, near, settle
-from equipoise.rate.network import RateNetwork, as_network, rates_from
+from equipoise.rate.fixed_points import ACTIVE, FULL, SILENT, fixed_points, near, settle
+from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
 from equipoise.results import NumericalFailure, Status
 
 if TYPE_CHECKING:
     import xarray as xr
 
-SILENT, ACTIVE, FULL = 0, 1, 2
 MOST_PIECES = 40
 MAGNIFIED = 1e3
 """Margins are magnified, so that a branch ends within 1e-6 of a corner."""

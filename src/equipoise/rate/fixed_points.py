@@ -17,7 +17,7 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.rate_neurons import FICurve
 from equipoise.quantities import Array
 from equipoise.rate import curves
-from equipoise.rate.network import RateNetwork, as_network, rates_from
+from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
 from equipoise.rate.state import RateState, state_at
 from equipoise.results import NumericalFailure, Status
 
@@ -29,8 +29,6 @@ LINE = 1e-12
 SLACK = 1e-10
 """How far a pattern may be broken by rounding, relative to the terms of the input."""
 SILENT, ACTIVE, FULL = 0, 1, 2
-ENDLESS = 1e6
-"""Rates [Hz] beyond which the dynamics runs away."""
 TURNS = 60
 """Points of a branch followed in search of another state."""
 

@@ -10,11 +10,9 @@ by GMRES, which needs products with M = df/dr only; d grows as the residual fall
 import numpy as np
 
 from equipoise.quantities import Array
-from equipoise.rate.network import RateNetwork
+from equipoise.rate.network import ENDLESS, RateNetwork
 from equipoise.results import Status
 
-ENDLESS = 1e6
-"""Rates [Hz] beyond which the dynamics runs away."""
 FIRST, MOST_STEPS = 0.5, 200
 """The first step, in units of the longest time constant, and how many are taken."""
 TOLERANCE = 1e-9

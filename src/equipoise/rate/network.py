@@ -21,6 +21,9 @@ from equipoise.quantities import Array, finite, suggest
 from equipoise.rate import curves
 from equipoise.rate.contacts import Common, Feed, Link
 
+ENDLESS = 1e6
+"""Rates [Hz] beyond which the dynamics runs away."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RateNetwork:
@@ -48,6 +51,13 @@ class RateNetwork:
     def names(self) -> tuple[str, ...]:
         """Names of the populations."""
         return tuple(p.name for p in self.circuit.populations)
+
+    @property
+    def unit_names(self) -> tuple[str, ...]:
+        """A name for each unit: that of its population, with a number where there are several."""
+        if self.whole:
+            return self.names
+        return tuple(f"{name}[{i}]" for name, size in zip(self.names, self.sizes, strict=True) for i in range(size))
 
     @property
     def n(self) -> int:
@@ -171,8 +181,9 @@ class RateNetwork:
     @cached_property
     def ceilings(self) -> Array:
         """Largest rates (n,) [Hz], infinite without one."""
-        tops = [curves.ceiling(c) for c in self.curves]
-        return np.repeat(tops, self.sizes)
+        tops = np.repeat([curves.ceiling(c) for c in self.curves], self.sizes)
+        scaled = np.repeat([not isinstance(c, RateNeuron) for c in self.curves], self.sizes)
+        return np.where(scaled, self.gain * tops, tops)
 
     @cached_property
     def excitatory(self) -> tuple[str, ...]:
@@ -205,7 +216,7 @@ class RateNetwork:
         return f"RateNetwork({', '.join(who)}; {len(self.links) + len(self.feeds)} projections)"
 
 
-_KEPT = ("coupling", "noise_coupling", "noisy", "places", "ceilings", "excitatory")
+_KEPT = ("coupling", "noise_coupling", "noisy", "places", "excitatory")
 """Cached properties that drive, gain and threshold do not change."""
 
 

@@ -11,8 +11,8 @@ from equipoise import dynamics
 from equipoise.model.circuit import Circuit
 from equipoise.model.manipulations import During, edges, manipulated
 from equipoise.quantities import Array, Quantity, check, steps_of
-from equipoise.rate.fixed_points import ENDLESS, MOST_UNITS
-from equipoise.rate.network import RateNetwork, as_network, rates_from
+from equipoise.rate.fixed_points import MOST_UNITS
+from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
 from equipoise.rate.step import Fluctuation, Noise, Stepper
 from equipoise.results import Status
 from equipoise.units import day, ms
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _TIME = Quantity("simulated time", unit="second", low=0.0, high=30 * day, open_low=True)
 _DT = Quantity("time step", unit="ms", low=0.0, open_low=True)
-_EVERY = Quantity("interval between reports", unit="ms", low=0.0, open_low=True)
 REPORTS = 1000
 
 
@@ -82,7 +81,7 @@ def _smooth(net: RateNetwork, plan, r: Array, span: float, tape: "_Tape") -> Sta
             for times in np.array_split(np.linspace(begin, end, reports), min(20, reports // 2)):
                 grid = np.unique(np.append(tape.time, times))
                 path = dynamics.evolve(
-                    here.rhs, r, grid, names=net.names, jacobian=here.jacobian,
+                    here.rhs, r, grid, names=net.unit_names, jacobian=here.jacobian,
                     stop=lambda x: ENDLESS - float(x.max()), tolerance=1e-8,
                 )  # fmt: skip
                 for t, x in zip(path.t[1:], path.x.T[1:], strict=True):

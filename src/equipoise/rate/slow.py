@@ -15,7 +15,7 @@ from equipoise.model.slow_rules import SlowRule
 from equipoise.quantities import Array, finite
 from equipoise.rate import slow_path
 from equipoise.rate.fixed_points import MOST_UNITS, settled
-from equipoise.rate.network import RateNetwork, as_network, rates_from
+from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
 from equipoise.rate.slow_path import Path
 from equipoise.rate.slow_state import SlowSystem, name_of, slow_system
 from equipoise.results import NumericalFailure, Status
@@ -101,8 +101,8 @@ def _both(system: SlowSystem, z: Array, r: Array, times: Array) -> Path:
 
     lower = np.concatenate([np.full(n, -np.inf), system.lower])
     found = dynamics.evolve(
-        rhs, np.concatenate([r, z]), times, names=(*system.net.names, *system.names), lower=lower, tolerance=1e-9,
-        stop=lambda y: slow_path.ENDLESS - float(np.abs(y).max()),
+        rhs, np.concatenate([r, z]), times, names=(*system.net.unit_names, *system.names), lower=lower, tolerance=1e-9,
+        stop=lambda y: ENDLESS - float(np.abs(y).max()),
     )  # fmt: skip
     message = "" if found.status is Status.OK else found.message
     return Path(list(found.t), list(found.x[n:].T), list(found.x[:n].T), [], found.status, message)
@@ -158,7 +158,7 @@ class SlowPoint:
         return bool((self.full.eigenvalues.real < 0.0).all())
 
     def __repr__(self) -> str:
-        rates = ", ".join(f"{n} {x:.4f} Hz" for n, x in zip(self.system.net.names, self.rates, strict=True))
+        rates = ", ".join(f"{n} {x:.4f} Hz" for n, x in zip(self.system.net.unit_names, self.rates, strict=True))
         slow = ", ".join(f"{n} {x:.6g}" for n, x in self.values.items())
         rows = [f"SlowPoint: {self.status.name}; {rates}; {slow}", *str(self.slow).split("\n")[1:]]
         return "\n".join(rows + ([f"  {self.message}"] if self.message else []))
@@ -209,7 +209,7 @@ def _described(system: SlowSystem, y: Array, good: bool) -> SlowPoint:
     slopes[:n] /= system.net.tau[:, None]
     A, B, C, D = slopes[:n, :n], slopes[:n, n:], slopes[n:, :n], slopes[n:, n:]
     slow = dynamics.spectrum(D - C @ np.linalg.solve(A, B), system.names)
-    full = dynamics.spectrum(slopes, (*system.net.names, *system.names))
+    full = dynamics.spectrum(slopes, (*system.net.unit_names, *system.names))
     fast = bool((np.linalg.eigvals(A).real < 0.0).all())
     status, message = Status.OK, ""
     if not fast:

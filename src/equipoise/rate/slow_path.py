@@ -5,7 +5,6 @@ its stability the path is cut, the rates relax to where they go, and the slow va
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -13,8 +12,8 @@ from equipoise import dynamics
 from equipoise.dynamics import duration_text
 from equipoise.quantities import Array
 from equipoise.rate import large
-from equipoise.rate.fixed_points import ENDLESS, MOST_UNITS, near, settled
-from equipoise.rate.network import RateNetwork
+from equipoise.rate.fixed_points import MOST_UNITS, near, settled
+from equipoise.rate.network import ENDLESS, RateNetwork
 from equipoise.rate.slow_state import SlowSystem
 from equipoise.results import Status
 
@@ -22,8 +21,11 @@ MOST_JUMPS = 8
 """Jumps after which a path counts as a relaxation oscillation."""
 BEYOND = 1e-4
 """How far behind the end of a state the rates are taken to jump, as a part of the slow variables."""
+SLOW_ACCURACY, CLOSE = 1e-4, 1e-5
+"""Of many units: relative accuracy of a step of the slow variables, and residual of the rates beside the largest."""
 STEEP = 0.5
 """Largest relative change of the rates that one step of the follower may make."""
+NEWTON_STEPS = 10
 
 
 @dataclass
@@ -42,26 +44,36 @@ class Path:
 
 
 def evolve(system: SlowSystem, z: Array, r: Array, times: Array) -> Path:
-    """The quasi-static path from slow state z and rates r near its fixed point, reported at `times` [s]."""
-    where = _Follower(system, z, r)
-    path = Path([], [], [], [])
-    if not where.start():
-        path.status, path.message = Status.NOT_CONVERGED, "the rates do not come to rest at the start."
-        return path
-    steps = _steps if z.size <= MOST_UNITS and where.small else _large_steps
+    """The quasi-static path from slow state z and rates r near its fixed point, reported at `times` [s].
+
+    Ctrl-C keeps what is reported, status INTERRUPTED.
+    """
+    where, path = _Follower(system, z, r), Path([], [], [], [])
+    try:
+        if where.start():
+            _walk(where, times, path)
+        else:
+            path.status, path.message = Status.NOT_CONVERGED, "the rates do not come to rest at the start."
+    except KeyboardInterrupt:
+        path.status, path.message = Status.INTERRUPTED, Status.INTERRUPTED.advice
+    return path
+
+
+def _walk(where: "_Follower", times: Array, path: Path) -> None:
+    """From jump to jump."""
+    steps = _steps if where.z.size <= MOST_UNITS and where.small else _large_steps
     while len(path.jumps) < MOST_JUMPS:
         end = steps(where, times, path)
         if end is None:
-            return path
+            return
         path.jumps.append(end)
         problem = where.jump()
         if problem is not None:
             path.status, path.message = problem[0], f"after {duration_text(end)} {problem[1]}"
-            return path
+            return
         times = np.concatenate([[end], times[times > end]])
     path.status = Status.UNSTABLE
     path.message = f"the rates keep jumping between states, a relaxation oscillation; followed for {MOST_JUMPS} jumps."
-    return path
 
 
 def _steps(where: "_Follower", times: Array, path: Path) -> float | None:
@@ -85,23 +97,39 @@ def _steps(where: "_Follower", times: Array, path: Path) -> float | None:
 
 
 def _large_steps(where: "_Follower", times: Array, path: Path) -> float | None:
-    """The same for many units, by an explicit method: slow rules of single units are not stiff."""
-    from scipy.integrate import solve_ivp
+    """The same for many units, by an explicit method: slow rules of single units are not stiff.
+
+    The end of a state is located to a step.
+    """
+    from scipy.integrate import RK45
 
     low = where.system.lower
-    if not path.t:
-        _report(path, float(times[0]), where)
-    for begin, end in pairwise(times.tolist()):
-        found = solve_ivp(lambda _t, z: where.speed(np.maximum(z, low)), (begin, end), where.z, rtol=1e-4)
-        z = np.maximum(found.y[:, -1], low)
-        if not found.success or _margin(z) <= 0.0:
+
+    def speed(_t: float, z: Array) -> Array:
+        return where.speed(np.maximum(z, low))
+
+    solver = RK45(speed, float(times[0]), where.z, float(times[-1]), rtol=SLOW_ACCURACY, first_step=_first_step(where))
+    _report(path, float(times[0]), where)
+    while solver.status == "running":
+        before = solver.t
+        solver.step()
+        y = np.maximum(solver.y, low)
+        if solver.status == "failed" or _margin(y) <= 0.0:
             path.status, path.message = Status.RUNAWAY, "a slow variable grows without end."
             return None
-        if not where.follow(z):
-            where.lost = z
-            return float(end)
-        _report(path, float(end), where)
+        for t in times[(times > before) & (times <= solver.t)]:
+            if where.follow(np.maximum(solver.dense_output()(t), low)):
+                _report(path, float(t), where)
+        if not where.follow(y):
+            _report(path, float(solver.t), where)
+            return float(solver.t)
     return None
+
+
+def _first_step(where: "_Follower") -> float:
+    """A time in which no slow variable moves by more than about a hundredth."""
+    speed = where.speed(where.z)
+    return float(1e-2 * (np.abs(where.z).max() + 1e-3) / max(np.abs(speed).max(), 1e-300))
 
 
 def _margin(z: Array) -> float:
@@ -145,12 +173,14 @@ class _Follower:
         """Go to slow state z, in small steps where one is too long; False, without moving, where the state ends."""
         if np.array_equal(z, self.z):
             return True
+        # Up to rounding, so that the search for the end of a state sees the same twice.
+        if self.lost is not None and np.allclose(z, self.lost, rtol=1e-10, atol=0.0):
+            return False
         for parts in (1, 8) if self.small else (1,):
             found = self._go(z, parts)
             if found is not None:
                 self.z, (self.net, self.r) = z.copy(), found
-                if self.small:
-                    self.passed.append((self.z, self.r))
+                self.passed = [*self.passed, (self.z, self.r)] if self.small else [self.passed[-1], (self.z, self.r)]
                 self.lost = None
                 return True
         self.lost = z.copy()
@@ -184,13 +214,33 @@ class _Follower:
         r, net = self.r, self.net
         for part in range(1, parts + 1):
             net = self.system.at(self.z + (z - self.z) * part / parts)
-            found = near(net, r, max_steps=12) if self.small else _newton(net, r)
-            if found is None or (np.abs(found - r) > STEEP * np.maximum(found, r) + 0.1).any():
-                return None
-            if self.small and not _stable(net, found):
+            found = near(net, r, max_steps=12) if self.small else self._many(net, z)
+            if found is None or _leaps(r, found, self.small) or (self.small and not _stable(net, found)):
                 return None
             r = found
         return net, r
+
+    def _many(self, net: RateNetwork, z: Array) -> Array | None:
+        """The fixed point of many units by Newton's method, or where that fails by relaxing."""
+        found = _newton(net, self._predicted(z))
+        if found is None:
+            r, status, _ = settled(net, self.r)
+            return r if status is Status.OK else None
+        return found
+
+    def _predicted(self, z: Array) -> Array:
+        """Rates at z on the line through the last two places, as far as z lies along it."""
+        (z0, r0), (z1, r1) = self.passed[0], self.passed[-1]
+        along = float((z1 - z0) @ (z1 - z0))
+        part = float((z - z1) @ (z1 - z0)) / along if along > 0.0 else 0.0
+        return np.maximum(r1 + part * (r1 - r0), 0.0) if abs(part) <= 3.0 else r1
+
+
+def _leaps(before: Array, after: Array, small: bool) -> bool:
+    """Whether rates changed by so much that they may belong to another state: of units, as a whole."""
+    if small:
+        return bool((np.abs(after - before) > STEEP * np.maximum(after, before) + 0.1).any())
+    return bool(np.linalg.norm(after - before) > STEEP * max(float(np.linalg.norm(before)), 0.1 * before.size**0.5))
 
 
 def _stable(net: RateNetwork, r: Array) -> bool:
@@ -198,12 +248,12 @@ def _stable(net: RateNetwork, r: Array) -> bool:
 
 
 def _newton(net: RateNetwork, r: Array) -> Array | None:
-    """The fixed point near r of a network of many units."""
-    for _ in range(12):
+    """The fixed point near r of a network of many units, by inexact Newton steps."""
+    for _ in range(NEWTON_STEPS):
         error = net.steady(r) - r
-        if float(np.abs(error).max()) <= 1e-7 * max(float(r.max()), 1e-3):
+        if float(np.abs(error).max()) <= CLOSE * max(float(r.max()), 1e-3):
             return r
-        r = np.maximum(r + large.solved(net, r, error, 0.0, 1e-4), 0.0)
+        r = np.maximum(r + large.solved(net, r, error, 0.0, 1e-2), 0.0)
         if not r.max() < ENDLESS:
             return None
     return None

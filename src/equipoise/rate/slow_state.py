@@ -199,6 +199,8 @@ def _check_fits(net: RateNetwork, i: int, rule: SlowRule) -> None:
         if type(what) not in SENSES:
             known = ", ".join(kind.__name__ for kind in SENSES)
             raise TypeError(f"rate: rules[{i}] senses {what!r}, which is not known here. Known: {known}.")
+        if isinstance(what, InputFrom):
+            net.link(what.source, what.target)
         where = what.target if isinstance(what, InputFrom) else what.population
         net.place(where)
         moved = [owner(v) for v in rule.moves]

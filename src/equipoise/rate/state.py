@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise.dynamics import ComplexArray
+from equipoise.model.rate_neurons import FICurve
 from equipoise.quantities import Array
+from equipoise.rate import curves
 from equipoise.rate.network import RateNetwork
 from equipoise.results import Status
 
@@ -87,7 +89,7 @@ class RateState:
         """dr/dI: change of each rate by tonic input to each population [Hz per unit of input]."""
         import xarray as xr
 
-        names = list(self.network.names) if self.network.whole else list(range(self.rates.size))
+        names = list(self.network.unit_names)
         return xr.DataArray(
             self._response, dims=("population", "stimulated"), name="response",
             coords={"population": names, "stimulated": names}, attrs={"units": "Hz per unit of input"},
@@ -141,7 +143,7 @@ def _judged(state: RateState, line: bool) -> tuple[Status, list[str]]:
     rates = net.mean(state.rates)
     tops = net.mean(net.ceilings)
     share = np.where(np.isfinite(tops), rates / np.where(np.isfinite(tops), tops, 1.0), 0.0)
-    spiking = np.array([hasattr(c, "neuron") for c in net.curves])
+    spiking = np.array([isinstance(c, FICurve) for c in net.curves])
     silent, full = rates < SILENCE, share > np.where(spiking, NEARLY_FULL, FULL)
     remarks = [] if state.stable or line else ["the rates leave this state: the fast dynamics is unstable there."]
     if silent.any():
@@ -195,8 +197,7 @@ def _on_a_corner(state: RateState) -> np.ndarray:
         return np.zeros(len(net.names), bool)
     scale = np.abs(net.coupling) @ state.rates + np.abs(net.external[0]) + np.abs(net.threshold) + 1e-300
     above = state.inputs - net.threshold
-    kinked = np.array([getattr(c, "exponent", 1.0) == 1.0 and hasattr(c, "shape_slope") and not hasattr(c, "width")
-                       for c in net.curves])  # fmt: skip
+    kinked = np.array([curves.is_piecewise_linear(c) for c in net.curves])
     return kinked & (np.abs(above) <= CORNER * scale)
 
 
