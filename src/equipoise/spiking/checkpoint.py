@@ -77,7 +77,7 @@ def fingerprint(walk: Walk, settings: tuple) -> str:
 def _packed(walk: Walk) -> Arrays:
     out: Arrays = {name: np.array(getattr(walk, name)) for name in NUMBERS}
     out |= {"status": np.array(walk.status.name), "message": np.array(walk.message)}
-    out |= {"at": walk.at, "acting": walk.acting, "answer": walk.answer}
+    out |= {"at": walk.at, "limits": walk.limits, "acting": walk.acting, "answer": walk.answer}
     names = list(dict.fromkeys(k for row in walk.rows for k in row))
     out["row_names"] = np.array(json.dumps(names))
     out["rows"] = np.array([[row.get(k, np.nan) for k in names] for row in walk.rows]).reshape(
@@ -99,7 +99,7 @@ def _unpacked(blank: Walk, arrays: Arrays) -> Walk:
         blank, state=unpacked(arrays), rows=rows,
         status=_status(str(arrays["status"])), message=str(arrays["message"]),
         start=nested(part(arrays, "start/")), at=arrays["at"], acting=arrays["acting"],
-        answer=arrays["answer"], stale=False,
+        answer=arrays["answer"], limits=arrays["limits"], stale=False,
         response=Response(blank.coordinates, response["z"], response["S"]) if response else None,
         noise=Noise(**(noise | {"seen": int(noise["seen"])})) if noise else None,  # pyright: ignore[reportArgumentType]
         **{name: float(arrays[name]) for name in NUMBERS},

@@ -70,6 +70,7 @@ def together(walks: Sequence[Walk], started: float) -> Evolution:
     whole = slower if slower.rows else faster
     status, message = _verdict(walks)
     wall = time.perf_counter() - started
+    first = float(faster.limits[0, 1])
     rows = [{k: v for k, v in row.items() if "_noise_" not in k} for row in whole.rows]
     data = dataset_of(rows, {"status": status.name, "message": message, "advice": status.advice})
     if slower.rows:
@@ -77,7 +78,7 @@ def together(walks: Sequence[Walk], started: float) -> Evolution:
             for name in slower.regulator().values[group.name]:
                 _extrapolate(data, walks, group, name)
     return Evolution(
-        data=data, network=whole.network, end=whole.state, speeds=tuple(w.speed for w in walks), status=status,
+        data=data, network=whole.network, end=whole.state, speeds=(first, max(1.0, first / RATIO)), status=status,
         message=message, simulated=sum(w.simulated for w in walks), wall=wall,
     )  # fmt: skip
 

@@ -60,6 +60,7 @@ def evolve(
         with telling(progress, span) as tell:
             for k, walk in enumerate(walks):
                 while walk.t < span and all(w.status is Status.OK for w in walks):
+                    walk.limits = walks[0].limits
                     _next(walk, order.stages)
                     saver.sometimes(walks)
                     tell(_done(walks, k, span))
@@ -163,6 +164,7 @@ def started_from(first: Walk, speed: float | None) -> list[Walk]:
     """Both walks after the warm-up, speeds chosen."""
     first.warm_up()
     first.speed = _speed(first, speed)
+    first.limits = np.array([[0.0, first.speed]])
     return [first, replace(first, speed=max(1.0, first.speed / RATIO), share=1.0 / RATIO, rows=[], simulated=0.0)]
 
 

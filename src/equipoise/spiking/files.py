@@ -83,7 +83,8 @@ def _plan(static: dict[str, Any]) -> Plan:
 
 
 def _run(static: dict[str, Any], so_far: dict[str, Any], columns: dict[str, Column], end: State | None) -> Run:
-    provenance, plan = Provenance(**static["provenance"]), _plan(static)
+    given, plan = static["provenance"], _plan(static)
+    provenance = Provenance(**(given | {"schedule": tuple(given["schedule"])}))
     done, dt, message = so_far["done"], provenance.dt, so_far.get("message", "")
     running = so_far["status"] == RUNNING
     if running:

@@ -47,6 +47,7 @@ class Walk:
     `share` is the part of the pace's stride that it takes; `start` the slow variables at t = 0, `simulated` [s] of
     spikes were played. The response was measured `at` coordinates (k,), with manipulations `acting` in strength, and
     is `stale` where that is long ago. `answer` (m,) is what the last move was to change of what is sensed.
+    Where neurons have weights of their own, `limits` (n, 2) are times and the speed of the faster walk from each on.
     """
 
     network: Network
@@ -64,6 +65,7 @@ class Walk:
     stale: bool = True
     acting: Array = field(default_factory=lambda: np.zeros(0))
     answer: Array = field(default_factory=lambda: np.zeros(0))
+    limits: Array = field(default_factory=lambda: np.zeros((0, 2)))
     rows: list[dict[str, float]] = field(default_factory=list)
     status: Status = Status.OK
     message: str = ""
@@ -130,7 +132,9 @@ class Walk:
 
     def _move(self, until: float) -> None:
         regulator = self.regulator()
-        if self._measured_elsewhere(regulator):
+        if self.share < 1.0 and not self.shared:
+            self._follow()
+        elif self._measured_elsewhere(regulator):
             self._measure_anew(regulator)
         settled = self._settle(regulator) if self.shared else 0.0
         sensed = self.sense(regulator, self.pace.window)
@@ -222,10 +226,16 @@ class Walk:
         if self.shared:
             self.response = self.measured(regulator)
             return
-        self.speed = min(self.speed, self.share * self.most_speed())
+        self.speed = min(self.speed, self.most_speed())
         if self.speed < 1.0:
             self.speed = 1.0
             self._refuse(self.pace.window)
+        self.limits = np.vstack([self.limits, [self.t, self.speed]])
+
+    def _follow(self) -> None:
+        """The slower walk keeps its part of the speed that the faster one had at this time."""
+        begun = np.searchsorted(self.limits[:, 0], self.t, side="right")
+        self.speed = max(1.0, self.share * float(self.limits[begun - 1, 1]))
 
     def measured(self, regulator: Regulator) -> Response:
         """The response of what is sensed to all that moves together, up and down from the present state."""
