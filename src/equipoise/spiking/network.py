@@ -97,8 +97,8 @@ def build(
     """Draw the synapses of a circuit and set up its neurons, for time steps of `dt` [s].
 
     `noise`: sources as Poisson counts per step, or as Gaussian white noise of the same mean and variance. `drive` is a
-    tonic input [V/s] by population. Threads share the work and change nothing else; by default as many as there are
-    processors, fewer in small networks. Raises ValueError or TypeError for what this level cannot represent, by name,
+    tonic input [V/s] by population, on top of the population's own. Threads share the work and change nothing else; by
+    default as many as there are processors, fewer in small networks. Raises ValueError or TypeError for what this level cannot represent, by name,
     and MemoryError with the number of bytes where the synapses would not fit.
     """
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
@@ -111,7 +111,7 @@ def build(
     _check_memory(expected_bytes(routes, layout, wiring))
     key = key_of(seed)
     inputs, mean = _externals(circuit, layout, receptors, key, (step, noise))
-    mean += _tonic(layout, drive or {})
+    mean += _tonic(circuit, layout, drive or {})
     return Network(
         circuit=circuit, layout=layout, dt=step, seed=" ".join(repr(seed).split()), key=key, externals=inputs,
         cells=np.array([cells.cell(p.neuron, n, step) for p, n in zip(circuit.populations, silence, strict=True)]),
@@ -160,11 +160,15 @@ def available_memory() -> float:
         return math.inf
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _threads(given: int | None, sizes: tuple[int, ...]) -> int:
     """By default one for each processor, but none without at least two columns of neurons."""
     if given is None:
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, min(processors, sum(-(-n // COLUMN) for n in sizes) // 2))
+        return max(1, min(processors(), sum(-(-n // COLUMN) for n in sizes) // 2))
     number = check("spiking.threads", given, Quantity("number of threads", low=1.0, high=1024.0))
     if number != int(number):
         raise ValueError(f"spiking: threads must be a whole number, got {given!r}.")
@@ -204,10 +208,13 @@ def _externals(
     return tuple(replace(x, stream=stream) for stream, x in enumerate(inputs)), mean
 
 
-def _tonic(layout: Layout, drive: Mapping[str, float]) -> Array:
+def _tonic(circuit: Circuit, layout: Layout, drive: Mapping[str, float]) -> Array:
+    """Tonic input of each place [V/s]: that of the populations, and `drive` on top."""
     out = np.zeros(layout.places)
+    for k, population in enumerate(circuit.populations):
+        out[layout.neurons(k)] = population.drive
     for name, value in drive.items():
         if name not in layout.names:
             raise ValueError(f"spiking: drive names an unknown population {name!r}.{suggest(name, layout.names)}")
-        out[layout.neurons(layout.names.index(name))] = float(finite("spiking", f"drive[{name!r}]", value))
+        out[layout.neurons(layout.names.index(name))] += float(finite("spiking", f"drive[{name!r}]", value))
     return out
