@@ -224,7 +224,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Directory for everything.")] = Path("output"),
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
 ) -> None:
-    """Analyse the shipped recording, reproduce the paper's theory, let homeostasis find balance; say where reports are."""
+    """Analyse the shipped recording, reproduce the paper's theory, let homeostasis find balance; name the reports."""
     with errors(debug):
         from equipoise import recordings
         from equipoise.inference import AnalysisSettings

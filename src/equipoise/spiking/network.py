@@ -98,8 +98,8 @@ def build(
 
     `noise`: sources as Poisson counts per step, or as Gaussian white noise of the same mean and variance. `drive` is a
     tonic input [V/s] by population, on top of the population's own. Threads share the work and change nothing else; by
-    default as many as there are processors, fewer in small networks. Raises ValueError or TypeError for what this level cannot represent, by name,
-    and MemoryError with the number of bytes where the synapses would not fit.
+    default as many as there are processors, fewer in small networks. Raises ValueError or TypeError for what this level
+    cannot represent, by name, and MemoryError with the number of bytes where the synapses would not fit.
     """
     step, wiring = check("spiking.dt", dt, _DT), wiring or Wiring()
     _check_represented(circuit, noise)

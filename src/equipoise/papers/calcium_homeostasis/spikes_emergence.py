@@ -64,6 +64,7 @@ def compute(progress: Progress = silently, plan: Plan = PLAN) -> "xr.Dataset":
     paths = side_by_side([partial(walk, circuit, net) for circuit in starts], lambda f: progress(0.95 * f))
     times = np.concatenate([[0.0], np.geomspace(20.0, net.days * day, plan.points - 1)])
     theory = [network_evolve(circuit, duration=times[-1], times=times) for circuit in starts]
+    progress(1.0)
     ends, point = [at_rest(path) for path in paths], network_equilibrium(net.circuit())
     fixed = sizes_of(regulated(net.circuit(), point))
     targets = [attached.rule.target for attached in net.circuit().rules]  # pyright: ignore[reportAttributeAccessIssue]

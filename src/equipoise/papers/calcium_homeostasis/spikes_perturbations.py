@@ -71,6 +71,7 @@ def compute(progress: Progress = silently, plan: Plan = PLAN) -> "xr.Dataset":
     paths = side_by_side(jobs, lambda f: progress(0.3 + 0.68 * f))
     times = np.concatenate([[0.0], np.geomspace(20.0, plan.under.days * day, plan.points - 1)])
     theory = [network_evolve(fixed, duration=times[-1], times=times, schedule=s) for s in schedules]
+    progress(1.0)
     ends = [at_rest(path) for path in paths]
     before = np.array([found.weights[w] for w in WEIGHTS])
     return xr.Dataset(
