@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,18 +23,18 @@ from equipoise.papers.framework import redraw
 from equipoise.results import SpikeTrains, Status, load_dataset, save_dataset
 from equipoise.units import Hz, minute, second
 
-SMALL = spikes.Net(K=50, size=250, days=0.05)
+SMALL = spikes.Net(K=50, size=250, days=0.02)
 PAPER = papers.find("calcium-homeostasis")
 PLANS = {
     "spikes_scaling": spikes_scaling.Plan(
-        nets=(replace(SMALL, graphs=2), spikes.Net(K=100, size=500, days=0.05)), measured=1 * second
+        nets=(replace(SMALL, graphs=2), spikes.Net(K=100, size=500, days=0.02)), measured=1 * second
     ),
     "spikes_emergence": spikes_emergence.Plan(net=SMALL, starts=((0.95, 0.95), (1.0, 1.05)), points=20),
     "spikes_asynchrony": spikes_asynchrony.Plan(net=SMALL, measured=3 * second, cells=10),
     "spikes_scopes": spikes_scopes.Plan(net=SMALL, regulated=1 * minute, measured=4 * second),
     "spikes_perturbations": spikes_perturbations.Plan(net=SMALL, under=SMALL, points=20),
     "spikes_irregularity": spikes_irregularity.Plan(
-        cells=spikes.Net(K=200, size=100, days=0.1), net=SMALL, under=SMALL
+        cells=spikes.Net(K=200, size=100, days=0.02), net=SMALL, under=SMALL
     ),
     "spikes_finite_size": spikes_finite_size.Plan(
         nets=(replace(SMALL, size=100), SMALL), sizes=(250, 500), counted=2 * second
@@ -159,11 +160,12 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("name", list(PLANS))
 def test_figure_is_computed_saved_drawn_and_checked(name, folder):
     figure, told = next(f for f in PAPER.figures if f.name == name), []
-    save_dataset(figure.content.compute(told.append, PLANS[name]), folder / f"{name}.nc")
+    content: Any = figure.content
+    save_dataset(content.compute(told.append, PLANS[name]), folder / f"{name}.nc")
     data = load_dataset(folder / f"{name}.nc")
     assert told[-1] == pytest.approx(1.0)
     assert all(np.diff(told) >= -1e-12)
-    claims = figure.content.claims(data)
+    claims = content.claims(data)
     assert all(c.text and c.source and c.found for c in claims)
     assert not any("nan" in c.found for c in claims)
     for drawn in redraw(figure, data, folder):

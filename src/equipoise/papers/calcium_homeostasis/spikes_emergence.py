@@ -143,7 +143,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
             bool((np.abs(moments) < 0.01).all()),
         ),
         Claim(
-            "The weights end where they do whatever the start",
+            "In one graph the weights end at the same place, whatever the start",
             "Sec. 2.4.2",
             f"ends differ by at most {100 * apart:.1f} %, {score:.1f} times the stated standard error",
             bool(apart < 0.04 and score < 3.0),
