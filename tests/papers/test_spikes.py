@@ -27,12 +27,14 @@ SMALL = spikes.Net(K=50, size=250, days=0.02)
 PAPER = papers.find("calcium-homeostasis")
 PLANS = {
     "spikes_scaling": spikes_scaling.Plan(
-        nets=(replace(SMALL, graphs=2), spikes.Net(K=100, size=500, days=0.02)), measured=1 * second
+        nets=(replace(SMALL, graphs=2), replace(SMALL, K=60, size=300)), measured=1 * second
     ),
     "spikes_emergence": spikes_emergence.Plan(net=SMALL, starts=((0.95, 0.95), (1.0, 1.05)), points=20),
     "spikes_asynchrony": spikes_asynchrony.Plan(net=SMALL, measured=3 * second, cells=10),
     "spikes_scopes": spikes_scopes.Plan(net=SMALL, regulated=1 * minute, measured=4 * second),
-    "spikes_perturbations": spikes_perturbations.Plan(net=SMALL, under=SMALL, points=20),
+    "spikes_perturbations": spikes_perturbations.Plan(
+        net=replace(SMALL, days=0.05), under=replace(SMALL, days=0.05), points=20
+    ),
     "spikes_irregularity": spikes_irregularity.Plan(
         cells=spikes.Net(K=200, size=100, days=0.02), net=SMALL, under=SMALL
     ),
