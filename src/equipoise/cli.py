@@ -225,13 +225,13 @@ def demo(
     out: Annotated[Path, typer.Option(help="Directory for everything.")] = Path("output"),
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
 ) -> None:
-    """Analyse the shipped recording, reproduce the paper, let homeostasis find balance; say where the reports are."""
+    """Analyse the shipped recording, reproduce the paper's theory, let homeostasis find balance; name the reports."""
     with errors(debug):
         from equipoise import recordings
         from equipoise.inference import AnalysisSettings
 
         recorded = analyze_to(recordings.example(), AnalysisSettings(), out)
-        as_expected = reproduce_to("calcium-homeostasis", out / "calcium-homeostasis", [], compute=True)
+        as_expected = reproduce_to("calcium-homeostasis", out / "calcium-homeostasis", _quick(), compute=True)
         print()
         name, circuit = _circuit("balanced_homeostasis")
         solved, complete = run_to(name, circuit, out)
@@ -239,6 +239,14 @@ def demo(
         print(f"The report on the network is   {solved.resolve()}")
         if not (as_expected and complete):
             raise typer.Exit(1)
+
+
+def _quick() -> list[str]:
+    """The figures of the paper that need no simulation."""
+    from equipoise import papers
+
+    figures = papers.find("calcium-homeostasis").figures
+    return [figure.name for figure in figures if not isinstance(figure, papers.SimulatedFigure)]
 
 
 @app.command()
@@ -255,7 +263,7 @@ def info() -> None:
 def reproduce_to(key: str, out: Path, names: list[str], *, compute: bool) -> bool:
     """Reproduce with a progress bar, print figures and claims; returns whether all claims came out as expected."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
     from equipoise import papers
 
@@ -263,8 +271,13 @@ def reproduce_to(key: str, out: Path, names: list[str], *, compute: bool) -> boo
     figures = papers.chosen(paper, names)
     if compute or out.exists():
         _must_be_writable(out)
-    steps = papers.reproduce(paper, out, names=names, compute=compute)
-    done = list(track(steps, f"Reproducing {key}", len(figures), console=Console(stderr=True), transient=True))
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"Reproducing {key}", total=len(figures))
+
+        def tell(figure: papers.Figure, fraction: float) -> None:
+            bar.update(task, completed=figures.index(figure) + fraction, description=figure.title)
+
+        done = list(papers.reproduce(paper, out, names=names, compute=compute, progress=tell))
     console = Console()
     console.print(_claims_table(paper.title, done))
     papers.write_claims(paper, done, out / "claims.md")

@@ -15,7 +15,10 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("paper")
 
 
-@pytest.mark.parametrize("figure", PAPER.figures, ids=lambda f: f.name)
+QUICK = [f for f in PAPER.figures if not isinstance(f, papers.SimulatedFigure)]
+
+
+@pytest.mark.parametrize("figure", QUICK, ids=lambda f: f.name)
 def test_figure_and_claims(figure, folder):
     path = folder / f"{figure.name}.nc"
     save_dataset(figure.content.compute(), path)

@@ -298,3 +298,12 @@ def test_an_interrupted_run_keeps_what_was_done(monkeypatch, found):
 def test_names_of_populations_are_checked(found):
     with pytest.raises(KeyError, match=r"no population is named 'e'\. Known: E, I"):
         found.spikes_of("e")
+
+
+def test_the_tonic_drive_of_a_population_acts_and_adds_to_that_of_build():
+    driven = circuit().with_node("E", drive=0.3)
+    named = eq.spiking.build(circuit(), seed=1, drive={"E": 0.5, "I": 0.1})
+    both = eq.spiking.build(driven, seed=1, drive={"E": 0.2, "I": 0.1})
+    np.testing.assert_array_equal(both.drive, named.drive)
+    alone, none = (eq.spiking.build(c, seed=1).drive for c in (driven, circuit()))
+    assert (alone != none).sum() == 300

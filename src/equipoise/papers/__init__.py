@@ -2,8 +2,10 @@
 
 from equipoise.papers.calcium_homeostasis import PAPER as CALCIUM_HOMEOSTASIS
 from equipoise.papers.framework import Claim as Claim
+from equipoise.papers.framework import Figure as Figure
 from equipoise.papers.framework import Paper as Paper
 from equipoise.papers.framework import Reproduced as Reproduced
+from equipoise.papers.framework import SimulatedFigure as SimulatedFigure
 from equipoise.papers.framework import chosen as chosen
 from equipoise.papers.framework import reproduce as reproduce
 from equipoise.papers.framework import write_claims as write_claims

@@ -5,8 +5,9 @@ without computing. A claim is a sentence of the paper (or of this package about 
 the outcome that is expected; a claim of the paper that is false is expected to fail, and shown as such.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +17,10 @@ from equipoise.results import load_dataset, save_dataset, write_whole
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure as Canvas
+
+
+Progress = Callable[[float], None]
+"""Told the finished fraction."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,14 @@ class Content(Protocol):
         ...
 
 
+class SimulatedContent(Content, Protocol):
+    """What a module of a figure offers whose data are simulated, which takes time."""
+
+    def compute(self, progress: Progress = ...) -> "xr.Dataset":
+        """Everything the figure and its claims need, telling how far it is."""
+        ...
+
+
 @dataclass(frozen=True)
 class Figure:
     """A figure: its name, title, the module that makes it, and its size in inches."""
@@ -65,6 +78,21 @@ class Figure:
     title: str
     content: Content
     size: tuple[float, float] = (7.2, 3.2)
+
+    def computed(self, progress: Progress) -> "xr.Dataset":  # noqa: ARG002
+        """The data of the figure."""
+        return self.content.compute()
+
+
+@dataclass(frozen=True)
+class SimulatedFigure(Figure):
+    """A figure whose data are simulated: it takes longer, and tells how far it is."""
+
+    content: SimulatedContent
+
+    def computed(self, progress: Progress) -> "xr.Dataset":
+        """The data of the figure."""
+        return self.content.compute(progress)
 
 
 @dataclass(frozen=True)
@@ -85,15 +113,25 @@ class Reproduced:
     claims: tuple[Claim, ...]
 
 
-def reproduce(paper: Paper, out: Path, *, names: Collection[str] = (), compute: bool = True) -> Iterator[Reproduced]:
+def reproduce(
+    paper: Paper,
+    out: Path,
+    *,
+    names: Collection[str] = (),
+    compute: bool = True,
+    progress: Callable[[Figure, float], None] | None = None,
+) -> Iterator[Reproduced]:
     """Compute, save, draw and check each figure of a paper (or those in `names`) into the folder `out`, one by one.
 
     With compute=False figures and claims come from the files saved earlier; FileNotFoundError says which is missing.
+    `progress` is told the figure at work and the fraction of it that is done.
     """
+    tell = progress or (lambda _figure, _fraction: None)
     for figure in chosen(paper, names):
         path = out / f"{figure.name}.nc"
+        tell(figure, 0.0)
         if compute:
-            save_dataset(figure.content.compute(), path)
+            save_dataset(figure.computed(partial(tell, figure)), path)
         elif not path.exists():
             raise FileNotFoundError(f"reproduce: {path} is missing; run once without --redraw.")
         data = load_dataset(path)
