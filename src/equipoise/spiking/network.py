@@ -220,11 +220,15 @@ def available_memory() -> float:
         return math.inf
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _threads(given: int | None, sizes: tuple[int, ...]) -> int:
     """By default one for each processor, but none without at least two columns of neurons."""
     if given is None:
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, min(processors, sum(-(-n // COLUMN) for n in sizes) // 2))
+        return max(1, min(processors(), sum(-(-n // COLUMN) for n in sizes) // 2))
     number = check("spiking.threads", given, Quantity("number of threads", low=1.0, high=1024.0))
     if number != int(number):
         raise ValueError(f"spiking: threads must be a whole number, got {given!r}.")

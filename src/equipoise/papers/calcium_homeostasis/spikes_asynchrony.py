@@ -7,6 +7,7 @@ import numpy as np
 
 from equipoise import measures, plotting
 from equipoise.model.circuit import Circuit
+from equipoise.model.delays import expected
 from equipoise.papers.calcium_homeostasis.common import LIF_NEURON, panels
 from equipoise.papers.calcium_homeostasis.spikes import (
     POPULATIONS,
@@ -130,7 +131,7 @@ def _input(network: Network, found: Run, source: str, cells: int) -> Array:
     mine = post < cells
     trains, projection = found.spikes_of(source), network.circuit.projection(source, "E")
     bins = int(found.duration / STEP)
-    at = ((trains.times + projection.delay) / STEP).astype(np.int64)
+    at = ((trains.times + expected(projection.delay)) / STEP).astype(np.int64)
     inside = at < bins
     spikes = csr_array((np.ones(inside.sum()), (trains.units[inside], at[inside])), shape=(trains.n_units, bins))
     contacts = csr_array((np.ones(mine.sum()), (post[mine], pre[mine])), shape=(cells, trains.n_units))
