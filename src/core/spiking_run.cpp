@@ -344,6 +344,32 @@ void spiking_list(Vector<const std::uint64_t> raster, std::int64_t columns, Vect
   }
 }
 
+// Spikes of the units that are recorded in order, and the counts of all in bins that count from that of the first step.
+std::int64_t spiking_take(Vector<const std::uint64_t> raster, IndexIn population_of, Vector<const std::int32_t> unit_of,
+                          std::int64_t first_step, std::int64_t bin_steps, Vector<std::int64_t> counts,
+                          Vector<std::int64_t> steps, Vector<std::int64_t> units) {
+  const std::size_t columns = population_of.size(), row = columns * spiking::words_per_column;
+  same_size(unit_of.size(), columns * spiking::column_size);
+  const std::int64_t n = *std::max_element(population_of.data(), population_of.data() + columns) + 1;
+  std::size_t written = 0;
+  for (std::size_t k = 0; (k + 1) * row <= raster.size(); ++k) {
+    const std::int64_t step = first_step + static_cast<std::int64_t>(k);
+    std::int64_t* count = counts.data() + (step / bin_steps - first_step / bin_steps) * n;
+    for (std::size_t w = 0; w < row; ++w) {
+      std::uint64_t word = raster.data()[k * row + w];
+      if (word == 0) continue;
+      count[population_of.data()[w / spiking::words_per_column]] += __builtin_popcountll(word);
+      for (; word != 0; word &= word - 1) {
+        const std::int32_t unit = unit_of.data()[64 * w + static_cast<std::size_t>(__builtin_ctzll(word))];
+        if (unit < 0) continue;
+        steps.data()[written] = step;
+        units.data()[written++] = unit;
+      }
+    }
+  }
+  return static_cast<std::int64_t>(written);
+}
+
 void spiking_words(Vector<const std::uint64_t> key, std::int64_t stream, std::int64_t step, std::int64_t first_column,
                    Vector<std::uint32_t> out) {
   same_size(key.size(), 2);
@@ -366,6 +392,8 @@ void bind_spiking_run(nb::module_& m) {
         nb::arg("instruction_set"), nb::arg("probes"), nb::arg("split"), nb::arg("trace"), nb::arg("per_step"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));
   m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("places"));
+  m.def("spiking_take", &spiking_take, nb::arg("raster"), nb::arg("population_of"), nb::arg("unit_of"),
+        nb::arg("first_step"), nb::arg("bin_steps"), nb::arg("counts"), nb::arg("steps"), nb::arg("units"));
   m.def("spiking_words", &spiking_words, nb::arg("key"), nb::arg("stream"), nb::arg("step"), nb::arg("first_column"),
         nb::arg("out"));
   m.def("spiking_instruction_set", &best_instruction_set);

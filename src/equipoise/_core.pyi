@@ -285,6 +285,22 @@ def spiking_count(raster: Words) -> int:
 def spiking_list(raster: Words, columns: int, steps: Ints, places: Ints) -> None:
     """Row and place of every bit that is set, in order."""
 
+def spiking_take(
+    raster: Words,
+    population_of: Index,
+    unit_of: Ints,
+    first_step: int,
+    bin_steps: int,
+    counts: Index,
+    steps: Index,
+    units: Index,
+) -> int:
+    """Spikes of a raster as `steps` and `units` (n,), where `unit_of` their place is not negative; how many they are.
+
+    All spikes are added to `counts` (bin, population) in bins of so many steps, from the bin of the first step on;
+    `population_of` each column.
+    """
+
 def spiking_words(key: Words, stream: int, step: int, first_column: int, out: HalfWords) -> None:
     """Random words for whole columns from first_column on, 512 each (Threefry-4x32, 13 rounds)."""
 

@@ -11,6 +11,7 @@ from spiking_circuits import EIF, LIF, PIF, alone, two_populations
 import equipoise as eq
 from equipoise import _core
 from equipoise.spiking import kernel, reference
+from equipoise.spiking.cells import FIELDS
 from equipoise.spiking.probes import probes_at
 from equipoise.units import ms, mV
 
@@ -121,7 +122,7 @@ def test_exponential_currents_move_the_potential():
     network = eq.spiking.build(two_populations(tau_s=(2, 5, 2)), seed=2)
     data = eq.spiking.run(network, duration=0.1, record=eq.spiking.Record(membrane={"E": 40})).membrane
     v = data.potential.values.astype(np.float64)
-    at_e, at_i = network.currents[network.currents[:, 0] == 0, 1]
+    at_e, at_i = (float(network.cells.row(len(FIELDS) + k)[0]) for k in (0, 1))
     e, i = (x.values[:-1].astype(np.float64) for x in (data.excitation, data.inhibition))
     predicted = v[:-1] * np.exp(-0.1 / 20) + at_e * e + at_i * i
     moved = (v[1:] != v[:-1]) & (v[1:] != np.float32(LIF.v_reset)) & (v[:-1] != np.float32(LIF.v_reset))

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise import _core
 from equipoise.quantities import steps_of
 from equipoise.results import Status
-from equipoise.spiking import kernel
 from equipoise.spiking.columns import RUNNING, TRACES, Plan, Sheet, Written
 from equipoise.spiking.kernel import State
-from equipoise.spiking.layout import Layout
+from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.network import Network
 from equipoise.spiking.probes import VALUES, Probes, chosen, leaks, tonic
 from equipoise.spiking.randomness import Words
@@ -38,8 +38,8 @@ class Tape:
 
     plan: Plan
     sheet: Sheet
-    unit_of: NDArray[np.int64]  # of each place, -1 where nothing is recorded
-    population_of: NDArray[np.int64]
+    unit_of: NDArray[np.int32]  # of each place, -1 where nothing is recorded
+    population_of: NDArray[np.int64]  # of each column
     open_counts: NDArray[np.int64]  # of the bin that is not full
     open_rows: NDArray[np.float32]  # of the trace, that make no whole sample
     done: int = 0
@@ -49,22 +49,20 @@ class Tape:
     def blank(cls, network: Network, plan: Plan, sheet: Sheet) -> "Tape":
         """Nothing written yet."""
         layout = network.layout
-        unit_of = np.full(layout.places, -1)
+        unit_of = np.full(layout.places, -1, np.int32)
         for k, n in enumerate(plan.recorded):
             first = layout.neurons(k).start
             unit_of[first : first + n] = sum(plan.recorded[:k]) + np.arange(n)
-        population_of = layout.population_of(np.arange(layout.places))
+        population_of = layout.population_of(np.arange(0, layout.places, COLUMN))
         nothing = np.empty((0, len(plan.cells), VALUES), np.float32)
         counts = np.zeros(len(plan.recorded), np.int64)
         return cls(plan, sheet, unit_of, population_of, counts, nothing)
 
     def write(self, raster: Words, probes: Probes, network: Network) -> None:
         """Take in the next steps."""
-        steps, places = kernel.spikes_in(raster)
-        step, unit = steps.astype(np.int64) + self.done, self.unit_of[places]
-        until, kept = self.done + raster.shape[0], unit >= 0
-        table = self._counted(step, self.population_of[places], until)
-        blocks = {"spike_step": step[kept], "spike_unit": unit[kept], "count": table[:-1]}
+        until = self.done + raster.shape[0]
+        steps, units, table = self._spikes(raster.reshape(-1), until)
+        blocks = {"spike_step": steps, "spike_unit": units, "count": table[:-1]}
         samples, rows = self._sampled(probes, network)
         if self.plan.cells:
             blocks |= samples
@@ -91,14 +89,15 @@ class Tape:
     def _facts(self, wall: float, status: str) -> dict[str, Any]:
         return {"done": self.done, "wall": wall, "status": status, "slow_names": list(self.slow_names)}
 
-    def _counted(self, step: NDArray[np.int64], population: NDArray[np.int64], until: int) -> NDArray[np.int64]:
-        """Spikes of the bins from the open one on (bin, population); the last one is open again."""
-        first, n = self.done // self.plan.bin, len(self.plan.recorded)
-        bins = until // self.plan.bin - first + 1
-        cell = (step // self.plan.bin - first) * n + population
-        table = np.bincount(cell, minlength=bins * n).reshape(bins, n)
-        table[0] += self.open_counts
-        return table
+    def _spikes(self, raster: Words, until: int) -> tuple[NDArray[np.int64], ...]:
+        """Steps and units of recorded spikes; all spikes in the bins from the open one on, the last one open again."""
+        table = np.zeros((until // self.plan.bin - self.done // self.plan.bin + 1, len(self.plan.recorded)), np.int64)
+        table[0] = self.open_counts
+        steps, units = np.empty((2, _core.spiking_count(raster)), np.int64)
+        n = _core.spiking_take(
+            raster, self.population_of, self.unit_of, self.done, self.plan.bin, table.reshape(-1), steps, units
+        )
+        return steps[:n].copy() if n < steps.size else steps, units[:n].copy() if n < units.size else units, table
 
     def _sampled(self, probes: Probes, network: Network) -> tuple[dict[str, NDArray], NDArray[np.float32]]:
         """Whole samples: the potential at their end and the mean input; and the rows that are left."""
