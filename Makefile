@@ -4,10 +4,10 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(shell find src examples -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.npz' -o -name '*.toml') pyproject.toml CMakeLists.txt
 
-.PHONY: help demo test check sanitize bench bench-spiking clean
+.PHONY: help demo test check sanitize bench bench-spiking bench-brian2 clean
 
 help:
-	@echo "make demo | test | check | sanitize | bench | bench-spiking | clean"
+	@echo "make demo | test | check | sanitize | bench | bench-spiking | bench-brian2 | clean"
 
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit("equipoise needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -71,7 +71,18 @@ bench: .venv/with-bench
 bench-spiking: .venv/with-nest
 	$(BIN)/python benchmarks/spiking.py
 	$(BIN)/python benchmarks/spiking.py plain
+	$(BIN)/python benchmarks/spiking.py 50000 3
+	$(BIN)/python benchmarks/spiking_ensemble.py
 	$(BIN)/python benchmarks/spiking_homeostasis.py
 
+# Brian2 asks for an older numpy: it gets an environment of its own.
+.venv-brian2/ready:
+	$(PYTHON) -m venv .venv-brian2
+	.venv-brian2/bin/pip install -q "brian2>=2.9" "numpy<2.3" setuptools
+	@touch $@
+
+bench-brian2: .venv/installed .venv-brian2/ready
+	$(BIN)/python benchmarks/spiking_brian2.py .venv-brian2/bin/python
+
 clean:
-	rm -rf .venv build output
+	rm -rf .venv .venv-brian2 build output
