@@ -89,7 +89,8 @@ EQ_INLINE void work_through(const Job& job, std::size_t thread) {
         if (extent.thread != thread) continue;
         const spiking::Cells& cells = network.cells[extent.population];
         if (k > 0 && k % spiking::steps_of_turn == 0)
-          count_from(state, spiking::steps_of_turn, extent.first * spiking::column_size, extent.last * spiking::column_size);
+          count_from(state, spiking::steps_of_turn, extent.first * spiking::column_size,
+                     extent.last * spiking::column_size);
         for (std::size_t column = extent.first; column < extent.last; ++column) {
           if (k + 1 < end) ahead.ask(next, column);
           arrivals.template deliver_bitmaps<width>(network, cells, state, column, inbox);
@@ -308,7 +309,7 @@ void spiking_run(Vector<const float> membranes, IndexIn membrane_strips, IndexIn
   for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, std::cref(job), t);
   worker(job, 0);
   for (std::thread& other : others) other.join();
-  if (steps > 0) count_from(state, static_cast<std::size_t>((steps - 1) % static_cast<std::int64_t>(spiking::steps_of_turn) + 1), 0, n);
+  if (steps > 0) count_from(state, (static_cast<std::size_t>(steps) - 1) % spiking::steps_of_turn + 1, 0, n);
 }
 
 // ---- what a raster holds, and random words by themselves ----------------------------------------
