@@ -1,7 +1,7 @@
 // Deliver: hand the spikes that arrive in a step to the neurons they reach.
 //
-// To the loop over steps this is: see who sends, deliver, and let update read the inbox channel by channel. How arrivals
-// are gathered is a matter of a table's form: counted here, or their weights summed (spiking_sums.hpp).
+// To the loop over steps this is: see who sends, deliver, and let update read the inbox channel by channel. How
+// arrivals are gathered is a matter of a table's form: counted here, or their weights summed (spiking_sums.hpp).
 //
 // Dense tables are bitmaps. Up to fifteen rows are added at a time bit by bit with carry-save adders (Harley & Seal),
 // for a whole column at once, and the binary counters are then spread over the neurons: neuron n of a column is bit
