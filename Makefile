@@ -27,7 +27,7 @@ demo: .venv/installed
 	$(BIN)/equipoise demo
 
 test: .venv/with-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 check: .venv/with-check .venv/with-test
 	$(BIN)/ruff format --check .

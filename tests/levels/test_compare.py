@@ -49,7 +49,8 @@ def test_rates_agree_but_for_the_grid(found):
 
 def test_spread_irregularity_and_calcium_agree(found):
     theory, spikes = found.sel(level="theory"), found.sel(level="spiking")
-    assert spikes["cv"].values == pytest.approx(theory["cv"].values, abs=0.03)
+    # The mean of 400 cells (SD 0.14) errs by 0.007, and in 10 s slow cells show too little: C_v/n, 0.02 on average.
+    assert spikes["cv"].values == pytest.approx(theory["cv"].values, abs=3 * 0.007 + 0.02)
     assert spikes["rate_sd"].values == pytest.approx(theory["rate_sd"].values, rel=0.15)
     lower = spikes["rate"].values / theory["rate"].values
     assert spikes["calcium_mean"].values == pytest.approx(theory["calcium_mean"].values * lower, rel=0.02)

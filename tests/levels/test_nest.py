@@ -138,7 +138,7 @@ def test_neurons_that_differ_fire_as_in_the_packages_own_simulation(synapse):
     a, b = (np.bincount(run.spikes_of("E").units, minlength=200) for run in (ours, theirs))
     both = a + b > 100
     assert both.mean() > 0.9
-    assert b.std() > 5 * math.sqrt(b.mean())
+    assert b.std() > 4 * math.sqrt(b.mean())  # they differ by much more than by chance
     cvs = eq.measures.cv(ours.spikes_of("E")).values
     z2 = ((a - b) ** 2 / (cvs**2 * (a + b)))[both]
     assert abs(z2.mean() - 1.0) < 4 * math.sqrt(2 / both.sum())

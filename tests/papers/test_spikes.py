@@ -33,7 +33,7 @@ PLANS = {
     "spikes_asynchrony": spikes_asynchrony.Plan(net=SMALL, measured=3 * second, cells=10),
     "spikes_scopes": spikes_scopes.Plan(net=SMALL, regulated=1 * minute, measured=4 * second),
     "spikes_perturbations": spikes_perturbations.Plan(
-        net=replace(SMALL, days=0.05), under=replace(SMALL, days=0.05), points=20
+        net=replace(SMALL, K=100, size=500, days=0.05), under=replace(SMALL, K=100, size=500, days=0.05), points=20
     ),
     "spikes_irregularity": spikes_irregularity.Plan(
         cells=spikes.Net(K=200, size=100, days=0.02), net=SMALL, under=SMALL
