@@ -51,8 +51,8 @@ def in_memory(network):
     return eq.spiking.run(network, duration=1.0003, warmup=20 * ms, record=eq.spiking.Record(**RECORD))
 
 
-def streamed(network, path, **more):
-    record = eq.spiking.Record(**RECORD, to=path)
+def streamed(network, path, resume=False, **more):
+    record = eq.spiking.Record(**RECORD, to=path, resume=resume)
     return eq.spiking.run(network, duration=1.0003, warmup=20 * ms, record=record, **more)
 
 
@@ -168,21 +168,39 @@ def test_a_killed_run_leaves_what_was_whole(tmp_path):
         _ = left.end
 
 
-def test_an_interrupted_run_on_disk_can_go_on(network, in_memory, tmp_path):
-    def stop(fraction):
-        if fraction > 0.4:
-            raise KeyboardInterrupt
+@pytest.mark.parametrize("how", [KeyboardInterrupt, RuntimeError])
+def test_a_run_on_disk_that_was_stopped_goes_on_bit_by_bit(network, in_memory, tmp_path, monkeypatch, how):
+    """Ctrl-C closes the directory; any other error leaves it as a kill would, between two writings."""
+    monkeypatch.setattr(store, "SETTLE_EVERY", 0.0)
+    told = []
 
-    part = streamed(network, tmp_path / "run.zarr", progress=stop)
-    assert part.status is eq.Status.INTERRUPTED
-    loaded = eq.spiking.load(tmp_path / "run.zarr")
-    assert loaded.status is eq.Status.INTERRUPTED
-    assert 0 < loaded.duration < 1
-    rest = eq.spiking.run(
-        network, duration=1.0003 - loaded.duration, start=loaded.end, record=eq.spiking.Record(cells=50)
-    )
-    assert np.array_equal(np.concatenate([loaded.steps, rest.steps + round(loaded.duration / 0.1e-3)]), in_memory.steps)
-    assert np.array_equal(rest.end.v, in_memory.end.v)
+    def stop(fraction):
+        told.append(fraction)
+        if fraction > 0.3 + 0.3 * (len(told) > 100):
+            raise how
+
+    for _ in range(2):
+        try:
+            part = streamed(network, tmp_path / "run.zarr", resume=True, progress=stop)
+        except RuntimeError:
+            part = eq.spiking.load(tmp_path / "run.zarr")
+        assert part.status is eq.Status.INTERRUPTED
+        assert 0 < part.duration < 1
+        told += [0.0] * 100
+    whole = streamed(network, tmp_path / "run.zarr", resume=True)
+    assert whole.status is eq.Status.OK
+    assert_same(whole, in_memory)
+    assert whole.homeostasis.identical(in_memory.homeostasis)
+    for name in ("v", "silent", "recent"):
+        assert np.array_equal(getattr(whole.end, name), getattr(in_memory.end, name))
+    assert_same(streamed(network, tmp_path / "run.zarr", resume=True), in_memory)  # nothing is left to do
+
+
+def test_only_the_same_run_goes_on(network, tmp_path):
+    streamed(network, tmp_path / "run.zarr")
+    other = eq.spiking.build(circuit(rules=True), seed=2)
+    with pytest.raises(ValueError, match=r"Record.to: '.*run.zarr' holds another run, or nothing to go on from"):
+        streamed(other, tmp_path / "run.zarr", resume=True)
 
 
 def test_nothing_is_left_of_a_run_that_is_stopped_in_its_warm_up(network, tmp_path):
@@ -196,7 +214,7 @@ def test_nothing_is_left_of_a_run_that_is_stopped_in_its_warm_up(network, tmp_pa
 
 def test_what_cannot_be_written_or_read_is_named(network, tmp_path, monkeypatch):
     (tmp_path / "old").mkdir()
-    with pytest.raises(FileExistsError, match=r"Record.to: '.*old' exists. Remove it, or give another directory."):
+    with pytest.raises(FileExistsError, match=r"Record.to: '.*old' exists. Give resume=True to go on, remove it, or"):
         streamed(network, tmp_path / "old")
     with pytest.raises(ValueError, match=r"spiking.load: '.*old' is not a run that Record\(to=...\) wrote."):
         eq.spiking.load(tmp_path / "old")

@@ -1,7 +1,7 @@
 """What a run wrote down, as columns that grow with time: in memory, or read from disk part by part."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +22,10 @@ RUNNING = "RUNNING"
 TYPES = {"spike_step": np.int64, "spike_unit": np.int64, "count": np.int64, "slow": np.float64}
 
 
+Keep = Callable[[], dict[str, NDArray]]
+"""Gives the arrays from which a run can go on."""
+
+
 class Column(Protocol):
     """Something that can be cut, and then is an array."""
 
@@ -35,8 +39,8 @@ class Sheet(Protocol):
     def add(self, blocks: Mapping[str, NDArray]) -> None:
         """Append rows to columns."""
 
-    def settle(self, facts: Mapping[str, Any]) -> None:
-        """All that was added up to here is whole; `facts` say how far the run has come."""
+    def settle(self, facts: Mapping[str, Any], kept: Keep, *, now: bool = False) -> None:
+        """All that was added up to here is whole; `facts` say how far the run is, and from `kept` it can go on."""
 
     def close(self, facts: Mapping[str, Any], end: State) -> Mapping[str, Column]:
         """Nothing more comes, and the network stands here; the columns."""
@@ -83,7 +87,7 @@ class Memory:
         for name, block in blocks.items():
             self.blocks[name].append(block)
 
-    def settle(self, facts: Mapping[str, Any]) -> None:
+    def settle(self, facts: Mapping[str, Any], kept: Keep, *, now: bool = False) -> None:
         """Memory is always whole."""
 
     def close(self, facts: Mapping[str, Any], end: State) -> Mapping[str, Column]:  # noqa: ARG002

@@ -11,7 +11,7 @@ from equipoise.results import Status, load_dataset, save_dataset
 from equipoise.spiking import store
 from equipoise.spiking.columns import DIMS, RUNNING, Column, Plan, Written, blank
 from equipoise.spiking.kernel import State
-from equipoise.spiking.packing import as_bytes, from_bytes
+from equipoise.spiking.packing import as_bytes, from_bytes, packed, unpacked
 from equipoise.spiking.run import Provenance, Run
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _dataset(run: Run) -> "xr.Dataset":
     data: dict[str, Any] = {name: (DIMS[name], np.asarray(column[:])) for name, column in written.columns.items()}
     data = {name: (dims, x) for name, (dims, x) in data.items() if x.size}
     if run.final is not None:
-        data[store.END] = ("byte", as_bytes(run.final))
+        data[store.END] = ("byte", as_bytes(packed(run.final)))
     return xr.Dataset(data, attrs={store.RUN: json.dumps(static), store.SO_FAR: json.dumps(so_far)})
 
 
@@ -73,7 +73,8 @@ def _from_netcdf(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, 
     columns: dict[str, Column] = {
         name: data[name].values if name in data else blank(name, width) for name, width in widths.items()
     }
-    return static, so_far, columns, from_bytes(data[store.END].values) if store.END in data else None
+    end = unpacked(from_bytes(data[store.END].values)) if store.END in data else None
+    return static, so_far, columns, end
 
 
 def _plan(static: dict[str, Any]) -> Plan:

@@ -34,17 +34,17 @@ def unpacked(arrays: Mapping[str, NDArray]) -> State:
     return State(step=int(arrays["state/step"]), slow=slow, **{k: arrays[f"state/{k}"] for k in PARTS})
 
 
-def as_bytes(state: State) -> NDArray[np.uint8]:
-    """A state as one array of bytes."""
+def as_bytes(arrays: Arrays) -> NDArray[np.uint8]:
+    """Arrays by name as one array of bytes."""
     stream = io.BytesIO()
-    np.savez_compressed(stream, **packed(state))  # pyright: ignore[reportArgumentType]
+    np.savez_compressed(stream, **arrays)  # pyright: ignore[reportArgumentType]
     return np.frombuffer(stream.getvalue(), np.uint8)
 
 
-def from_bytes(data: NDArray[np.uint8]) -> State:
-    """The state of such bytes."""
+def from_bytes(data: NDArray[np.uint8]) -> Arrays:
+    """The arrays of such bytes."""
     with np.load(io.BytesIO(data.tobytes())) as arrays:
-        return unpacked({name: arrays[name] for name in arrays.files})
+        return {name: arrays[name] for name in arrays.files}
 
 
 def part(arrays: Mapping[str, NDArray], start: str) -> Arrays:

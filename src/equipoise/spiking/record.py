@@ -20,7 +20,8 @@ class Record:
 
     `membrane` names neurons by population, the first n or those of a list, whose potential and input are written down
     once per `every` [s], by default in every step. `to` is a new directory to which all of this goes while the run goes
-    on, as zarr, instead of staying in memory (extra `[zarr]`).
+    on, as zarr, instead of staying in memory (extra `[zarr]`); with `resume` a run that was stopped there goes on, and
+    ends bit by bit as if it had not been.
     """
 
     cells: float = np.inf
@@ -30,6 +31,7 @@ class Record:
     membrane: Cells = field(default_factory=dict)
     every: float | None = None
     to: str | Path | None = None
+    resume: bool = False
 
     def __post_init__(self):
         check_fields(self)

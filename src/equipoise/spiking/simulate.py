@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +21,8 @@ from equipoise.spiking.interrupts import Deferred
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
 from equipoise.spiking.network import Network, build
-from equipoise.spiking.probes import probes_at
+from equipoise.spiking.packing import Arrays, packed, unpacked
+from equipoise.spiking.probes import Probes, probes_at
 from equipoise.spiking.progress import Progress, telling
 from equipoise.spiking.record import Record
 from equipoise.spiking.run import Provenance, Run
@@ -87,11 +89,14 @@ def run(
     record, dt = record or Record(), network.dt
     silent_steps, steps = (steps_of("spiking", n, t, dt) for n, t in (("warmup", warmup), ("duration", duration)))
     plan, playing = homeostasis or Homeostasis(), Playing.of(network, schedule, duration)
-    state, tape = start or kernel.begin(network), _tape(playing.stages, record, steps)
+    state, tape, probes, wall = _begin(playing.stages, record, steps, start)
     check_room(network, tape.plan, record.to, steps, state)
-    probes = probes_at(network, record.membrane, state.currents)
     slow, ctrl_c = Regulator(network, plan, state), Deferred()
-    pace, done, wall = _Pace(8 * WORDS * network.layout.columns + probes.row_bytes), -silent_steps, 0.0
+    pace, done = _Pace(8 * WORDS * network.layout.columns + probes.row_bytes), tape.done or -silent_steps
+
+    def kept() -> Arrays:
+        return packed(replace(state, slow=slow.keep())) | {"split": probes.split}
+
     try:
         with telling(progress, warmup + duration) as tell, ctrl_c:
             while done < steps:
@@ -105,14 +110,16 @@ def run(
                 done += n
                 if done > 0:
                     tape.write(raster, looked, slow.network)
-                    tape.settle(wall)
                     wall += time.perf_counter() - before
                 _end_window(slow, state.step, tape, done)
+                if done > 0:
+                    tape.settle(wall, kept)
                 tell((done + silent_steps) / (steps + silent_steps))
                 ctrl_c.answer()
     except KeyboardInterrupt:  # between two slices: raster, meters and tape are in step
         if done <= 0:
             raise
+    tape.settle(wall, kept, now=True)
     return _run(playing.stages, tape, replace(state, slow=slow.keep()), wall, steps)
 
 
@@ -144,14 +151,20 @@ class _Pace:
         self.steps = int(np.clip(steps * SLICE / max(seconds, 1e-6), 1, max(1, min(most, 4 * self.steps))))
 
 
-def _tape(stages: Stages, record: Record, wanted: int) -> Tape:
-    """A blank tape, in memory or for a directory."""
+def _begin(stages: Stages, record: Record, wanted: int, start: State | None) -> tuple[State, Tape, Probes, float]:
+    """Where a run begins: state, tape, probes and wall time so far; or goes on, if it was stopped in its directory."""
     network = stages.network
     plan = plan_of(network.layout, network.dt, record)
-    if record.to is None:
-        return Tape.blank(network, plan, Memory(plan.widths))
     static = about(network.circuit, _provenance(stages), plan, threads=network.layout.threads, wanted=wanted)
-    return Tape.blank(network, plan, Store(record.to, plan.widths, static))
+    if record.to is not None and record.resume and Path(record.to).exists():
+        store, facts, arrays = Store.reopened(record.to, plan.widths, static)
+        state, tape = unpacked(arrays), Tape.blank(network, plan, store)
+        tape.go_on(facts, arrays)
+        probes = replace(probes_at(network, record.membrane, state.currents), split=arrays["split"])
+        return state, tape, probes, facts["wall"]
+    state = start or kernel.begin(network)
+    sheet = Memory(plan.widths) if record.to is None else Store(record.to, plan.widths, static)
+    return state, Tape.blank(network, plan, sheet), probes_at(network, record.membrane, state.currents), 0.0
 
 
 def _provenance(stages: Stages) -> Provenance:

@@ -1,10 +1,12 @@
 """A run on disk while it goes on: columns in a zarr directory, chunk by chunk.
 
-Rows are gathered in memory and written about every five seconds; then the attributes of the directory say how many rows
-of each column are whole and how far the run is. zarr replaces files whole, so that after a kill the columns up to the
-last such statement are there, whatever came behind them.
+Rows are gathered in memory and written about every five seconds, with all that the run needs to go on; then the
+attributes of the directory say how many rows of each column are whole and how far the run is. zarr replaces files
+whole, so that after a kill the columns up to the last such statement are there, whatever came behind them, and two
+places take turns for what is kept, so that the one before stays until the new one counts.
 """
 
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,30 +15,55 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.spiking.columns import DIMS, RUNNING, Column, blank, joined
+from equipoise.spiking.columns import DIMS, RUNNING, Column, Keep, blank, joined
 from equipoise.spiking.kernel import State
-from equipoise.spiking.packing import as_bytes, from_bytes
+from equipoise.spiking.packing import Arrays, as_bytes, from_bytes, packed, unpacked
+
+Bytes = NDArray[np.uint8]
 
 SETTLE_EVERY = 5.0
 """Wall time between two writings [s]."""
 BUFFER_BYTES = 2**26
 CHUNK_ROWS, CHUNK_VALUES, SLOW_COLUMNS = 2**14, 2**20, 64
-RUN, SO_FAR, END = "equipoise", "so_far", "end"
-"""Attributes: what the run is, and how far it has come; and the array that holds where the network ended."""
+RUN, SO_FAR, KEPT, END = "equipoise", "so_far", "kept", "end"
+"""Attributes: what the run is, how far it has come, and from where it can go on; and where the network ended."""
 
 
 class Store:
     """A sheet on disk, made with its first rows."""
 
     def __init__(self, path: str | Path, widths: Mapping[str, int], about: Mapping[str, Any]):
-        self.path, self.widths, self.about = Path(path), dict(widths), dict(about)
-        self.zarr = zarr_package()
+        self._set(path, widths, about, zarr_package())
         if self.path.exists():
-            raise FileExistsError(f"Record.to: {str(path)!r} exists. Remove it, or give another directory.")
+            raise FileExistsError(
+                f"Record.to: {str(path)!r} exists. Give resume=True to go on, remove it, or give another directory."
+            )
+
+    def _set(self, path: str | Path, widths: Mapping[str, int], about: Mapping[str, Any], zarr: Any) -> None:
+        self.path, self.widths, self.about, self.zarr = Path(path), dict(widths), dict(about), zarr
         self.group: Any = None
+        self.turn = 0
         self.rows = dict.fromkeys(widths, 0)
         self.blocks: dict[str, list[NDArray]] = {name: [] for name in widths}
         self.bytes, self.last = 0, time.perf_counter()
+
+    @classmethod
+    def reopened(
+        cls, path: str | Path, widths: Mapping[str, int], about: Mapping[str, Any]
+    ) -> tuple["Store", dict[str, Any], Arrays]:
+        """The store of a run that was stopped, how far it is, and what it kept; ValueError if it is another run."""
+        zarr = zarr_package()
+        group: Any = zarr.open_group(Path(path), mode="r+")
+        kept = group.attrs.get(KEPT)
+        if group.attrs.get(RUN) != json.loads(json.dumps(about)) or kept is None:
+            raise ValueError(
+                f"Record.to: {str(path)!r} holds another run, or nothing to go on from (circuit, seed, dt, schedule, "
+                "duration, record and version must be the same). Remove it, or give another directory."
+            )
+        store = cls.__new__(cls)
+        store._set(path, widths, about, zarr)
+        store.group, store.rows, store.turn = group, dict(kept["rows"]), kept["turn"] + 1
+        return store, kept, from_bytes(np.asarray(group[_place(kept["turn"])][:]))
 
     def add(self, blocks: Mapping[str, NDArray]) -> None:
         """Append rows to columns."""
@@ -44,14 +71,14 @@ class Store:
             self.blocks[name].append(block)
             self.bytes += block.nbytes
 
-    def settle(self, facts: Mapping[str, Any]) -> None:
-        """Write what has gathered, if it is time; OSError where the disk takes no more."""
-        if self.bytes > BUFFER_BYTES or time.perf_counter() - self.last > SETTLE_EVERY:
-            self._write(facts)
+    def settle(self, facts: Mapping[str, Any], kept: Keep, *, now: bool = False) -> None:
+        """Write what has gathered, if it is time or must be `now`; OSError where the disk takes no more."""
+        if now or self.bytes > BUFFER_BYTES or time.perf_counter() - self.last > SETTLE_EVERY:
+            self._write(facts, kept=as_bytes(kept()))
 
     def close(self, facts: Mapping[str, Any], end: State) -> Mapping[str, Column]:
         """Write the rest and where the network stands; the columns, which read from disk."""
-        self._write(facts, as_bytes(end))
+        self._write(facts, end=as_bytes(packed(end)))
         return columns_of(self.group, self.rows)
 
     def _group(self) -> Any:
@@ -63,16 +90,21 @@ class Store:
             self.group = group
         return self.group
 
-    def _write(self, facts: Mapping[str, Any], end: NDArray[np.uint8] | None = None) -> None:
+    def _write(self, facts: Mapping[str, Any], *, end: Bytes | None = None, kept: Bytes | None = None) -> None:
         """Rows go behind those that are whole; only when all are there do the attributes count them."""
         try:
             group, rows = self._group(), dict(self.rows)
             for name, blocks in self.blocks.items():
                 if blocks:
                     rows[name] = _put(group[name], rows[name], joined(blocks))
+            news = {SO_FAR: {**facts, "rows": rows}}
             if end is not None:
                 group.create_array(END, data=end, dimension_names=("byte",), overwrite=True)
-            group.attrs.update({SO_FAR: {**facts, "rows": rows}})
+            if kept is not None:
+                _keep(group, _place(self.turn), kept)
+                news[KEPT] = {**news[SO_FAR], "turn": self.turn}
+            group.attrs.update(news)
+            self.turn += kept is not None
         except OSError as error:
             raise OSError(
                 f"Record.to: {str(self.path)!r} takes no more ({error.strerror or error}). What was written before "
@@ -80,6 +112,15 @@ class Store:
             ) from error
         self.rows, self.blocks = rows, {name: [] for name in self.widths}
         self.bytes, self.last = 0, time.perf_counter()
+
+
+def _place(turn: int) -> str:
+    """Where the state of a turn is kept."""
+    return f"kept_{turn % 2}"
+
+
+def _keep(group: Any, place: str, kept: Bytes) -> None:
+    group.create_array(place, data=kept, dimension_names=(f"{place}_byte",), overwrite=True)
 
 
 def _create(group: Any, name: str, width: int) -> None:
@@ -135,7 +176,7 @@ def opened(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Column
         raise ValueError(f"spiking.load: {str(path)!r} is not a run that Record(to=...) wrote.") from None
     if so_far is None:
         raise ValueError(f"spiking.load: {str(path)!r} holds nothing yet; its run was stopped too early.")
-    end = None if so_far["status"] == RUNNING else from_bytes(np.asarray(group[END][:]))
+    end = None if so_far["status"] == RUNNING else unpacked(from_bytes(np.asarray(group[END][:])))
     return about, so_far, columns_of(group, so_far["rows"]), end
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from equipoise import _core
 from equipoise.quantities import steps_of
 from equipoise.results import Status
-from equipoise.spiking.columns import RUNNING, TRACES, Plan, Sheet, Written
+from equipoise.spiking.columns import RUNNING, TRACES, Keep, Plan, Sheet, Written
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.network import Network
@@ -74,10 +74,16 @@ class Tape:
         self.slow_names += [name for name in row if name not in self.slow_names]
         self.sheet.add({"slow": np.array([[row.get(name, np.nan) for name in self.slow_names]])})
 
-    def settle(self, wall: float) -> None:
-        """What was written up to here is whole."""
+    def settle(self, wall: float, kept: Keep, *, now: bool = False) -> None:
+        """What was written up to here is whole, and the run can go on from what is `kept`."""
         counts = self.open_counts.tolist() if self.done % self.plan.bin else []
-        self.sheet.settle(self._facts(wall, RUNNING) | {"open_counts": counts})
+        facts = self._facts(wall, RUNNING) | {"open_counts": counts}
+        self.sheet.settle(facts, lambda: kept() | {"open_rows": self.open_rows}, now=now)
+
+    def go_on(self, facts: Mapping[str, Any], kept: Mapping[str, NDArray]) -> None:
+        """Stand where `settle` was told so."""
+        self.done, self.slow_names, self.open_rows = facts["done"], list(facts["slow_names"]), kept["open_rows"]
+        self.open_counts = np.array(facts["open_counts"] or np.zeros_like(self.open_counts))
 
     def close(self, wall: float, status: Status, end: State) -> Written:
         """Write the last bin, full or not; what was written."""
