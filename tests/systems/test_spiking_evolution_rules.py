@@ -196,7 +196,8 @@ def test_weights_go_on_over_edges_and_compensate_a_block():
     assert t[t <= 2 * hour][-1] == 2 * hour
     before, after = data.isel(time=t <= 2 * hour), data.isel(time=t > 2 * hour)
     assert after["rate"].values[0, 0] > 1.2 * before["rate"].values[0, -1]
-    assert after["rate"].values[0, -1] == pytest.approx(before["rate"].values[0, -1], rel=0.03)
+    ends = [x["rate"].values[0, -10:].mean() for x in (before, after)]  # a window has 2500 spikes
+    assert ends[1] == pytest.approx(ends[0], rel=0.03)
     assert abs(after["J_EY"].values[0] / before["J_EY"].values[-1] - 1.0) < 0.03
     ratio = (data["J_EY"] / data["J_EX"]).values
     assert 1.0 + 0.7 * 0.25 < ratio[-1] / ratio[t == 2 * hour].item() < 1.0 / 0.8

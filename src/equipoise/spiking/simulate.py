@@ -154,17 +154,19 @@ class _Pace:
 def _begin(stages: Stages, record: Record, wanted: int, start: State | None) -> tuple[State, Tape, Probes, float]:
     """Where a run begins: state, tape, probes and wall time so far; or goes on, if it was stopped in its directory."""
     network = stages.network
-    plan = plan_of(network.layout, network.dt, record)
+    plan, state = plan_of(network.layout, network.dt, record), start or kernel.begin(network)
+    if record.to is None:
+        tape = Tape.blank(network, plan, Memory(plan.widths))
+        return state, tape, probes_at(network, record.membrane, state.currents), 0.0
     static = about(network.circuit, _provenance(stages), plan, threads=network.layout.threads, wanted=wanted)
-    if record.to is not None and record.resume and Path(record.to).exists():
-        store, facts, arrays = Store.reopened(record.to, plan.widths, static)
-        state, tape = unpacked(arrays), Tape.blank(network, plan, store)
-        tape.go_on(facts, arrays)
-        probes = replace(probes_at(network, record.membrane, state.currents), split=arrays["split"])
-        return state, tape, probes, facts["wall"]
-    state = start or kernel.begin(network)
-    sheet = Memory(plan.widths) if record.to is None else Store(record.to, plan.widths, static)
-    return state, Tape.blank(network, plan, sheet), probes_at(network, record.membrane, state.currents), 0.0
+    if not (record.resume and Path(record.to).exists()):
+        tape = Tape.blank(network, plan, Store(record.to, plan.widths, static))
+        return state, tape, probes_at(network, record.membrane, state.currents), 0.0
+    store, facts, arrays = Store.reopened(record.to, plan.widths, static)
+    state, tape = unpacked(arrays), Tape.blank(network, plan, store)
+    tape.go_on(facts, arrays)
+    probes = replace(probes_at(network, record.membrane, state.currents), split=arrays["split"])
+    return state, tape, probes, facts["wall"]
 
 
 def _provenance(stages: Stages) -> Provenance:
