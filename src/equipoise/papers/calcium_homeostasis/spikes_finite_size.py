@@ -157,10 +157,10 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
         ylabel=f"mean correlation, {BIN / ms:.0f} ms",
     )
     pairs.legend()
-    for ax in (pairs, counts):
+    counts.set(xscale="log", ylim=(0, None), xlabel="neurons of each population $N$", ylabel="Fano factor, 1 ms")
+    for ax in (pairs, counts):  # after the scale, which sets ticks of its own
         ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
         ax.minorticks_off()
-    counts.set(xscale="log", ylim=(0, None), xlabel="neurons of each population $N$", ylabel="Fano factor, 1 ms")
     for name in ("J_EE", "J_EI", "J_IE", "J_II"):
         look, pale = plotting.LOOK[name[-1].lower()], 1.0 if name.startswith("J_E") else 0.4
         weights.plot(data["share"], data["theory_weight"].sel(name=name), **look, lw=1.0, alpha=pale)
