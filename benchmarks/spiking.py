@@ -5,9 +5,10 @@
 N neurons, K = N/10 of them presynaptic, 4 : 1 excitatory, J = 0.1 mV sqrt(1250/K), g = 5, delay 1.5 ms, dt = 0.1 ms,
 external Poisson input at 1.2 times the rheobase. Both programs keep one network and take turns: `pairs` stretches each
 after a common warm-up. Printed is the wall time per simulated second of each turn and the median of the ratios; rates
-and C_v must agree within 3 % and 0.03 (rates within 6 % above 25,000 neurons, where synchrony is strong and the mean over
-the 1.5 s that NEST has time for varies by 2 % between graphs: 7.40 to 7.74 Hz in four of this package). This package records all spikes, NEST those of 1000 neurons. The comparison is
-of one special structure: no weights per synapse, one delay. With `plain` every recurrent synapse has a log-normal
+and C_v must agree within 3 % and 0.03 (rates within 6 % above 25,000 neurons, where synchrony is strong and the mean
+over the 1.5 s that NEST has time for varies by 2 % between graphs: 7.40 to 7.74 Hz in four of this package). This
+package records all spikes, NEST those of 1000 neurons. The comparison is of one special structure: no weights per
+synapse, one delay. With `plain` every recurrent synapse has a log-normal
 weight of its own (coefficient of variation 0.5) and a delay between 0.5 and 2.5 ms. Exit code 1 if the bar is missed or
 the results differ.
 """
