@@ -58,7 +58,7 @@ class Store:
         if group.attrs.get(RUN) != json.loads(json.dumps(about)) or kept is None:
             raise ValueError(
                 f"Record.to: {str(path)!r} holds another run, or nothing to go on from (circuit, seed, dt, schedule, "
-                "duration, record and version must be the same). Remove it, or give another directory."
+                "duration, record, threads and version must be the same). Remove it, or give another directory."
             )
         store = cls.__new__(cls)
         store._set(path, widths, about, zarr)

@@ -175,15 +175,13 @@ def _fano(circuit: Circuit) -> Array:
 # --- claims -----------------------------------------------------------------------------------------------------------
 def claims(data: "xr.Dataset") -> list[Claim]:
     """Irregular, weakly correlated, tracking, and only so with short delays."""
+    return [*_claims_on_spikes(data), *_claims_on_inputs(data)]
+
+
+def _claims_on_spikes(data: "xr.Dataset") -> list[Claim]:
     cv, theory = data["cv"].mean("cell").values, data["theory_cv"].values
     value, error = data["correlation"].values.T
     fano = data["fano"].values
-    peak = data["tracking"].max("lag").values
-    shared, lag = (
-        float(data["shared_tracking"].max()),
-        float(data["lag"].values[np.argmax(data["shared_tracking"].values)]),
-    )
-    largest = int(np.argmax(data["tracking"].mean("neuron").values))
     return [
         Claim(
             "Cells fire irregularly",
@@ -212,6 +210,17 @@ def claims(data: "xr.Dataset") -> list[Claim]:
             + ", ".join(f"{f:.0f} at {1e3 * d:.1f} ms" for d, f in zip(data["delay"].values, fano[:, 0], strict=True)),
             bool(fano[-1, 0] > 3 * fano[0, 0]),
         ),
+    ]
+
+
+def _claims_on_inputs(data: "xr.Dataset") -> list[Claim]:
+    peak = data["tracking"].max("lag").values
+    shared, lag = (
+        float(data["shared_tracking"].max()),
+        float(data["lag"].values[np.argmax(data["shared_tracking"].values)]),
+    )
+    largest = int(np.argmax(data["tracking"].mean("neuron").values))
+    return [
         Claim(
             "Inhibition tracks the excitation of the population within a millisecond or two",
             "Sec. 1",
