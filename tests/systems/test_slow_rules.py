@@ -7,7 +7,7 @@ import pytest
 from rate_circuits import SOLDADO, alone, facts, pair
 
 import equipoise as eq
-from equipoise.model.slow_rules import Gain, InputFrom, NetInput, Rate, Threshold, Weight
+from equipoise.model.slow_variables import Gain, InputFrom, NetInput, Rate, Threshold, Weight
 from equipoise.units import Hz, hour, ms
 
 TAU = 1 * hour

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from equipoise import dynamics
 from equipoise.model.circuit import Circuit
 from equipoise.model.manipulations import During, edges, manipulated
-from equipoise.model.slow_rules import SlowRule
+from equipoise.model.slow_variables import SlowRule
 from equipoise.quantities import Array, finite
 from equipoise.rate import slow_path
 from equipoise.rate.fixed_points import MOST_UNITS, settled

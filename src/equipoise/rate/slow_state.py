@@ -4,22 +4,26 @@ A variable at population scope is one number: the mean of the units' thresholds,
 (thresholds by the same amount, gains and weights by the same factor). At unit scope it is one number a unit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from equipoise.model.slow_rules import (
+from equipoise.model.slow_variables import (
+    ExcitatoryInput,
     Gain,
+    InhibitoryInput,
     InputFrom,
     NetInput,
+    Pooled,
     Rate,
     RequiredInput,
     Sensed,
     SlowRule,
     SlowVariable,
+    SquaredRate,
     Threshold,
     Weight,
 )
@@ -81,17 +85,35 @@ def _required(net: RateNetwork, r: Array, what: RequiredInput) -> Array:
     return net.required(r)[net.place(what.population)]
 
 
+def _input_by_sign(net: RateNetwork, r: Array, population: str, sign: float) -> Array:
+    """The size of the input from all projections of one sign."""
+    place = net.place(population)
+    out = np.zeros(place.stop - place.start)
+    for one in (*net.links, *net.feeds):
+        if one.target == population and sign * one.weight[0] > 0.0:
+            out += _input_from(net, r, InputFrom(one.source, population))
+    return out
+
+
+def _excitatory_input(net: RateNetwork, r: Array, what: ExcitatoryInput) -> Array:
+    return net.drive[net.place(what.population)] + _input_by_sign(net, r, what.population, 1.0)
+
+
 SENSES: dict[type, Callable[[RateNetwork, Array, Any], Array]] = {
     Rate: lambda net, r, what: r[net.place(what.population)],
+    SquaredRate: lambda net, r, what: r[net.place(what.population)] ** 2,
     NetInput: lambda net, r, what: net.inputs(r)[0][net.place(what.population)],
     RequiredInput: _required,
+    ExcitatoryInput: _excitatory_input,
+    InhibitoryInput: lambda net, r, what: _input_by_sign(net, r, what.population, -1.0),
     InputFrom: _input_from,
+    Pooled: lambda net, r, what: sensed(net, r, what.of).mean(keepdims=True),
 }
 """How each sensed quantity is read: a new one is a noun and an entry here."""
 
 
 def sensed(net: RateNetwork, r: Array, what: Sensed) -> Array:
-    """A sensed quantity in all units of its population (n,)."""
+    """A sensed quantity in all units of its population (n,), alone where it is pooled."""
     return SENSES[type(what)](net, r, what)
 
 
@@ -109,6 +131,7 @@ class SlowSystem:
         found: dict[SlowVariable, str] = {}
         for rule in self.rules:
             for variable in rule.moves:
+                _same_bound(variable, found)
                 if found.setdefault(variable, rule.scope) != rule.scope:
                     raise ValueError(f"rate: {name_of(variable)} is moved at both scopes, population and unit.")
         return tuple(found.items())
@@ -176,6 +199,13 @@ class SlowSystem:
         return out
 
 
+def _same_bound(variable: SlowVariable, found: Iterable[SlowVariable]) -> None:
+    """ValueError where two rules bound one weight differently."""
+    for other in found:
+        if name_of(other) == name_of(variable) and other != variable:
+            raise ValueError(f"rate: rules give {name_of(variable)} different bounds: {other!r} and {variable!r}.")
+
+
 def slow_system(net: RateNetwork, rules: Sequence[SlowRule]) -> SlowSystem:
     """The rules at work in a network; TypeError or ValueError for what does not fit, by name."""
     if not rules:
@@ -196,16 +226,23 @@ def _check_fits(net: RateNetwork, i: int, rule: SlowRule) -> None:
     for variable in rule.moves:
         read(net, variable)  # KeyError with a suggestion
     for what in rule.senses:
-        if type(what) not in SENSES:
-            known = ", ".join(kind.__name__ for kind in SENSES)
-            raise TypeError(f"rate: rules[{i}] senses {what!r}, which is not known here. Known: {known}.")
-        if isinstance(what, InputFrom):
-            net.link(what.source, what.target)
-        where = what.target if isinstance(what, InputFrom) else what.population
-        net.place(where)
+        pooled = isinstance(what, Pooled)
+        where = _place_of(net, i, what.of if isinstance(what, Pooled) else what)
         moved = [owner(v) for v in rule.moves]
-        if rule.scope == "unit" and not net.whole and any(name != where for name in moved):
+        if rule.scope == "unit" and not (net.whole or pooled) and any(name != where for name in moved):
             raise ValueError(
                 f"rate: rules[{i}] moves units of {moved[0]!r} by what units of {where!r} sense; single units cannot. "
-                "Use scope='population'."
+                "Use scope='population', or sense it Pooled."
             )
+
+
+def _place_of(net: RateNetwork, i: int, what: Sensed) -> str:
+    """The population in which something is sensed, once it is known to exist."""
+    if type(what) not in SENSES or isinstance(what, Pooled):
+        known = ", ".join(kind.__name__ for kind in SENSES)
+        raise TypeError(f"rate: rules[{i}] senses {what!r}, which is not known here. Known: {known}.")
+    if isinstance(what, InputFrom):
+        net.link(what.source, what.target)
+        return what.target
+    net.place(what.population)
+    return what.population

@@ -1,4 +1,4 @@
-"""Homeostatic rules on circuits of rates: what is sensed -> how thresholds, gains and weights move, over hours.
+"""Slow variables of circuits and what homeostatic rules sense; the form of a rule that moves them over hours.
 
 A rule names the slow variables that it `moves` and the fast quantities that it `senses`, and gives
 ``rhs(values, sensed)``, the time derivative of each moved variable [per s]; values and sensed quantities come in the
@@ -8,16 +8,12 @@ what it senses itself. A rule of your own is a frozen class with these four memb
 """
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
-
 from equipoise.quantities import Array, check_fields, quantity, suggest
-from equipoise.units import hour
 
 Scope = Literal["population", "unit"]
-Reading = Literal["A", "B"]
 
 
 # --- what moves -------------------------------------------------------------------------------------------------------
@@ -76,6 +72,20 @@ class RequiredInput:
 
 
 @dataclass(frozen=True)
+class ExcitatoryInput:
+    """The input of a population from all that excites it, and its external drive [its unit]."""
+
+    population: str
+
+
+@dataclass(frozen=True)
+class InhibitoryInput:
+    """The size of the input of a population from all that inhibits it [its unit]; h is excitatory - inhibitory."""
+
+    population: str
+
+
+@dataclass(frozen=True)
 class InputFrom:
     """The size of the input that `target` receives from `source`, |J| K r [the target's unit]."""
 
@@ -83,7 +93,21 @@ class InputFrom:
     target: str
 
 
-Sensed = Rate | NetInput | RequiredInput | InputFrom
+@dataclass(frozen=True)
+class SquaredRate:
+    """r^2 of a population [Hz^2]: averaged over units it is the mean square, var r + (mean r)^2."""
+
+    population: str
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The average of a quantity over the units of its population, which every unit of the rule's own then senses."""
+
+    of: "Sensed"
+
+
+Sensed = Rate | SquaredRate | NetInput | RequiredInput | ExcitatoryInput | InhibitoryInput | InputFrom | Pooled
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
@@ -108,78 +132,6 @@ class SlowRule(Protocol):
     def rhs(self, values: Sequence[Array], sensed: Sequence[Array]) -> Sequence[Array]:
         """Time derivative of each moved variable [its unit per s]."""
         ...
-
-
-@dataclass(frozen=True)
-class InputCentricThreshold:
-    """The threshold follows the required input f^-1(r) (input-centric homeostasis).
-
-    Reading "A", excitability: too much input raises the threshold, tau dtheta/dt = f^-1(r) - h_set. Reading "B", the
-    required input is brought to its set point by the threshold in it: tau dtheta/dt = h_set - f^-1(r). With D the net
-    recurrence of a threshold-linear E-I pair, A is stable where 0 < D < 1/g_E, B where D < 0. `set_point` is in the
-    unit of the input, tau [s].
-    """
-
-    population: str
-    _: KW_ONLY
-    set_point: float = quantity("required input to be held", symbol="h_set")
-    tau: float = quantity("time scale", default=2 * hour, unit="hour", low=0.0, open_low=True)
-    reading: Reading = "A"
-    scope: Scope = "population"
-
-    def __post_init__(self):
-        check_fields(self)
-        check_choice(self, "reading", ("A", "B"))
-        check_choice(self, "scope", ("population", "unit"))
-
-    @property
-    def moves(self) -> tuple[SlowVariable, ...]:
-        """The threshold."""
-        return (Threshold(self.population),)
-
-    @property
-    def senses(self) -> tuple[Sensed, ...]:
-        """The required input."""
-        return (RequiredInput(self.population),)
-
-    def rhs(self, values: Sequence[Array], sensed: Sequence[Array]) -> Sequence[Array]:  # noqa: ARG002
-        """+-(f^-1(r) - h_set)/tau."""
-        sign = 1.0 if self.reading == "A" else -1.0
-        return (sign * (np.asarray(sensed[0]) - self.set_point) / self.tau,)
-
-
-@dataclass(frozen=True)
-class OutputCentricThreshold:
-    """The threshold follows the rate: tau dtheta/dt = span (r/r* - 1), the classic rate set point.
-
-    `rate` = r* [Hz]; `span` is how far the threshold moves within tau where the rate is twice its target [unit of the
-    input].
-    """
-
-    population: str
-    _: KW_ONLY
-    rate: float = quantity("target rate", unit="Hz", low=0.0, open_low=True, symbol="r*")
-    span: float = quantity("movement at twice the target", default=1.0, low=0.0, open_low=True)
-    tau: float = quantity("time scale", default=2 * hour, unit="hour", low=0.0, open_low=True)
-    scope: Scope = "population"
-
-    def __post_init__(self):
-        check_fields(self)
-        check_choice(self, "scope", ("population", "unit"))
-
-    @property
-    def moves(self) -> tuple[SlowVariable, ...]:
-        """The threshold."""
-        return (Threshold(self.population),)
-
-    @property
-    def senses(self) -> tuple[Sensed, ...]:
-        """The rate."""
-        return (Rate(self.population),)
-
-    def rhs(self, values: Sequence[Array], sensed: Sequence[Array]) -> Sequence[Array]:  # noqa: ARG002
-        """span (r/r* - 1)/tau."""
-        return (self.span * (np.asarray(sensed[0]) / self.rate - 1.0) / self.tau,)
 
 
 def check_choice(rule: object, name: str, known: tuple[str, ...]) -> None:
