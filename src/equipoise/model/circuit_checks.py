@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.connectivity import AllToAll
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.populations import Population
