@@ -6,8 +6,8 @@ from equipoise.rate.fixed_points import settle as settle
 from equipoise.rate.network import RateNetwork as RateNetwork
 from equipoise.rate.network import network as network
 from equipoise.rate.simulate import simulate as simulate
-from equipoise.rate.slow import SlowPoint as SlowPoint
-from equipoise.rate.slow import equilibrium as equilibrium
 from equipoise.rate.slow import evolve as evolve
+from equipoise.rate.slow_point import SlowPoint as SlowPoint
+from equipoise.rate.slow_point import equilibrium as equilibrium
 from equipoise.rate.state import RateState as RateState
 from equipoise.rate.units import units as units
