@@ -4,7 +4,7 @@ Rules on weights leave directions free: a pair of them holds two rates with four
 manifold. The one found is then near the start, and the free directions are zero modes of its spectra.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,6 +110,9 @@ def _found(system: SlowSystem, starts: Iterator[Array], *, active: bool) -> Arra
     for r in starts:
         first = r if first is None else first
         y = _nearest(system, np.concatenate([r, system.start]))
+        if y is None or (active and y[:n].min() < SILENCE):
+            other = _nearest(system, np.concatenate([r, system.start]), by_input=True) if r.min() > 0.0 else None
+            y = y if other is None else other
         if y is not None and not (active and y[:n].min() < SILENCE):
             return y
         silent = y if silent is None else silent
@@ -118,17 +121,25 @@ def _found(system: SlowSystem, starts: Iterator[Array], *, active: bool) -> Arra
     return _followed(system, first)
 
 
-def _nearest(system: SlowSystem, y: Array) -> Array | None:
+def _nearest(system: SlowSystem, y: Array, *, by_input: bool = False) -> Array | None:
+    """The joint fixed point near y, by the equations as they are, or for active populations by those of inputs.
+
+    The latter have a slope where a population would not fire, so that weights find the way from a silent circuit.
+    """
     n, unit = system.net.n, _units(system, y)
     lower = np.concatenate([np.zeros(n), system.lower])
-    found = dynamics.nearest_point(_joint(system), lambda x: _slopes(system, x, unit), y, unit=unit, lower=lower)
-    good = found.status is Status.OK and np.abs(found.x).max() < ENDLESS
-    return found.x if good else None
+    joint = _joint(system, by_input)
+    found = dynamics.nearest_point(joint, lambda x: _slopes(joint, x, unit), y, unit=unit, lower=lower)
+    if found.status is not Status.OK or not np.abs(found.x).max() < ENDLESS:
+        return None
+    x = found.x.copy()
+    fired = system.at(x[n:]).steady(x[:n])
+    x[:n][fired == 0.0] = 0.0
+    return x if np.allclose(fired, x[:n], rtol=1e-6, atol=1e-9) else None
 
 
-def _slopes(system: SlowSystem, y: Array, unit: Array) -> Array:
+def _slopes(joint: Callable[[Array], Array], y: Array, unit: Array) -> Array:
     """Jacobian of the joint residual (n + k, n + k)."""
-    joint = _joint(system)
     return dynamics.differences(lambda u: joint(unit * u), y / unit, relative_step=FINE) / unit
 
 
@@ -155,14 +166,15 @@ def _followed(system: SlowSystem, r: Array) -> Array | None:
     return _nearest(system, np.concatenate([path.r[-1], path.z[-1]])) if path.z else None
 
 
-def _joint(system: SlowSystem):
-    """(f - r, dz/dt) of y = (r, z)."""
+def _joint(system: SlowSystem, by_input: bool = False) -> Callable[[Array], Array]:
+    """(f - r, dz/dt) of y = (r, z), or (h - f^-1(r), dz/dt)."""
     n = system.net.n
 
     def residual(y: Array) -> Array:
         net = system.at(y[n:])
         r = np.maximum(y[:n], 0.0)
-        return np.concatenate([net.steady(r) - y[:n], system.rhs(y[n:], net, r)])
+        rates = net.inputs(r)[0] - net.required(r) if by_input else net.steady(r) - y[:n]
+        return np.concatenate([rates, system.rhs(y[n:], net, r)])
 
     return residual
 
@@ -179,7 +191,7 @@ def described(system: SlowSystem, y: Array) -> SlowPoint:
     n = system.net.n
     net, r, z = system.at(y[n:]), y[:n], y[n:]
     free = np.flatnonzero(~dynamics.held(system.rhs(z, net, r), z, system.lower))
-    slopes = _slopes(system, y, _units(system, y))
+    slopes = _slopes(_joint(system), y, _units(system, y))
     slopes[:n, :n] = net.slopes(r) - np.eye(n)
     slopes[:n] /= net.tau[:, None]
     kept = np.concatenate([np.arange(n), n + free])
