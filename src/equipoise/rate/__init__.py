@@ -14,5 +14,6 @@ from equipoise.rate.slow_point import SlowPoint as SlowPoint
 from equipoise.rate.slow_point import equilibrium as equilibrium
 from equipoise.rate.stability import SlowStability as SlowStability
 from equipoise.rate.stability import stability as stability
+from equipoise.rate.stability_map import stability_map as stability_map
 from equipoise.rate.state import RateState as RateState
 from equipoise.rate.units import units as units

@@ -71,7 +71,7 @@ class Pair:
     @property
     def held_excitation(self) -> NDArray[np.bool_]:
         """g_E D < 1: no runaway."""
-        return self.gain[..., 0] * self.D < 1.0
+        return np.asarray(self.gain[..., 0] * self.D < 1.0)
 
     @property
     def slack(self) -> Array:
@@ -82,7 +82,7 @@ class Pair:
     @property
     def fast_stable(self) -> NDArray[np.bool_]:
         """Both conditions, of the state with both populations active."""
-        return self.held_excitation & (self.slack > 0.0)
+        return np.asarray(self.held_excitation & (self.slack > 0.0))
 
     @property
     def rates(self) -> Array:
@@ -95,7 +95,7 @@ class Pair:
 
     def active(self, r: Array) -> NDArray[np.bool_]:
         """Whether both rates are positive and below their ceilings."""
-        return ((r > 0.0) & (r < self.ceiling)).all(axis=-1)
+        return np.asarray(((r > 0.0) & (r < self.ceiling)).all(axis=-1))
 
 
 def solved(matrix: Array, right: Array) -> Array:
@@ -120,7 +120,8 @@ def pair_of(net: RateNetwork) -> Pair | str:
     if not ((W[:, 0] >= 0.0).all() and (W[:, 1] <= 0.0).all() and W[1, 0] > 0.0 and W[0, 1] < 0.0):
         return "one population must excite and the other inhibit, each the other"
     names = (net.names[order[0]], net.names[order[1]])
-    nothing = np.zeros(2)
-    inhibited = np.array([input_by_sign(net, nothing, name, -1.0)[0] for name in names])
-    arrays = (x[order] for x in (net.gain, net.threshold, net.external[0]))
-    return Pair(W, *arrays, inhibited, net.tau[order], net.ceilings[order], names)
+    inhibited = np.array([input_by_sign(net, np.zeros(2), name, -1.0)[0] for name in names])
+    return Pair(
+        W, net.gain[order], net.threshold[order], net.external[0][order], inhibited, net.tau[order],
+        net.ceilings[order], names,
+    )  # fmt: skip

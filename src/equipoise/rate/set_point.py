@@ -88,12 +88,11 @@ def set_point(circuit: Circuit | RateNetwork, rule: InputRule, *, throw: bool = 
     about = "the rule acts on the population that excites."
     if own != 0:
         return _ended(rule, (shape, Condition("rule of E", float(own), False, about)), {}, throw)
-    kappa, gap = _sensed(rule, pair)
-    formula = _formula(pair, kappa, gap)
+    kappa = rule.inhibition if isinstance(rule, DriveCentricThreshold) else 1.0
+    formula = _formula(pair, kappa, rule.set_point)
     adapted = _adapted(rule, pair, formula)
-    return _ended(
-        rule, (shape, *_assumed(rule, adapted, formula, kappa)), formula | _responses(adapted), throw, adapted
-    )
+    assumptions = (shape, *_assumed(rule, adapted, formula, kappa))
+    return _ended(rule, assumptions, formula | _responses(adapted), throw, adapted)
 
 
 def _shape(pair: Pair | str) -> str:
@@ -111,8 +110,8 @@ def _formula(pair: Pair, kappa: float, held: float) -> dict[str, float]:
     slope = kappa * w / D if D != 0.0 else np.nan
     return {
         "E": E, "I": rate, "gamma": gamma, "w": w, "D": D, "b": b,
-        "E_by_gain_I": slope * rate / g_I**2, "E_by_threshold_I": -slope, "E_by_drive_E": -1.0 / D if D != 0.0 else np.nan,
-        "E_by_drive_I": slope, "I_by_drive_I": gamma * (W_IE * slope + 1.0),
+        "E_by_gain_I": slope * rate / g_I**2, "E_by_threshold_I": -slope, "E_by_drive_I": slope,
+        "E_by_drive_E": -1.0 / D if D != 0.0 else np.nan, "I_by_drive_I": gamma * (W_IE * slope + 1.0),
     }  # fmt: skip
 
 
