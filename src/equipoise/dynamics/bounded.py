@@ -34,35 +34,49 @@ def nearest_point(
     for count in range(1, max_steps + 1):
         value = f(x)
         free = ~held(value, x, lower)
-        slopes = (jacobian(x) * unit)[np.ix_(free, free)]
+        with np.errstate(all="ignore"):  # no slope where f has no bound; refused below
+            slopes = jacobian(x) * unit
         if not (np.isfinite(slopes).all() and np.isfinite(value).all()):
             break
-        rows = np.linalg.norm(slopes, axis=1)
-        safe = np.where(rows == 0.0, 1.0, rows)
-        inverse = np.linalg.pinv(slopes / safe[:, None], rcond=RANK)
-        step = inverse @ (-value[free] / safe)
+        solve, step = _shortest(slopes, value, free, x <= lower)
         size = float(np.abs(step).max(initial=0.0))
         if size < TOLERANCE:
-            left = np.abs(value[free] + slopes @ step) > 1e-7 * rows
-            return FixedPoint(x, size, count, Status.NOT_CONVERGED if left.any() else Status.OK)
-        following = _damped(f, lambda v, i=inverse, s=safe, k=free: i @ (v[k] / s), (x, step, free), unit, lower)
+            left = np.abs(value + slopes @ step) > 1e-7 * np.linalg.norm(slopes, axis=1)
+            return FixedPoint(x, size, count, Status.NOT_CONVERGED if left[free].any() else Status.OK)
+        following = _damped(f, solve, (x, step, unit), lower)
         if following is None:
             break
         x = following
     return FixedPoint(x, size, max_steps, Status.NOT_CONVERGED)
 
 
-def _damped(
-    f: Function, solve: Function, move: tuple[Array, Array, NDArray[np.bool_]], unit: Array, lower: Array
-) -> Array | None:
+def _shortest(slopes: Array, value: Array, free: NDArray[np.bool_], bound: NDArray[np.bool_]) -> tuple[Function, Array]:
+    """value -> shortest step (n,) of the equations of `free` variables, and that step; none leaves the bounds."""
+    moving = free.copy()
+    rows = np.linalg.norm(slopes[np.ix_(free, free)], axis=1)
+    rows[rows == 0.0] = 1.0
+    while True:
+        inverse = np.linalg.pinv(slopes[np.ix_(free, moving)] / rows[:, None], rcond=RANK)
+
+        def solve(v: Array, inverse: Array = inverse, moving: NDArray[np.bool_] = moving) -> Array:
+            out = np.zeros_like(v)
+            out[moving] = inverse @ (-v[free] / rows)
+            return out
+
+        step = solve(value)
+        outward = moving & bound & (step < 0.0)
+        if not outward.any():
+            return solve, step
+        moving = moving & ~outward
+
+
+def _damped(f: Function, solve: Function, move: tuple[Array, Array, Array], lower: Array) -> Array | None:
     """The next point, or None where no fraction of the step makes the next simplified step shorter."""
-    x, step, free = move
+    x, step, unit = move
     size = float(np.linalg.norm(step))
-    whole = np.zeros_like(x)
-    whole[free] = unit[free] * step
     for halvings in range(HALVINGS):
         fraction = 0.5**halvings
-        trial = np.maximum(x + fraction * whole, lower)
+        trial = np.maximum(x + fraction * unit * step, lower)
         with np.errstate(all="ignore"):  # a wild trial may overflow; it is then refused
             value = f(trial)
         if not np.isfinite(value).all():

@@ -4,7 +4,7 @@ Rules on weights leave directions free: a pair of them holds two rates with four
 manifold. The one found is then near the start, and the free directions are zero modes of its spectra.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,8 @@ LONG = 300.0
 """How many times their first time scale slow variables are followed in search of a fixed point."""
 GUESSES = (1.0, 5.0, 20.0, 80.0)
 """Rates [Hz] from which the search goes on where the circuit's own states lead nowhere."""
+FAINT = 1e-6
+"""Rates [Hz] that stand for silence where the required input of a silent neuron is without bound."""
 LOST = "no joint fixed point found near the start."
 
 
@@ -81,7 +83,8 @@ def equilibrium(
     if net.n + system.start.size > 2 * MOST_UNITS:
         raise ValueError(f"rate.equilibrium: {net.n:,} units are too many for a joint spectrum. Use eq.rate.evolve.")
     given = None if start is None else rates_from("rate.equilibrium", net, start)
-    y = _found(system, _starts(net) if given is None else iter([given]), active=given is None)
+    y = found(system, _starts(net) if given is None else iter([given]), active=given is None)
+    y = _followed(system, first_rates(net) if given is None else given) if y is None else y
     if y is None and throw:
         raise NumericalFailure(Status.NOT_CONVERGED, f"rate.equilibrium: {LOST}")
     return _lost(system) if y is None else described(system, y)
@@ -101,24 +104,27 @@ def _starts(net: RateNetwork) -> Iterator[Array]:
     states = fixed_points(net)
     order = sorted(states, key=lambda one: (one.stable, float(one.rates.mean())), reverse=True)
     yield from (one.rates for one in order)
-    yield from (np.full(net.n, x) for x in GUESSES)
+    yield from guesses(net.n)
 
 
-def _found(system: SlowSystem, starts: Iterator[Array], *, active: bool) -> Array | None:
-    """The first joint fixed point (n + k,), with every population active if there is one and `active` asks for it."""
-    silent, n, first = None, system.net.n, None
+def guesses(n: int) -> Iterator[Array]:
+    """Equal rates of all units (n,)."""
+    return (np.full(n, x) for x in GUESSES)
+
+
+def found(system: SlowSystem, starts: Iterable[Array], *, active: bool) -> Array | None:
+    """The first joint fixed point (n + k,) near any start, with every population active if `active` asks for it.
+
+    Where only points with a silent population are found it is the first of them.
+    """
+    silent = None
     for r in starts:
-        first = r if first is None else first
-        y = _nearest(system, np.concatenate([r, system.start]))
-        if y is None or (active and y[:n].min() < SILENCE):
-            other = _nearest(system, np.concatenate([r, system.start]), by_input=True) if r.min() > 0.0 else None
-            y = y if other is None else other
-        if y is not None and not (active and y[:n].min() < SILENCE):
-            return y
-        silent = y if silent is None else silent
-    if silent is not None or first is None:
-        return silent
-    return _followed(system, first)
+        for by_input in (False, True) if r.min() > 0.0 else (False,):
+            y = _nearest(system, np.concatenate([r, system.start]), by_input=by_input)
+            if y is not None and not (active and y[: system.net.n].min() < SILENCE):
+                return y
+            silent = y if silent is None else silent
+    return silent
 
 
 def _nearest(system: SlowSystem, y: Array, *, by_input: bool = False) -> Array | None:
@@ -157,6 +163,8 @@ def _units(system: SlowSystem, y: Array) -> Array:
 
 def _followed(system: SlowSystem, r: Array) -> Array | None:
     """The joint fixed point near where the slow variables are after a long time."""
+    if system.net.n > MOST_UNITS:
+        return None
     r, status, _ = settled(system.net, r)
     speed = float(np.abs(system.rhs(system.start, system.at(system.start), r)).max())
     if status is not Status.OK or speed == 0.0:
@@ -172,7 +180,7 @@ def _joint(system: SlowSystem, by_input: bool = False) -> Callable[[Array], Arra
 
     def residual(y: Array) -> Array:
         net = system.at(y[n:])
-        r = np.maximum(y[:n], 0.0)
+        r = np.maximum(y[:n], FAINT if by_input else 0.0)
         rates = net.inputs(r)[0] - net.required(r) if by_input else net.steady(r) - y[:n]
         return np.concatenate([rates, system.rhs(y[n:], net, r)])
 

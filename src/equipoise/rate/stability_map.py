@@ -7,6 +7,7 @@ instead of its own equation. Other circuits are solved point by point, each from
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from equipoise.model.slow_variables import SlowRule
 from equipoise.quantities import Array, finite
 from equipoise.rate.network import RateNetwork, as_network
 from equipoise.rate.pair_map import Solved, read_pairs, solve
-from equipoise.rate.slow_point import SlowPoint, equilibrium
+from equipoise.rate.slow_point import described, first_rates, found, guesses
 from equipoise.rate.slow_state import slow_system
+from equipoise.rate.state import SILENCE
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,6 +34,19 @@ MEANINGS = {
     "fast_unstable": "the rates leave it by themselves",
     "scales_mix": "stable on each time scale by itself but not together, the rules are too fast",
 }
+
+KEPT = (
+    "state",
+    "rate",
+    "slow",
+    "active",
+    "fast_stable",
+    "slow_stable",
+    "stable",
+    "zero_modes",
+    "population",
+    "variable",
+)
 
 
 def stability_map(make: Make, /, **axes: ArrayLike) -> "xr.Dataset":
@@ -54,13 +69,13 @@ def stability_map(make: Make, /, **axes: ArrayLike) -> "xr.Dataset":
     net, rules = at((0,) * len(shape))
     system = slow_system(net, rules)
     pairs = read_pairs(at, shape)
-    found = None if pairs is None else solve(*pairs)
-    method = "numerical" if found is None else "closed form"
-    if found is None:
-        found = _numerical(at, shape, net.n, system.start.size)
+    solved = None if pairs is None else solve(*pairs)
+    method = "numerical" if solved is None else "closed form"
+    if solved is None:
+        solved = _numerical(at, shape, net.n, system.start.size)
     elif pairs is not None and pairs[0].names != net.names:
-        found.rate[:] = found.rate[..., ::-1]
-    return _dataset(found, values, (net.unit_names, system.names), method)
+        solved.rate[:] = solved.rate[..., ::-1].copy()
+    return _dataset(solved, values, (net.unit_names, system.names), method)
 
 
 def _checked(axes: dict[str, ArrayLike]) -> dict[str, Array]:
@@ -68,6 +83,8 @@ def _checked(axes: dict[str, ArrayLike]) -> dict[str, Array]:
         raise ValueError("rate.stability_map: give at least one axis, such as drive_I=np.linspace(0, 2, 50).")
     out = {name: np.atleast_1d(finite("rate.stability_map", name, v)) for name, v in axes.items()}
     for name, v in out.items():
+        if name in (*KEPT, *(column.name for column in COLUMNS)):
+            raise ValueError(f"rate.stability_map: no axis may be named {name!r}, which is in the result. Rename it.")
         if v.ndim != 1 or v.size == 0:
             raise ValueError(f"rate.stability_map: {name} must be a list of values, got shape {v.shape}.")
     return out
@@ -79,12 +96,12 @@ def _numerical(at: Callable[[tuple[int, ...]], Any], shape: tuple[int, ...], n: 
     last: Array | None = None
     for index in _winding(shape):
         net, rules = at(index)
-        point = None if last is None else equilibrium(net, rules, start=last, throw=False)
-        if point is None or not _active(point):
-            point = equilibrium(net, rules, throw=False)
-        if _active(point):
-            last = point.rates
-            out.put(index, point)
+        system = slow_system(net, rules)
+        near = [first_rates(net)] if last is None else [last]
+        y = found(system, chain(near, guesses(n)), active=True)
+        if y is not None and _active(net, y[:n]):
+            last = y[:n]
+            out.put(index, described(system, y))
     return out
 
 
@@ -98,8 +115,8 @@ def _winding(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
         yield from ((*rest, i) for i in (last if count % 2 == 0 else reversed(last)))
 
 
-def _active(point: SlowPoint) -> bool:
-    return point.status.usable and bool((point.rates > 0.0).all() and (point.rates < point.system.net.ceilings).all())
+def _active(net: RateNetwork, r: Array) -> bool:
+    return bool((r >= SILENCE).all() and (r < net.ceilings).all())
 
 
 # --- what comes out ---------------------------------------------------------------------------------------------------
@@ -119,26 +136,26 @@ COLUMNS = (
 
 
 def _dataset(
-    found: Solved, values: dict[str, Array], names: tuple[tuple[str, ...], tuple[str, ...]], method: str
+    grid: Solved, values: dict[str, Array], names: tuple[tuple[str, ...], tuple[str, ...]], method: str
 ) -> "xr.Dataset":
     import xarray as xr
 
     dims = tuple(values)
-    fast, slow, full = found.fast_growth < 0.0, ~(found.slow_growth >= 0.0), found.full_growth < 0.0
-    kinds = [~found.active, full & fast & slow, ~fast, ~slow]
+    fast, slow, full = grid.fast_growth < 0.0, ~(grid.slow_growth >= 0.0), grid.full_growth < 0.0
+    kinds = [~grid.active, full & fast & slow, ~fast, ~slow]
     state = np.select(kinds, [0, 1, 3, 2], default=4).astype(np.int8)
     flags = {"flag_values": list(range(len(STATES))), "flag_meanings": " ".join(STATES), **MEANINGS}
     data: dict[str, Any] = {
         "state": (dims, state, flags),
-        "rate": ((*dims, "population"), found.rate, {"units": "Hz"}),
-        "slow": ((*dims, "variable"), found.z, {"long_name": "slow variables at the joint fixed point"}),
-        "active": (dims, found.active),
-        "fast_stable": (dims, found.active & fast),
-        "slow_stable": (dims, found.active & fast & slow),
+        "rate": ((*dims, "population"), grid.rate, {"units": "Hz"}),
+        "slow": ((*dims, "variable"), grid.z, {"long_name": "slow variables at the joint fixed point"}),
+        "active": (dims, grid.active),
+        "fast_stable": (dims, grid.active & fast),
+        "slow_stable": (dims, grid.active & fast & slow),
         "stable": (dims, state == 1),
-        "zero_modes": (dims, found.zeros, {"long_name": "number of neutral slow directions"}),
+        "zero_modes": (dims, grid.zeros, {"long_name": "number of neutral slow directions"}),
     }
     for column in COLUMNS:
-        data[column.name] = (dims, getattr(found, column.name), {"units": column.units, "long_name": column.about})
+        data[column.name] = (dims, getattr(grid, column.name), {"units": column.units, "long_name": column.about})
     coords = {**values, "population": list(names[0]), "variable": list(names[1])}
     return xr.Dataset(data, coords, {"method": method})
