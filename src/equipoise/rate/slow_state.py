@@ -85,7 +85,7 @@ def _required(net: RateNetwork, r: Array, what: RequiredInput) -> Array:
     return net.required(r)[net.place(what.population)]
 
 
-def _input_by_sign(net: RateNetwork, r: Array, population: str, sign: float) -> Array:
+def input_by_sign(net: RateNetwork, r: Array, population: str, sign: float) -> Array:
     """The size of the input from all projections of one sign."""
     place = net.place(population)
     out = np.zeros(place.stop - place.start)
@@ -96,7 +96,7 @@ def _input_by_sign(net: RateNetwork, r: Array, population: str, sign: float) -> 
 
 
 def _excitatory_input(net: RateNetwork, r: Array, what: ExcitatoryInput) -> Array:
-    return net.drive[net.place(what.population)] + _input_by_sign(net, r, what.population, 1.0)
+    return net.drive[net.place(what.population)] + input_by_sign(net, r, what.population, 1.0)
 
 
 SENSES: dict[type, Callable[[RateNetwork, Array, Any], Array]] = {
@@ -105,7 +105,7 @@ SENSES: dict[type, Callable[[RateNetwork, Array, Any], Array]] = {
     NetInput: lambda net, r, what: net.inputs(r)[0][net.place(what.population)],
     RequiredInput: _required,
     ExcitatoryInput: _excitatory_input,
-    InhibitoryInput: lambda net, r, what: _input_by_sign(net, r, what.population, -1.0),
+    InhibitoryInput: lambda net, r, what: input_by_sign(net, r, what.population, -1.0),
     InputFrom: _input_from,
     Pooled: lambda net, r, what: sensed(net, r, what.of).mean(keepdims=True),
 }
