@@ -66,12 +66,13 @@ def test_every_example_round_trips(name):
     assert circuit.description
 
 
-def test_there_are_four_examples():
+def test_there_are_five_examples():
     assert {path.stem for path in examples_folder().glob("*.toml")} == {
         "balanced_homeostasis",
         "balanced_network",
         "brunel_2000",
         "microcircuit",
+        "pv_sst_vip",
     }
 
 
@@ -175,3 +176,41 @@ def test_published_rates_of_the_microcircuit_are_its_fixed_point():
     ]
     step = np.linalg.solve(np.eye(8) - np.column_stack(columns), residual)
     assert np.abs(step).max() < 0.6e-5
+
+
+# --- PV, SST and VIP --------------------------------------------------------------------------------------------------
+LOW, HIGH = np.array([1.0, 10.0, 3.0, 2.0]), np.array([30.0, 50.0, 30.0, 20.0])
+HIGH_DRIVE = (147.25143348, 386.73190395, 40.26618620, 98.43487272)
+
+
+def high(circuit):
+    for p, drive in zip(circuit.populations, HIGH_DRIVE, strict=True):
+        circuit = circuit.with_node(p.name, drive=drive)
+    return circuit
+
+
+def test_the_drives_of_pv_sst_and_vip_sustain_the_published_baselines():
+    """Garcia del Molino et al. (2017) print 115.03, 233.66, 94.31 and 89.91 pA for the low one."""
+    circuit = eq.Circuit.example("pv_sst_vip")
+    drives = np.array([p.drive for p in circuit.populations])
+    assert (np.abs(drives - [115.03, 233.66, 94.31, 89.91]) < 0.01).all()
+    for one, rates in ((circuit, LOW), (high(circuit), HIGH)):
+        state = eq.rate.settle(one, start=rates)
+        np.testing.assert_allclose(state.rates, rates, rtol=1e-7)
+        assert state.stable
+
+
+def test_vip_drive_disinhibits_and_its_effect_on_sst_reverses_at_the_high_baseline():
+    """The response reversal of the paper: 10 pA to VIP lower SST at the low and raise it at the high baseline."""
+    circuit = eq.Circuit.example("pv_sst_vip")
+    changes = []
+    for one, rates in ((circuit, LOW), (high(circuit), HIGH)):
+        vip = one.node("VIP")
+        driven = one.with_node("VIP", drive=vip.drive + 10.0)
+        changes.append(eq.rate.settle(driven, start=rates).rates - rates)
+    low, up = changes
+    assert low[3] > 0.0 > low[2]
+    assert low[0] > 0.0
+    assert up[3] > 0.0
+    assert up[2] > 0.0
+    assert up[0] > low[0]

@@ -3,6 +3,8 @@
 from equipoise.rate.branch import branch as branch
 from equipoise.rate.fixed_points import fixed_points as fixed_points
 from equipoise.rate.fixed_points import settle as settle
+from equipoise.rate.modes import Modes as Modes
+from equipoise.rate.modes import modes as modes
 from equipoise.rate.network import RateNetwork as RateNetwork
 from equipoise.rate.network import network as network
 from equipoise.rate.simulate import simulate as simulate

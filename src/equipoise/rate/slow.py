@@ -16,6 +16,7 @@ from equipoise.quantities import Array, finite
 from equipoise.rate import slow_path
 from equipoise.rate.fixed_points import MOST_UNITS, settled
 from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
+from equipoise.rate.sensors import Sensors
 from equipoise.rate.slow_path import Path
 from equipoise.rate.slow_state import SlowSystem, name_of, slow_system
 from equipoise.results import NumericalFailure, Status
@@ -42,8 +43,8 @@ def evolve(
     from silence). Where the fast state ends they jump to where they relax. `schedule` holds manipulations and when they
     act; slow variables go on through each change. `full` integrates both time scales together instead, for at most 40
     units. Returns a Dataset over `time` (`times` [s], default 200) with `rate` of each population and `slow`, each
-    moved variable; of many units their means, with `rate_sd` and `slow_sd` over units. attrs: status, message and the
-    times of `jumps`.
+    moved variable; of many units their means, with `rate_sd` and `slow_sd` over units, and `unit_rate` of each unit.
+    attrs: status, message and the times of `jumps`.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)
@@ -52,12 +53,15 @@ def evolve(
     if full and net.n > MOST_UNITS:
         raise ValueError(f"rate.evolve: full=True is for at most {MOST_UNITS} units, got {net.n:,}. Leave it out.")
     r = _first(net) if start is None else rates_from("rate.evolve", net, start)
-    z, whole, engine = system.start, Path([], [], [], []), _both if full else slow_path.evolve
+    sensors = Sensors.of(system)
+    if full and sensors.each:
+        raise ValueError("rate.evolve: full=True takes no noise of sensors. Leave it out.")
+    z, whole = system.within(system.start), Path([], [], [], [])
     for begin, end, here in _epochs(system, schedule, span):
         z = system.moved_to(here, z)
         r = settled(here.at(z), r)[0] if not full else r
         grid = np.unique(np.concatenate([[begin], asked[(asked > begin) & (asked < end)], [end]]))
-        piece = engine(here, z, r, grid)
+        piece = _both(here, z, r, grid) if full else slow_path.evolve(here, z, r, grid, sensors)
         _append(whole, piece)
         if piece.status is not Status.OK:
             break
@@ -99,9 +103,12 @@ def _both(system: SlowSystem, z: Array, r: Array, times: Array) -> Path:
         net = system.at(y[n:])
         return np.concatenate([net.rhs(y[:n]), system.rhs(y[n:], net, np.maximum(y[:n], 0.0))])
 
-    lower = np.concatenate([np.full(n, -np.inf), system.lower])
+    bounds = {
+        "lower": np.concatenate([np.full(n, -np.inf), system.lower]),
+        "upper": np.concatenate([np.full(n, np.inf), system.upper]),
+    }
     found = dynamics.evolve(
-        rhs, np.concatenate([r, z]), times, names=(*system.net.unit_names, *system.names), lower=lower, tolerance=1e-9,
+        rhs, np.concatenate([r, z]), times, names=(*system.net.unit_names, *system.names), **bounds, tolerance=1e-9,
         stop=lambda y: ENDLESS - float(np.abs(y).max()),
     )  # fmt: skip
     message = "" if found.status is Status.OK else found.message
@@ -121,11 +128,13 @@ def _dataset(system: SlowSystem, path: Path) -> "xr.Dataset":
         data["rate_sd"] = (dims, np.array([r[:, here].std(axis=1) for here in net.places]).T, {"units": "Hz"})
         spread = np.array([z[:, p].std(axis=1) for p in system.places.values()]).T
         data["slow_sd"] = (("time", "variable"), spread)
-        data["end"] = (("unit",), r[-1] if len(r) else np.zeros(0), {"units": "Hz"})
+        data["unit_rate"] = (("time", "unit"), r, {"units": "Hz"})
     coords = {
         "time": ("time", path.t, {"units": "s"}), "population": list(net.names),
         "variable": [name_of(v) for v, _ in system.variables],
     }  # fmt: skip
+    if not net.whole:
+        coords["unit_population"] = ("unit", np.repeat(net.names, net.sizes))
     told = {"status": path.status.name, "message": path.message or "the end was reached.", "jumps": path.jumps}
     return xr.Dataset(data, coords, told | {"circuit": net.circuit.digest})
 
