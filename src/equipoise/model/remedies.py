@@ -1,14 +1,13 @@
-"""What keeps rules of single units from letting them drift or take over: leak, bounds, pooled sensing; and what moves
-units apart: unequal speeds and noisy sensors.
+"""What holds single units that rules of their own would let drift or take over, and what moves units apart.
 
-A `Leak` and `Bounds` stand beside the rules that move a variable; `PartlyPooled`, `Paced` and `NoisySensing` each wrap
-a rule and are rules themselves, so that they nest. With K the slow matrix of a rule of every unit by itself, and
+A leak, bounds and pooled sensing hold; unequal speeds and noisy sensors move apart. A `Leak` and `Bounds` stand beside
+the rules that move a variable; `PartlyPooled`, `Paced` and `NoisySensing` each wrap a rule and are rules themselves, so
+that they nest. With K the slow matrix of a rule of every unit by itself, the slow matrix with all of them is
 
-    P = (1 - p) 1 + (p/n) 1 1^T,    S = diag(speed) P K - 1/tau_leak
+    S = diag(speed) P K - 1/tau_leak,    P = (1 - p) 1 + (p/n) 1 1^T
 
-the slow matrix with all of them is S: a leak stabilises where it is faster than the fastest growth; pooling leaves
-every mode that the mean does not hear growing, (1 - p) times as fast, so that at the same leak p > 1 - 1/(tau_leak
-growth) is enough.
+A leak holds every mode where it is faster than the fastest growth. Pooling by itself holds none but the mean: a mode
+that the mean does not hear grows (1 - p) times as fast, so that a leak can be that much slower.
 """
 
 from collections.abc import Sequence
@@ -70,6 +69,9 @@ class Bounds:
 
     def __post_init__(self):
         check_choice(self, "scope", ("population", "unit"))
+        for name in ("lower", "upper"):
+            if not isinstance(getattr(self, name), (int, float)):
+                raise TypeError(f"Bounds.{name} must be a number, got {getattr(self, name)!r}.")
         if not self.lower < self.upper:
             raise ValueError(f"Bounds.lower must be below upper, got lower={self.lower} and upper={self.upper}.")
 
@@ -181,8 +183,9 @@ class NoisySensing(_Around):
     """What each unit senses is off by Ornstein-Uhlenbeck noise of its own, the same on all that the rule senses.
 
     A threshold that moves at (s + eta)/tau_rule under eta of standard deviation sigma and correlation time tau_n, and
-    that nothing holds, diffuses: var theta = 2 (sigma/tau_rule)^2 tau_n t for t >> tau_n. `noise` is in the unit of what
-    is sensed; `step` [s] is that of the integration, in which noise enters by its exact average.
+    that nothing holds, diffuses: var theta = 2 (sigma/tau_rule)^2 tau_n t for t >> tau_n. `noise` is in the unit of
+    what is sensed; averages over units carry none. `step` [s] is that of the integration, in which noise enters by its
+    exact average.
     """
 
     noise: OrnsteinUhlenbeck

@@ -117,7 +117,8 @@ def _large_steps(where: "_Follower", times: Array, path: Path) -> float | None:
         out = where.speed(within(z))
         return np.where((z <= low) & (out < 0.0) | (z >= high) & (out > 0.0), 0.0, out)
 
-    solver = RK45(speed, float(times[0]), where.z, float(times[-1]), rtol=SLOW_ACCURACY, first_step=_first_step(where))
+    first = min(_first_step(where), float(times[-1] - times[0]))
+    solver = RK45(speed, float(times[0]), where.z, float(times[-1]), rtol=SLOW_ACCURACY, first_step=first)
     _report(path, float(times[0]), where)
     while solver.status == "running":
         before = solver.t
