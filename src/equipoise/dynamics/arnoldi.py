@@ -30,5 +30,5 @@ def leading(apply: Callable[[Array], Array], start: Array, *, steps: int = 60) -
 
 def _ritz(matrix: Array, basis: Array) -> tuple[ComplexArray, ComplexArray]:
     values, vectors = np.linalg.eig(matrix)
-    order = np.argsort(-values.real)
+    order = np.argsort(-np.real(values))
     return values[order].astype(np.complex128), (basis.T @ vectors[:, order]).astype(np.complex128)

@@ -74,6 +74,8 @@ def evolve(
 
 
 MAX_SEGMENTS = 500
+SLACK = 1e-2
+"""How far, in tolerances, a variable may pass its bound before it counts as there."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class _Segment:
     def events(self) -> list[Callable[[float, Array], float]]:
         """A free variable reaches its bound; a pinned one is pushed off it; one runs away."""
         place = np.cumsum(self.pinned == 0) - 1
-        hits = [self._hit(int(place[k]), self.bounds[side > 0][k], side) for k, side in self.hits()]
+        hits = [self._hit(int(place[k]), k, side) for k, side in self.hits()]
         speeds = _kept(lambda z: self.f(self.full(z)))
         frees = [self._release(int(k), speeds) for k in np.flatnonzero(self.pinned)]
         stop = self.stop
@@ -114,9 +116,10 @@ class _Segment:
             event.terminal, event.direction = True, -1.0  # type: ignore[attr-defined]
         return [*hits, *frees, *away]
 
-    @staticmethod
-    def _hit(k: int, bound: float, side: int) -> Callable[[float, Array], float]:
-        return lambda _t, z: side * (bound - z[k])
+    def _hit(self, place: int, k: int, side: int) -> Callable[[float, Array], float]:
+        # A variable that has just been pushed off its bound may return to it by rounding: far below the tolerance.
+        bound, slack = self.bounds[side > 0][k], SLACK * self.atol[k]
+        return lambda _t, z: side * (bound - z[place]) + slack
 
     def _release(self, k: int, speeds: Function) -> Callable[[float, Array], float]:
         # The tiny offset keeps a bound where the derivative is exactly zero from counting as a push off it.

@@ -44,7 +44,8 @@ def recovery(time: ArrayLike, rates: ArrayLike, *, change: float, tolerance: flo
         raise ValueError(f"measures.recovery: rates must be (time, unit) or (time,), got {r.shape} at {t.size} times.")
     if t.size and (np.diff(t) < 0.0).any():
         raise ValueError("measures.recovery: time must not go back.")
-    first = int(np.searchsorted(t, change, side="left")) + 1  # the report at the change still counts as before
+    first = int(np.searchsorted(t, change, side="left"))
+    first += first < t.size and t[first] == change  # the report at the change still counts as before
     if not 1 <= first < t.size:
         raise ValueError(f"measures.recovery: change must lie within time, got {change:g} s.")
     within = float(finite("measures.recovery", "tolerance", tolerance, low=0.0, open_low=True))

@@ -12,7 +12,6 @@ that the mean does not hear grows (1 - p) times as fast, so that a leak can be t
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -119,12 +118,6 @@ class _Around:
     def scope(self) -> Scope:
         """Single units."""
         return "unit"
-
-    def __getattr__(self, name: str) -> Any:
-        """The pace, noise or bounds of the rule within, for those who ask."""
-        if name in ("noise", "seed", "step") and "rule" in self.__dict__:
-            return getattr(self.rule, name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
 
     def rhs(self, values: Sequence[Array], sensed: Sequence[Array]) -> Sequence[Array]:
         """That of the rule."""

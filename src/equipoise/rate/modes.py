@@ -102,7 +102,7 @@ def modes(circuit: Circuit | RateNetwork, rules: Sequence[SlowRule], *, at: Arra
     k = system.start.size
     if max(net.n, k) <= DENSE:
         values, vectors = np.linalg.eig(_matrix(system, r))
-        order = np.argsort(-values.real)
+        order = np.argsort(-np.real(values))
         return Modes(system, values[order].astype(complex), vectors[:, order].astype(complex), complete=True)
     start = np.random.default_rng(0).standard_normal(k)
     values, vectors = dynamics.leading(_product(system, r), start, steps=min(KRYLOV, k))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise.model.noise import OrnsteinUhlenbeck
+from equipoise.model.remedies import NoisySensing
+from equipoise.model.slow_variables import SlowRule
 from equipoise.quantities import Array, seed_sequence
 from equipoise.rate.slow_state import SlowSystem
 
@@ -46,6 +48,14 @@ def _spread(x: float) -> float:
     return 2.0 * x - 3.0 + 4.0 * np.exp(-x) - np.exp(-2.0 * x)
 
 
+def noise_of(rule: SlowRule) -> NoisySensing | None:
+    """The noise that a rule, or one that it wraps, gives its sensors."""
+    inner = rule
+    while inner is not None and not isinstance(inner, NoisySensing):
+        inner = getattr(inner, "rule", None)
+    return inner
+
+
 @dataclass(eq=False)
 class Sensors:
     """The noise of all rules that have one, by the number of the rule; `step` [s] is the shortest they ask for."""
@@ -58,12 +68,12 @@ class Sensors:
         """At draws from the stationary laws."""
         each, steps = {}, [np.inf]
         for i, rule in enumerate(system.rules):
-            law = getattr(rule, "noise", None)
-            if law is not None:
-                rng = np.random.default_rng(seed_sequence(rule.seed))
+            noisy = noise_of(rule)
+            if noisy is not None:
+                rng = np.random.default_rng(seed_sequence(noisy.seed))
                 place = system.places[rule.moves[0]]
-                each[i] = Sensor(law, law.sigma * rng.standard_normal(place.stop - place.start), rng)
-                steps.append(rule.step)
+                each[i] = Sensor(noisy.noise, noisy.noise.sigma * rng.standard_normal(place.stop - place.start), rng)
+                steps.append(noisy.step)
         return cls(each, min(steps))
 
     def averaged(self, dt: float) -> dict[int, Array]:

@@ -103,12 +103,10 @@ def _both(system: SlowSystem, z: Array, r: Array, times: Array) -> Path:
         net = system.at(y[n:])
         return np.concatenate([net.rhs(y[:n]), system.rhs(y[n:], net, np.maximum(y[:n], 0.0))])
 
-    bounds = {
-        "lower": np.concatenate([np.full(n, -np.inf), system.lower]),
-        "upper": np.concatenate([np.full(n, np.inf), system.upper]),
-    }
+    free = np.full(n, np.inf)
     found = dynamics.evolve(
-        rhs, np.concatenate([r, z]), times, names=(*system.net.unit_names, *system.names), **bounds, tolerance=1e-9,
+        rhs, np.concatenate([r, z]), times, names=(*system.net.unit_names, *system.names), tolerance=1e-9,
+        lower=np.concatenate([-free, system.lower]), upper=np.concatenate([free, system.upper]),
         stop=lambda y: ENDLESS - float(np.abs(y).max()),
     )  # fmt: skip
     message = "" if found.status is Status.OK else found.message
