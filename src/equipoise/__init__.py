@@ -51,11 +51,17 @@ from equipoise.model.noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
 from equipoise.model.populations import Population as Population
 from equipoise.model.populations import Source as Source
 from equipoise.model.projections import Projection as Projection
+from equipoise.model.rate_neurons import AbbottChance as AbbottChance
 from equipoise.model.rate_neurons import FICurve as FICurve
 from equipoise.model.rate_neurons import PowerLaw as PowerLaw
 from equipoise.model.rate_neurons import RateNeuron as RateNeuron
 from equipoise.model.rate_neurons import Softplus as Softplus
 from equipoise.model.rate_neurons import ThresholdLinear as ThresholdLinear
+from equipoise.model.remedies import Bounds as Bounds
+from equipoise.model.remedies import Leak as Leak
+from equipoise.model.remedies import NoisySensing as NoisySensing
+from equipoise.model.remedies import Paced as Paced
+from equipoise.model.remedies import PartlyPooled as PartlyPooled
 from equipoise.model.spread import Spread as Spread
 from equipoise.model.synapses import DeltaSynapse as DeltaSynapse
 from equipoise.model.synapses import ExponentialSynapse as ExponentialSynapse

@@ -4,6 +4,7 @@ Every function takes ``f(x) -> dx/dt`` on 1-D arrays, and where it needs one ``j
 neurons; names of variables are passed in so that results can speak.
 """
 
+from equipoise.dynamics.arnoldi import leading as leading
 from equipoise.dynamics.bounded import held as held
 from equipoise.dynamics.bounded import nearest_point as nearest_point
 from equipoise.dynamics.continuation import Branch as Branch

@@ -28,7 +28,7 @@ from equipoise.model.intrinsic_rules import (
 from equipoise.model.kinetics import Pathway, ProteinKinetics
 from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.model.populations import Population
-from equipoise.model.rate_neurons import FICurve, PowerLaw, Softplus, ThresholdLinear
+from equipoise.model.rate_neurons import AbbottChance, FICurve, PowerLaw, Softplus, ThresholdLinear
 from equipoise.model.spread import Spread
 from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse
 from equipoise.model.synaptic_rules import CrossHomeostasis, HomeostaticWeights, InhibitoryScaling, SynapticScaling
@@ -55,7 +55,7 @@ class Slot:
 
 
 SLOTS = {
-    "neuron": Slot((PIF, LIF, EIF, ThresholdLinear, PowerLaw, Softplus, FICurve), "neurons"),
+    "neuron": Slot((PIF, LIF, EIF, ThresholdLinear, PowerLaw, Softplus, AbbottChance, FICurve), "neurons"),
     "synapse": Slot((DeltaSynapse, ExponentialSynapse), "synapses"),
     "delay": Slot((UniformDelay, NormalDelay)),
     "weight_spread": Slot((LogNormalSpread, NormalSpread)),

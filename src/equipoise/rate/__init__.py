@@ -4,6 +4,8 @@ from equipoise.rate.branch import branch as branch
 from equipoise.rate.conditions import Condition as Condition
 from equipoise.rate.fixed_points import fixed_points as fixed_points
 from equipoise.rate.fixed_points import settle as settle
+from equipoise.rate.modes import Modes as Modes
+from equipoise.rate.modes import modes as modes
 from equipoise.rate.network import RateNetwork as RateNetwork
 from equipoise.rate.network import network as network
 from equipoise.rate.set_point import RateSetPoint as RateSetPoint

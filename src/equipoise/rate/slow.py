@@ -15,6 +15,7 @@ from equipoise.quantities import Array, finite
 from equipoise.rate import slow_path
 from equipoise.rate.fixed_points import MOST_UNITS, settled
 from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
+from equipoise.rate.sensors import Sensors
 from equipoise.rate.slow_path import Path
 from equipoise.rate.slow_point import first_rates
 from equipoise.rate.slow_state import SlowSystem, name_of, slow_system
@@ -38,13 +39,12 @@ def evolve(
 ) -> "xr.Dataset":
     """Thresholds, gains and weights over `duration` [s] under `rules`, the rates at their fast fixed point all along.
 
-    Without `rules` those of the circuit act.
-    The rates first settle from `start` [Hz] (default: the highest stable state of few populations that is neither
-    silent nor saturated; of many units from silence). Where the fast state ends they jump to where they relax.
-    `schedule` holds manipulations and when they act; slow variables go on through each change. `full` integrates both
-    time scales together instead, for at most 40 units. Returns a Dataset over `time` (`times` [s], default 200) with
-    `rate` of each population and `slow`, each moved variable; of many units their means, with `rate_sd` and `slow_sd`
-    over units. attrs: status, message and the times of `jumps`.
+    Without `rules` those of the circuit act. The rates first settle from `start` [Hz] (default: the state of rest of few
+    populations, of many units silence). Where the fast state ends they jump to where they relax. `schedule` holds
+    manipulations and when they act; slow variables go on through each change. `full` integrates both time scales
+    together instead, for at most 40 units. Returns a Dataset over `time` (`times` [s], default 200) with `rate` of each
+    population and `slow`, each moved variable; of many units their means, with `rate_sd` and `slow_sd` over units, and
+    `unit_rate` of each unit. attrs: status, message and the times of `jumps`.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)
@@ -53,12 +53,15 @@ def evolve(
     if full and net.n > MOST_UNITS:
         raise ValueError(f"rate.evolve: full=True is for at most {MOST_UNITS} units, got {net.n:,}. Leave it out.")
     r = first_rates(net) if start is None else rates_from("rate.evolve", net, start)
-    z, whole, engine = system.start, Path([], [], [], []), _both if full else slow_path.evolve
+    sensors = Sensors.of(system)
+    if full and sensors.each:
+        raise ValueError("rate.evolve: full=True takes no noise of sensors. Leave it out.")
+    z, whole = system.within(system.start), Path([], [], [], [])
     for begin, end, here in _epochs(system, schedule, span):
         z = system.moved_to(here, z)
         r = settled(here.at(z), r)[0] if not full else r
         grid = np.unique(np.concatenate([[begin], asked[(asked > begin) & (asked < end)], [end]]))
-        piece = engine(here, z, r, grid)
+        piece = _both(here, z, r, grid) if full else slow_path.evolve(here, z, r, grid, sensors)
         _append(whole, piece)
         if piece.status is not Status.OK:
             break
@@ -90,9 +93,10 @@ def _both(system: SlowSystem, z: Array, r: Array, times: Array) -> Path:
         net = system.at(y[n:])
         return np.concatenate([net.rhs(y[:n]), system.rhs(y[n:], net, np.maximum(y[:n], 0.0))])
 
-    lower = np.concatenate([np.full(n, -np.inf), system.lower])
+    free = np.full(n, np.inf)
     found = dynamics.evolve(
-        rhs, np.concatenate([r, z]), times, names=(*system.net.unit_names, *system.names), lower=lower, tolerance=1e-9,
+        rhs, np.concatenate([r, z]), times, names=(*system.net.unit_names, *system.names), tolerance=1e-9,
+        lower=np.concatenate([-free, system.lower]), upper=np.concatenate([free, system.upper]),
         stop=lambda y: ENDLESS - float(np.abs(y).max()),
     )  # fmt: skip
     message = "" if found.status is Status.OK else found.message
@@ -112,10 +116,12 @@ def _dataset(system: SlowSystem, path: Path) -> "xr.Dataset":
         data["rate_sd"] = (dims, np.array([r[:, here].std(axis=1) for here in net.places]).T, {"units": "Hz"})
         spread = np.array([z[:, p].std(axis=1) for p in system.places.values()]).T
         data["slow_sd"] = (("time", "variable"), spread)
-        data["end"] = (("unit",), r[-1] if len(r) else np.zeros(0), {"units": "Hz"})
+        data["unit_rate"] = (("time", "unit"), r, {"units": "Hz"})
     coords = {
         "time": ("time", path.t, {"units": "s"}), "population": list(net.names),
         "variable": [name_of(v) for v, _ in system.variables],
     }  # fmt: skip
+    if not net.whole:
+        coords["unit_population"] = ("unit", np.repeat(net.names, net.sizes))
     told = {"status": path.status.name, "message": path.message or "the end was reached.", "jumps": path.jumps}
     return xr.Dataset(data, coords, told | {"circuit": net.circuit.digest})
