@@ -3,8 +3,8 @@
     spike -> calcium at the uniporter c, jump A, decay tau -> uptake V c^n/(K^n + c^n) + leak -> matrix calcium m
     dm/dt = (leak + V c^n/(K^n + c^n) - V_N m^k/(K_N^k + m^k))/(1 + kappa)
 
-The uniporter has low affinity and is cooperative, so that c far below K passes as its n-th power: isolated spikes hardly
-load the matrix, bursts do. Calcium is in µM, fluxes in µM/s of total (free and bound) matrix calcium.
+The uniporter has low affinity and is cooperative, so that c far below K passes as its n-th power: isolated spikes
+hardly load the matrix, bursts do. Calcium is in µM, fluxes in µM/s of total (free and bound) matrix calcium.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,13 @@ class Mitochondrion:
 
     A spike adds `influx` to bulk calcium and `microdomain` times as much at the uniporter; both decay with `tau`. The
     matrix of a cell without spikes has `resting` calcium: the leak through the uniporter equals the efflux there.
-    `bound_ratio` kappa is bound by free calcium of the matrix. Sources: uptake is half-maximal at 1 to 20 µM, n = 2 to 3
-    (Gunter & Pfeiffer 1990; 4 µM and 2.65 in Pradhan et al. 2011), and starts at high firing rates in pyramidal cells
-    (Groten & MacVicar 2022); efflux is half-maximal near 1 µM; a spike's transient in dendrites is 0.1 to 0.3 µM
-    and lasts 50 to 300 ms (Markram et al. 1995; Helmchen et al. 1996). Both capacities and the cooperativity of efflux
-    are choices: with them 5 Hz in bursts of five spikes holds the matrix near 0.18 µM.
+    `bound_ratio` kappa is bound by free calcium of the matrix.
+
+    Sources: uptake is half-maximal at 1 to 20 µM with n = 2 to 3 (Gunter & Pfeiffer 1990; 4 µM and 2.65 in Pradhan et
+    al. 2011) and sets in at high firing rates in pyramidal cells (Groten & MacVicar 2022); efflux is half-maximal near
+    1 µM; a spike's transient in dendrites is 0.1 to 0.3 µM and lasts 50 to 300 ms (Markram et al. 1995; Helmchen et
+    al. 1996). Both capacities and the cooperativity of efflux are choices: with them 5 Hz in bursts of five spikes
+    holds the matrix near 0.18 µM.
     """
 
     tau: float = quantity("calcium decay time", default=150 * ms, unit="ms", low=1 * ms, high=10 * second)
@@ -117,9 +119,9 @@ class EnergyCost:
     """What firing costs a neuron, in ATP; a rough estimate, good to a factor of two at best.
 
     Defaults from the budget of rat cortex of Attwell & Laughlin 2001: at 4 Hz a neuron and its glia use 3.29e9 ATP/s,
-    of it 13 % at rest, 47 % by spikes, and 34 % by synaptic currents, here `input`. Spikes of mammalian cells may cost a
-    third of that (Howarth et al. 2012). Left out is the calcium of a spike: 10 µM of free and bound calcium in 2 pl, at
-    one ATP an ion, is 1.2e7 ATP, 3 % of it.
+    of it 13 % at rest, 47 % by spikes, and 34 % by synaptic currents, here `input`. Spikes of mammalian cells may cost
+    a third of that (Howarth et al. 2012). Left out is the calcium of a spike: 10 µM of free and bound calcium in 2 pl,
+    at one ATP an ion, is 1.2e7 ATP, 3 % of it.
     """
 
     rest: float = quantity("ATP per s at rest", default=4.4e8, low=0.0)

@@ -19,7 +19,7 @@ class PoissonBursts:
     """
 
     rate: float = quantity("mean rate of spikes", unit="Hz", low=0.0, high=1 * kHz, open_low=True)
-    size: float = quantity("spikes of a burst", default=5, low=1.0, high=1000.0)
+    size: int = quantity("spikes of a burst", default=5, low=1.0, high=1000.0)
     interval: float = quantity("interval within a burst", default=5 * ms, unit="ms", low=0.1 * ms, high=1 * second)
 
     def __post_init__(self):

@@ -10,6 +10,7 @@ the case n = 1. Matrix calcium is slower than all of it, minutes, and follows th
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -130,9 +131,7 @@ def _fastest(m: Mitochondrion) -> float:
 def _finer(times: Array, longest: float) -> Array:
     """The times, with others between them so that no step is longer."""
     parts = [
-        np.linspace(a, b, max(int(np.ceil((b - a) / longest)), 1), endpoint=False)
-        for a, b in zip(times[:-1], times[1:], strict=True)
-        if b > a
+        np.linspace(a, b, max(int(np.ceil((b - a) / longest)), 1), endpoint=False) for a, b in pairwise(times) if b > a
     ]
     return np.concatenate([*parts, times[-1:]])
 

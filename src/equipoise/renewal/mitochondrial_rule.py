@@ -11,7 +11,7 @@ J* = J(r*) moves the threshold over hours, in units of the uptake at rest J_0:
 """
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -48,7 +48,7 @@ class MitochondrialThreshold:
     firing: PoissonBursts
     required_input: float = quantity("required input at the set point", default=None, symbol="h*")
     synaptic_part: float = quantity("part of the load that is synaptic", default=1.0, low=0.0, high=1.0, symbol="s")
-    mitochondrion: Mitochondrion = Mitochondrion()
+    mitochondrion: Mitochondrion = field(default_factory=Mitochondrion)
     span: float = quantity("movement at an excess of the uptake at rest", default=1.0, low=0.0, open_low=True)
     tau: float = quantity("time scale", default=2 * hour, unit="hour", low=0.0, open_low=True)
     reading: Reading = "A"
