@@ -8,6 +8,8 @@ with s the synaptic part; the matrix, minutes, follows the mean uptake J(rho), a
 J* = J(r*) moves the threshold over hours, in units of the uptake at rest J_0:
 
     tau dtheta/dt = +-span (J(rho) - J*)/J_0,  "+" in reading A.
+
+It stands here and not beside the other rules because J is the exact mean over the law of calcium.
 """
 
 from collections.abc import Sequence
