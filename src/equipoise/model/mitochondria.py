@@ -25,11 +25,11 @@ class Mitochondrion:
     matrix of a cell without spikes has `resting` calcium: the leak through the uniporter equals the efflux there.
     `bound_ratio` kappa is bound by free calcium of the matrix.
 
-    Sources: uptake is half-maximal at some 1 to 20 µM with n = 2 to 3 (Gunter & Pfeiffer 1990; 4 µM and 2.65 in Pradhan et
-    al. 2011) and sets in at high firing rates in pyramidal cells (Groten & MacVicar 2022); efflux is half-maximal at
-    about 1 µM; a spike's transient in dendrites is 0.1 to 0.3 µM and lasts 50 to 300 ms (Markram et al. 1995; Helmchen et
-    al. 1996). Both capacities and the cooperativity of efflux are choices: with them 5 Hz in bursts of five spikes
-    holds the matrix near 0.18 µM.
+    Sources: uptake is half-maximal at some 1 to 20 µM with n = 2 to 3 (Gunter & Pfeiffer 1990; 4 µM and 2.65 in Pradhan
+    et al. 2011) and sets in at high firing rates in pyramidal cells (Groten & MacVicar 2022); efflux is half-maximal
+    at about 1 µM; a spike's transient in dendrites is 0.1 to 0.3 µM and lasts 50 to 300 ms (Markram et al. 1995;
+    Helmchen et al. 1996). Both capacities and the cooperativity of efflux are choices: with them 5 Hz in bursts of
+    five spikes holds the matrix near 0.18 µM.
     """
 
     tau: float = quantity("calcium decay time", default=150 * ms, unit="ms", low=1 * ms, high=10 * second)

@@ -44,9 +44,14 @@ class PoissonBursts:
         return self.rate / self.size
 
     @property
+    def silence(self) -> float:
+        """Mean time [s] from the last spike of a burst to the first of the next."""
+        return 1.0 / self.burst_rate - (self.size - 1) * self.interval
+
+    @property
     def gap(self) -> ExponentialISI:
-        """The law of the silence from the last spike of a burst to the first of the next."""
-        return ExponentialISI(rate=1.0 / (1.0 / self.burst_rate - (self.size - 1) * self.interval))
+        """The law of that time."""
+        return ExponentialISI(rate=1.0 / self.silence)
 
     def spikes(self, duration: float, rng: np.random.Generator) -> SpikeTrains:
         """Spikes of one unit in [0, duration] [s], which begins with a silence."""
@@ -54,7 +59,7 @@ class PoissonBursts:
         if not isinstance(rng, np.random.Generator):
             raise TypeError(f"PoissonBursts.spikes: rng must be a numpy Generator, got {rng!r}.")
         n = int(self.burst_rate * span + 10.0 * np.sqrt(self.burst_rate * span) + 20.0)
-        silences = rng.standard_exponential(n) / self.gap.rate
+        silences = rng.standard_exponential(n) * self.silence
         starts = np.cumsum(silences) + np.arange(n) * (self.size - 1) * self.interval
         times = (starts[:, None] + np.arange(self.size) * self.interval).ravel()
         return SpikeTrains.single(times[times <= span], t_start=0.0, t_stop=span)
