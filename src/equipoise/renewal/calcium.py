@@ -64,14 +64,22 @@ def calcium_raw_moments(sensor: Calcium, law: object, order: int) -> Array:
     if not isinstance(order, (int, np.integer)) or order < 0:
         raise ValueError(f"calcium_raw_moments: order must be a whole number of at least 0, got {order!r}.")
     r = np.asarray(statistics.rate(law))
-    q = [np.zeros_like(r)] + [statistics.isi_laplace_complement(law, s=k / sensor.tau) for k in range(1, order + 1)]
-    after = [np.ones_like(r)]  # E (V/eta)^k just after a spike
+    q, after = _after_spike(sensor, law, order)
     total = [np.ones_like(r)]
+    for k in range(1, order + 1):
+        total.append(sensor.influx**k * r * sensor.tau / k * after[k] * q[k])
+    return np.array(total)
+
+
+def _after_spike(sensor: Calcium, law: object, order: int) -> tuple[list[Array], list[Array]]:
+    """1 - z_k, and E (V/eta)^k just after a spike, for k = 0 ... order."""
+    first = np.zeros_like(np.asarray(statistics.rate(law)))
+    q = [first] + [statistics.isi_laplace_complement(law, s=k / sensor.tau) for k in range(1, order + 1)]
+    after = [np.ones_like(first)]
     for k in range(1, order + 1):
         fed = sum(math.comb(k, j) * sensor.retention**j * (1.0 - q[j]) * after[j] for j in range(k))
         after.append(fed / (_kept_loss(sensor, k) + sensor.retention**k * q[k]))
-        total.append(sensor.influx**k * r * sensor.tau / k * after[k] * q[k])
-    return np.array(total)
+    return q, after
 
 
 def _kept_loss(sensor: Calcium, k: int) -> float:
@@ -87,12 +95,27 @@ def calcium_average(sensor: Calcium, law: object, g: Callable[[Array], Array], *
     fewer nodes: the rule stops where the moments are no longer those of a positive law, and its weights are always
     positive. At most 12 nodes.
     """
+    return _averaged(calcium_raw_moments(sensor, law, _highest(nodes)), g)
+
+
+def calcium_average_before_spike(sensor: Calcium, law: object, g: Callable[[Array], Array], *, nodes: int = 8) -> Array:
+    """E g(C-) over the calcium just before a spike, as `calcium_average` over all times; E C-^k = E V^k z_k."""
+    q, after = _after_spike(sensor, law, _highest(nodes))
+    moments = [sensor.influx**k * v * (1.0 - lost) for k, (lost, v) in enumerate(zip(q, after, strict=True))]
+    return _averaged(np.array(moments), g)
+
+
+def _highest(nodes: int) -> int:
+    """The highest moment that a Gauss rule of so many nodes needs."""
     if not isinstance(nodes, (int, np.integer)) or not 1 <= nodes <= 12:
         raise ValueError(f"calcium_average: nodes must lie in [1, 12] and be whole, got {nodes!r}.")
-    moments = calcium_raw_moments(sensor, law, 2 * nodes - 1)
-    shape = moments.shape[1:]
-    columns = moments.reshape(2 * nodes, -1).T
-    return np.array([_gauss_average(column, g) for column in columns]).reshape(shape)[()]
+    return 2 * nodes - 1
+
+
+def _averaged(moments: Array, g: Callable[[Array], Array]) -> Array:
+    """E g of each law by its raw moments (order + 1, *shape)."""
+    columns = moments.reshape(len(moments), -1).T
+    return np.array([_gauss_average(column, g) for column in columns]).reshape(moments.shape[1:])[()]
 
 
 def _gauss_average(moments: Array, g: Callable[[Array], Array]) -> float:
