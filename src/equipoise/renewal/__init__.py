@@ -28,6 +28,7 @@ from equipoise.renewal.laws import LogNormalISI as LogNormalISI
 from equipoise.renewal.laws import NeuronISI as NeuronISI
 from equipoise.renewal.laws import WeibullISI as WeibullISI
 from equipoise.renewal.laws import sample as sample
+from equipoise.renewal.required import required_mean as required_mean
 from equipoise.renewal.set_points import moments_at as moments_at
 from equipoise.renewal.set_points import resolved as resolved
 from equipoise.renewal.statistics import cv as cv

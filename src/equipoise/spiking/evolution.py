@@ -15,7 +15,7 @@ import numpy as np
 
 from equipoise.quantities import Array
 from equipoise.results import Status
-from equipoise.spiking.functions import Group
+from equipoise.spiking.rule_group import Group
 from equipoise.spiking.history import dataset_of, label
 from equipoise.spiking.kernel import State
 from equipoise.spiking.network import Network

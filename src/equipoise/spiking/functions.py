@@ -40,6 +40,11 @@ class FunctionGroup:
     relative: bool = False
     width: int = 3
 
+    @property
+    def memory(self) -> float:
+        """How long what is sensed takes to follow [s]: tau of calcium."""
+        return self.meter.sensor.tau
+
     def begin(self, network: Network) -> dict[str, Array]:
         """All slow arrays of the population."""
         return {slot.name: slot.read(network) for slot in self.slots}
@@ -70,13 +75,7 @@ class FunctionGroup:
         Small imaginary parts come along as they would in an analytic function, by differences.
         """
         both = np.concatenate([np.ravel([values[k][0] for k in values]), np.ravel(sensed)])
-        x, y = np.real(both), np.imag(both)
-        if not y.any():
-            return np.array([self._speed(name, tuple(values), x)])
-        k = int(np.argmax(np.abs(y)))
-        nudge = np.eye(x.size)[k] * 1e-4 * (abs(x[k]) + 1e-3)
-        slope = self._speed(name, tuple(values), x + nudge) - self._speed(name, tuple(values), x - nudge)
-        return np.array([self._speed(name, tuple(values), x) + 1j * y[k] * slope / (2.0 * nudge[k])])
+        return by_differences(lambda x: self._speed(name, tuple(values), x), both)
 
     def _speed(self, name: str, names: tuple[str, ...], x: Array) -> float:
         n, sensed = self.meter.size, x[len(names) :]
@@ -114,4 +113,12 @@ class FunctionGroup:
         return np.asarray(-np.inf), "finite"
 
 
-Group = RuleGroup | FunctionGroup
+def by_differences(speed: Callable[[Array], float], z: NDArray) -> NDArray:
+    """A function of reals at z (k,), whose small imaginary part in one place comes along as in an analytic function."""
+    x, y = np.real(z).astype(np.float64), np.imag(z)
+    if not y.any():
+        return np.array([speed(x)])
+    k = int(np.argmax(np.abs(y)))
+    nudge = np.eye(x.size)[k] * 1e-4 * (abs(x[k]) + 1e-3)
+    slope = speed(x + nudge) - speed(x - nudge)
+    return np.array([speed(x) + 1j * y[k] * slope / (2.0 * nudge[k])])

@@ -221,6 +221,11 @@ class RuleGroup:
     slots: tuple[ChannelWeight | SourceWeight, ...]
 
     @property
+    def memory(self) -> float:
+        """How long what is sensed takes to follow [s]: tau of calcium."""
+        return self.meter.sensor.tau
+
+    @property
     def extras(self) -> tuple[str, ...]:
         """Names of the rule's own variables."""
         return self.rule.variables[2:]
