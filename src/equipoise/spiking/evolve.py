@@ -193,7 +193,7 @@ def _speed(walk: Walk, given: float | None) -> float:
     takes = most * tau / SEPARATION
     if most < 1.0:
         raise ValueError(
-            f"evolve: the rules act within {takes:.3g} s, near tau = {tau / ms:g} ms of calcium; there is no slow "
+            f"evolve: the rules act within {takes:.3g} s, near the {tau / ms:g} ms that what they sense takes; there is no slow "
             "time to speed up. Take slower rules (larger tau), or eq.spiking.simulate."
         )
     if walk.shared:
@@ -201,7 +201,7 @@ def _speed(walk: Walk, given: float | None) -> float:
     if given is not None and given > most:
         raise ValueError(
             f"evolve.speed must be at most {most:.3g}: the fastest mode of the rules takes {takes:.3g} s, "
-            f"and sped up by {given:g} it would come near tau = {tau / ms:g} ms of calcium."
+            f"and sped up by {given:g} it would come near the {tau / ms:g} ms that what they sense takes."
         )
     return min(most, FASTEST) if given is None else given
 

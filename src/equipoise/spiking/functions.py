@@ -39,6 +39,7 @@ class FunctionGroup:
     scope: Scope = "neuron"
     relative: bool = False
     width: int = 3
+    nothing: float = 1e-12
 
     @property
     def memory(self) -> float:

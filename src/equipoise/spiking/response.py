@@ -77,6 +77,11 @@ class Coordinates:
         """How many quantities all groups sense."""
         return sum(g.width for g in self.groups)
 
+    @property
+    def least(self) -> Array:
+        """What counts as nothing among all that is sensed (m,)."""
+        return np.repeat([g.nothing for g in self.groups], [g.width for g in self.groups])
+
     def sizes(self, z: Array) -> Array:
         """How large a coordinate is, for relative changes (k,): 1 for logarithms."""
         units = [

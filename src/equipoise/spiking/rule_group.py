@@ -40,13 +40,15 @@ from equipoise.spiking.slow import (
     Values,
     weights_of,
 )
-from equipoise.units import ms, second
+from equipoise.units import Hz, ms, second
 
 PROMPT, COUNTING = 20 * ms, 2 * second
 """How long rates take to answer a population's move, and the least time over which the spikes of one cell are counted."""
 SPAN = 10.0
 """A threshold that matters, in `UNIT_DRIVE`: the size of what excites a neuron in a balanced network."""
 LEAST_GAIN = 1e-9
+QUIET = 0.1 * Hz
+"""A rate whose relative change is of no interest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,7 @@ class SlowRuleGroup:
     shared: bool
     relative: bool = False
     extras: tuple[str, ...] = ()
+    nothing: float = QUIET
 
     @property
     def scope(self) -> Scope:

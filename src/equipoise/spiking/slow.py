@@ -219,6 +219,7 @@ class RuleGroup:
     scope: Scope
     meter: Meter
     slots: tuple[ChannelWeight | SourceWeight, ...]
+    nothing: float = 1e-12
 
     @property
     def memory(self) -> float:

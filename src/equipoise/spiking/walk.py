@@ -207,7 +207,7 @@ class Walk:
             dz = propagate(A, h, g)
             bold = max(
                 np.max(np.abs(dz / size), where=q.weights, initial=0.0),
-                np.max(np.abs(response.S @ dz) / np.maximum(np.abs(s), 1e-12)) / CALCIUM_STRIDE,
+                np.max(np.abs(response.S @ dz) / np.maximum(np.abs(s), q.least)) / CALCIUM_STRIDE,
             )
             if bold <= allowed:
                 return h, dz
