@@ -111,7 +111,9 @@ def ordered(
     if speed is not None:
         speed = check("evolve.speed", speed, _SPEED)
     if not circuit.rules and not homeostasis.functions and not homeostasis.rules:
-        raise ValueError("evolve: the circuit has no rules; attach some with Circuit(..., rules=[...]), or give rules=.")
+        raise ValueError(
+            "evolve: the circuit has no rules; attach some with Circuit(..., rules=[...]), or give rules=."
+        )
     if homeostasis.window is not None:
         raise ValueError("evolve: Homeostasis.window is for simulations; give Pace(window=...) instead.")
     apart = apart_of(circuit, schedule) | moved_by(circuit, homeostasis)

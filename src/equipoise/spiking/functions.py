@@ -11,7 +11,7 @@ from equipoise.model.attached_rules import Scope
 from equipoise.quantities import Array, suggest
 from equipoise.spiking.meter import Gathered, Meter
 from equipoise.spiking.network import Network
-from equipoise.spiking.slow import Gain, RuleGroup, Slot, Threshold, Values
+from equipoise.spiking.slow import Gain, Slot, Threshold, Values
 
 INSTANT = 1e-3
 """Time over which the speed of a rule that is a function is taken [s]."""

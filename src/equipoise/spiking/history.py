@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise.quantities import Array
-from equipoise.spiking.rule_group import Group
 from equipoise.spiking.homeostasis import Regulator
+from equipoise.spiking.rule_group import Group
 
 if TYPE_CHECKING:
     import xarray as xr

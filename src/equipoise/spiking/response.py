@@ -85,7 +85,8 @@ class Coordinates:
     def sizes(self, z: Array) -> Array:
         """How large a coordinate is, for relative changes (k,): 1 for logarithms."""
         units = [
-            next((s.unit for s in g.slots if isinstance(s, Drive | Shift) and s.name == name), 0.0) for g, name in self.places
+            next((s.unit for s in g.slots if isinstance(s, Drive | Shift) and s.name == name), 0.0)
+            for g, name in self.places
         ]
         return np.where(self.logs, 1.0, np.maximum(np.abs(z), units))
 

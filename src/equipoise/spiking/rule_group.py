@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 from equipoise.model.attached_rules import Scope
 from equipoise.model.slow_variables import (
     Gain as GainOf,
+)
+from equipoise.model.slow_variables import (
     Rate,
     SlowRule,
     SlowVariable,
-    Threshold as ThresholdOf,
     Weight,
+)
+from equipoise.model.slow_variables import (
+    Threshold as ThresholdOf,
 )
 from equipoise.quantities import Array, suggest
 from equipoise.spiking.cells import gain_of_step
@@ -139,9 +143,7 @@ class SlowRuleGroup:
     def step(self, values: Values, sensed: Array, h: float) -> dict[str, Array]:
         """The variables after h seconds; weights and gains stop at their bounds."""
         lowest = self._lowest()
-        return {
-            k: np.maximum(values[k] + h * speed, lowest[k]) for k, speed in self.speeds(values, sensed).items()
-        }
+        return {k: np.maximum(values[k] + h * speed, lowest[k]) for k, speed in self.speeds(values, sensed).items()}
 
     def rate(self, name: str, values: Values, sensed: NDArray) -> NDArray:
         """dx/dt of one variable, all neurons alike; small imaginary parts come along by differences."""

@@ -166,7 +166,8 @@ _READ: dict[type, Callable[..., Array]] = {
     Pooled: _pooled,
     RequiredInput: lambda senses, what, now: senses.required(now),  # noqa: ARG005
     NetInput: lambda senses, what, now: (  # noqa: ARG005
-        senses.drive + senses.from_inputs(now, lambda x: x.slot.sign > 0.0)
+        senses.drive
+        + senses.from_inputs(now, lambda x: x.slot.sign > 0.0)
         - senses.from_inputs(now, lambda x: x.slot.sign < 0.0)
     ),
     ExcitatoryInput: lambda senses, what, now: (  # noqa: ARG005

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise.model.circuit import Circuit
+from equipoise.model.connectivity import ErdosRenyi, FixedInDegree
 from equipoise.model.neurons import LIF
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
@@ -19,16 +20,36 @@ from equipoise.spiking.kernel import State
 from equipoise.units import Hz, ms, second
 
 NEURON = LIF(tau_m=10 * ms, tau_ref=2 * ms, v_threshold=1.0, v_reset=0.0, v_leak=0.0)
-STRONG = {("E", "E"): 0.09, ("I", "E"): -0.18, ("X", "E"): 0.09, ("E", "I"): 0.09, ("I", "I"): -0.162, ("X", "I"): 0.072}
+STRONG = {
+    ("E", "E"): 0.09,
+    ("I", "E"): -0.18,
+    ("X", "E"): 0.09,
+    ("E", "I"): 0.09,
+    ("I", "I"): -0.162,
+    ("X", "I"): 0.072,
+}
 """Weights of a network that inhibition dominates: its net recurrence D is negative."""
-WEAK = {("E", "E"): 0.012, ("I", "E"): -0.012, ("X", "E"): 0.085, ("E", "I"): 0.012, ("I", "I"): -0.012, ("X", "I"): 0.08}
+WEAK = {
+    ("E", "E"): 0.012,
+    ("I", "E"): -0.012,
+    ("X", "E"): 0.085,
+    ("E", "I"): 0.012,
+    ("I", "I"): -0.012,
+    ("X", "I"): 0.08,
+}
 """Weights of a network with weak recurrence, where excitation outweighs the inhibition that it recruits: D > 0."""
 K = 100
 WINDOW = 2 * second
 
 
-def circuit(weights: dict[tuple[str, str], float], size: int = 1000, name: str = "spikes") -> Circuit:
-    """`size` excitatory and half as many inhibitory neurons with K inputs of each kind, and a source of 10 Hz."""
+def circuit(
+    weights: dict[tuple[str, str], float], size: int = 1000, *, alike: bool = False, name: str = "spikes"
+) -> Circuit:
+    """`size` excitatory and half as many inhibitory neurons with K inputs of each kind, and a source of 10 Hz.
+
+    In-degrees vary from cell to cell as in a random graph, or are all K where cells are to be `alike`.
+    """
+    wiring = FixedInDegree(K) if alike else ErdosRenyi(in_degree=K)
     return Circuit(
         name=name,
         populations=[
@@ -37,7 +58,8 @@ def circuit(weights: dict[tuple[str, str], float], size: int = 1000, name: str =
             Source("X", rate=10 * Hz),
         ],
         projections=[
-            Projection(source=s, target=t, weight=w, in_degree=K, delay=0.1 * ms) for (s, t), w in weights.items()
+            Projection(source=s, target=t, weight=w, connectivity=wiring, delay=0.1 * ms)
+            for (s, t), w in weights.items()
         ],
     )
 
