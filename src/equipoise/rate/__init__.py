@@ -5,6 +5,8 @@ from equipoise.rate.fixed_points import fixed_points as fixed_points
 from equipoise.rate.fixed_points import settle as settle
 from equipoise.rate.network import RateNetwork as RateNetwork
 from equipoise.rate.network import network as network
+from equipoise.rate.protocol import Outcome as Outcome
+from equipoise.rate.protocol import perform as perform
 from equipoise.rate.simulate import simulate as simulate
 from equipoise.rate.slow import SlowPoint as SlowPoint
 from equipoise.rate.slow import equilibrium as equilibrium

@@ -45,13 +45,27 @@ def evolve(
     moved variable; of many units their means, with `rate_sd` and `slow_sd` over units. attrs: status, message and the
     times of `jumps`.
     """
+    return dataset(*followed(circuit, rules, duration, start=start, schedule=schedule, times=times, full=full))
+
+
+def followed(
+    circuit: Circuit | RateNetwork,
+    rules: Sequence[SlowRule],
+    duration: float,
+    *,
+    start: ArrayLike | None = None,
+    schedule: Sequence[During] = (),
+    times: ArrayLike | None = None,
+    full: bool = False,
+) -> tuple[SlowSystem, Path]:
+    """The path that `evolve` reports, and the rules in the network at its end."""
     net = as_network(circuit)
     system = slow_system(net, rules)
     span = float(finite("rate.evolve", "duration", duration, low=0.0, open_low=True))
     asked = np.linspace(0.0, span, REPORTS + 1) if times is None else finite("rate.evolve", "times", times, low=0.0)
     if full and net.n > MOST_UNITS:
         raise ValueError(f"rate.evolve: full=True is for at most {MOST_UNITS} units, got {net.n:,}. Leave it out.")
-    r = _first(net) if start is None else rates_from("rate.evolve", net, start)
+    r = first_rates(net) if start is None else rates_from("rate.evolve", net, start)
     z, whole, engine = system.start, Path([], [], [], []), _both if full else slow_path.evolve
     for begin, end, here in _epochs(system, schedule, span):
         z = system.moved_to(here, z)
@@ -62,10 +76,10 @@ def evolve(
         if piece.status is not Status.OK:
             break
         system, z, r = here, piece.z[-1], piece.r[-1]
-    return _dataset(system, whole)
+    return system, whole
 
 
-def _first(net: RateNetwork) -> Array:
+def first_rates(net: RateNetwork) -> Array:
     """Where rates start: the highest stable state of few populations, found by settling from high rates."""
     if net.n > MOST_UNITS:
         return np.zeros(net.n)
@@ -108,7 +122,8 @@ def _both(system: SlowSystem, z: Array, r: Array, times: Array) -> Path:
     return Path(list(found.t), list(found.x[n:].T), list(found.x[:n].T), [], found.status, message)
 
 
-def _dataset(system: SlowSystem, path: Path) -> "xr.Dataset":
+def dataset(system: SlowSystem, path: Path) -> "xr.Dataset":
+    """A path as `evolve` returns it."""
     import xarray as xr
 
     net, dims = system.net, ("time", "population")
@@ -176,7 +191,7 @@ def equilibrium(
     system = slow_system(net, rules)
     if net.n + system.start.size > 2 * MOST_UNITS:
         raise ValueError(f"rate.equilibrium: {net.n:,} units are too many for a joint spectrum. Use eq.rate.evolve.")
-    r = _first(net) if start is None else rates_from("rate.equilibrium", net, start)
+    r = first_rates(net) if start is None else rates_from("rate.equilibrium", net, start)
     joint = _joint(system)
     y = np.concatenate([r, system.start])
     found = dynamics.fixed_point(joint, lambda x: dynamics.differences(joint, x), y, tolerance=1e-9)
