@@ -29,7 +29,7 @@ REPORTS = 200
 def evolve(
     circuit: Circuit | RateNetwork,
     *,
-    rules: Sequence[SlowRule],
+    rules: Sequence[SlowRule] = (),
     duration: float,
     start: ArrayLike | None = None,
     schedule: Sequence[During] = (),
@@ -38,6 +38,7 @@ def evolve(
 ) -> "xr.Dataset":
     """Thresholds, gains and weights over `duration` [s] under `rules`, the rates at their fast fixed point all along.
 
+    Without `rules` those of the circuit act.
     The rates first settle from `start` [Hz] (default: the highest stable state of a circuit of few populations, else
     from silence). Where the fast state ends they jump to where they relax. `schedule` holds manipulations and when they
     act; slow variables go on through each change. `full` integrates both time scales together instead, for at most 40
@@ -180,12 +181,17 @@ class SlowPoint:
 
 
 def equilibrium(
-    circuit: Circuit | RateNetwork, rules: Sequence[SlowRule], *, start: ArrayLike | None = None, throw: bool = True
+    circuit: Circuit | RateNetwork,
+    rules: Sequence[SlowRule] = (),
+    *,
+    start: ArrayLike | None = None,
+    throw: bool = True,
 ) -> SlowPoint:
     """The joint fixed point of the fast dynamics and the rules near the circuit's own state, with its stability.
 
-    `start` [Hz] chooses the fast state to begin with. Status UNSTABLE where it is not stable, with the time scale that
-    fails; NumericalFailure where no such point with active populations is found. For circuits of few populations.
+    Without `rules` those of the circuit act. `start` [Hz] chooses the fast state to begin with. Status UNSTABLE where
+    it is not stable, with the time scale that fails; NumericalFailure where no such point with active populations is
+    found. For circuits of few populations.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)
