@@ -15,12 +15,12 @@ from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
 from equipoise.model.rate_neurons import FICurve, RateNeuron
 from equipoise.quantities import check_fields, quantity, suggest
-from equipoise.units import kHz, ms, second
+from equipoise.units import kHz, second
 
 SILENT_GAIN = 1e-6
 """What is left of the gain of a silenced rate, whose required input then stays finite."""
-SILENCING_DRIVE = -1000.0
-"""Drive that silences spiking neurons, in (v_threshold - v_reset) per 10 ms."""
+SILENCING_DRIVE = -9000.0
+"""Drive of silenced spiking neurons, in v_threshold - v_reset per second: nearly the largest that circuits take."""
 
 
 @runtime_checkable
@@ -172,7 +172,7 @@ class Silencing:
     """A `fraction` of the neurons of a population cannot spike, all of them by default.
 
     Of a rate, the mean over all neurons falls to (1 - fraction) f(h), at least a millionth of it. Spiking neurons can
-    be silenced together, by a tonic drive of -1000 (v_threshold - v_reset) in 10 ms, but not a part of them.
+    be silenced together, by a tonic drive of -9000 (v_threshold - v_reset)/s, but not a part of them.
     """
 
     population: str
@@ -192,7 +192,7 @@ class Silencing:
                 f"{self.fraction:g}. Split it into two populations and silence one."
             )
         span = node.neuron.v_threshold - node.neuron.v_reset
-        return TonicDrive(node.name, SILENCING_DRIVE * span / (10 * ms)).apply(circuit)
+        return circuit.with_node(node.name, drive=SILENCING_DRIVE * span)
 
 
 @dataclass(frozen=True)

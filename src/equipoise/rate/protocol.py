@@ -88,14 +88,14 @@ def perform(
     circuit: Circuit | RateNetwork,
     protocol: Protocol,
     *,
-    rules: Sequence[SlowRule],
+    rules: Sequence[SlowRule] = (),
     start: ArrayLike | None = None,
     times: ArrayLike | None = None,
 ) -> Outcome:
     """Follow a circuit and its rules through baseline, perturbation and washout of a protocol.
 
-    `start` [Hz] and `times` [s] are those of `rate.evolve`. A path that ends early has its status and reason in the
-    outcome, and NaN for what it does not reach. Raises what `rate.evolve` raises.
+    Without `rules` those of the circuit act; `start` [Hz] and `times` [s] are those of `rate.evolve`. A path that ends
+    early has its status and reason in the outcome, and NaN for what it does not reach. Raises what `rate.evolve` does.
     """
     net = as_network(circuit)
     schedule = protocol.schedule(net.circuit)
