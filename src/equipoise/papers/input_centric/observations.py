@@ -1,8 +1,8 @@
 """What was observed, scored for each rule: a table of numbers, each with yes or no.
 
-Perturbations last six days and make E fall by a fifth at once, the NMDAR block by 15 %. Of each rule the pair with D = -1.08 counts where the
-rule is stable on it, else the one with D = 0.5; a rule that is stable on neither has no scores. What single units do is
-asked of rules by which each unit moves by what it senses itself.
+Perturbations last six days and make E fall by a fifth at once, the NMDAR block by 15 %. Of each rule the pair with D =
+-1.08 counts where the rule is stable on it, else the one with D = 0.5; a rule that is stable on neither has no scores.
+What single units do is asked of rules by which each unit moves by what it senses itself.
 """
 
 from collections.abc import Sequence
@@ -217,7 +217,7 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
         for j in range(columns):
             colour, word = LOOK[int(verdicts[i, j])]
             ax.add_patch(_cell(j, i, colour))
-            shown = f"{word}  {numbers[i, j]:.2f}" if np.isfinite(numbers[i, j]) else word
+            shown = f"{word}  {round(numbers[i, j], 2) + 0.0:.2f}" if np.isfinite(numbers[i, j]) else word
             ax.text(j + 0.5, i + 0.5, shown, ha="center", va="center", fontsize=8)
     names = [
         f"{r}   D = {D:.3g}" if np.isfinite(D) else f"{r}   unstable"

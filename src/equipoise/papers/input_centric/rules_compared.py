@@ -7,6 +7,7 @@ the other reading of the input-centric rule is stable. Every rule has its set po
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ H = W_EE * E - W_EI * I
 TAU = 4 * hour
 ACUTE, PROBE = {"baclofen": 0.8, "Dlx-Gq": 0.8, "NMDAR block": 0.85}, 0.5
 """Acute rate of E beside its baseline, and the strength of a perturbation with which that is sought."""
-DAYS = {"onset": 1 * day, "duration": 6 * day, "washout": 6 * day}
+DAYS: dict[str, Any] = {"onset": 1 * day, "duration": 6 * day, "washout": 6 * day}
 UNITS, SPREAD, SEED = 6, 0.5, 3
 
 

@@ -14,8 +14,11 @@ drive, above baseline.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.quantities import Array
+
+Bools = NDArray[np.bool_]
 
 FAST = 10.0 / 2.0
 """tau_E/tau_I."""
@@ -68,10 +71,10 @@ def searched(n: int, seed: int) -> dict[str, Array]:
     return dict(zip(("pairs", "recovered", "low", "both"), rows.T, strict=True))
 
 
-def at_rest(net: dict[str, Array], name: str) -> tuple[Array, Array, Array]:
+def at_rest(net: dict[str, Array], name: str) -> tuple[Array, Array, Bools]:
     """Changes dE and dI of the rates where the rules of a class come to rest, and where they are stable, each (n,)."""
     gamma, x, W_IE, D = net["gamma"], net["x"], net["W_IE"], net["D"]
-    everywhere, wx = np.ones(D.size, dtype=bool), net["w"] * x
+    everywhere, wx = np.ones(D.size, dtype=np.bool_), net["w"] * x
     if name == CLASSES[4]:
         return np.zeros(D.size), np.zeros(D.size), everywhere
     dE, stable = np.zeros(D.size), everywhere
@@ -83,7 +86,7 @@ def at_rest(net: dict[str, Array], name: str) -> tuple[Array, Array, Array]:
     return dE, gamma * (W_IE * dE + x), stable
 
 
-def _counted(net: dict[str, Array], dE: Array, dI: Array, stable: Array) -> tuple[int, int, int, int]:
+def _counted(net: dict[str, Array], dE: Array, dI: Array, stable: Bools) -> tuple[int, int, int, int]:
     active = stable & (net["E"] + dE > 0.0) & (net["I"] + dI > 0.0)
     completeness = 1.0 + dE / (net["G"] * net["w"] * net["x"])
     recovered = active & (completeness >= RECOVERED[0]) & (completeness <= RECOVERED[1])
