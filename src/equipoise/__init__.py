@@ -38,9 +38,12 @@ from equipoise.model.intrinsic_rules import OutputCentricThreshold as OutputCent
 from equipoise.model.kinetics import ProteinKinetics as ProteinKinetics
 from equipoise.model.manipulations import Deafferentation as Deafferentation
 from equipoise.model.manipulations import During as During
+from equipoise.model.manipulations import GainChange as GainChange
 from equipoise.model.manipulations import Irregularity as Irregularity
 from equipoise.model.manipulations import Ramp as Ramp
+from equipoise.model.manipulations import Silencing as Silencing
 from equipoise.model.manipulations import SourceRate as SourceRate
+from equipoise.model.manipulations import ThresholdShift as ThresholdShift
 from equipoise.model.manipulations import TonicDrive as TonicDrive
 from equipoise.model.manipulations import WeightBlock as WeightBlock
 from equipoise.model.mitochondria import EnergyCost as EnergyCost
@@ -53,6 +56,12 @@ from equipoise.model.noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
 from equipoise.model.populations import Population as Population
 from equipoise.model.populations import Source as Source
 from equipoise.model.projections import Projection as Projection
+from equipoise.model.protocols import TTX as TTX
+from equipoise.model.protocols import Baclofen as Baclofen
+from equipoise.model.protocols import ChemogeneticDrive as ChemogeneticDrive
+from equipoise.model.protocols import NMDARBlock as NMDARBlock
+from equipoise.model.protocols import OpticalDrive as OpticalDrive
+from equipoise.model.protocols import Protocol as Protocol
 from equipoise.model.rate_neurons import AbbottChance as AbbottChance
 from equipoise.model.rate_neurons import FICurve as FICurve
 from equipoise.model.rate_neurons import PowerLaw as PowerLaw

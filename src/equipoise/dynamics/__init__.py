@@ -22,6 +22,8 @@ from equipoise.dynamics.fixed_points import fixed_point as fixed_point
 from equipoise.dynamics.fixed_points import lowest_point as lowest_point
 from equipoise.dynamics.invariants import Invariant as Invariant
 from equipoise.dynamics.invariants import invariants as invariants
+from equipoise.dynamics.phases import Phases as Phases
+from equipoise.dynamics.phases import phases as phases
 from equipoise.dynamics.relaxation import phi_1 as phi_1
 from equipoise.dynamics.relaxation import relaxation as relaxation
 from equipoise.dynamics.spectra import ComplexArray as ComplexArray

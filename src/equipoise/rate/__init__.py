@@ -8,6 +8,8 @@ from equipoise.rate.modes import Modes as Modes
 from equipoise.rate.modes import modes as modes
 from equipoise.rate.network import RateNetwork as RateNetwork
 from equipoise.rate.network import network as network
+from equipoise.rate.protocol import Outcome as Outcome
+from equipoise.rate.protocol import perform as perform
 from equipoise.rate.set_point import RateSetPoint as RateSetPoint
 from equipoise.rate.set_point import set_point as set_point
 from equipoise.rate.simulate import simulate as simulate

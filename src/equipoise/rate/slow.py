@@ -39,13 +39,27 @@ def evolve(
 ) -> "xr.Dataset":
     """Thresholds, gains and weights over `duration` [s] under `rules`, the rates at their fast fixed point all along.
 
-    Without `rules` those of the circuit act. The rates first settle from `start` [Hz] (default: the state of rest of few
-    populations, of many units silence). Where the fast state ends they jump to where they relax. `schedule` holds
+    Without `rules` those of the circuit act. The rates first settle from `start` [Hz] (default: the state of rest of
+    few populations, of many units silence). Where the fast state ends they jump to where they relax. `schedule` holds
     manipulations and when they act; slow variables go on through each change. `full` integrates both time scales
     together instead, for at most 40 units. Returns a Dataset over `time` (`times` [s], default 200) with `rate` of each
     population and `slow`, each moved variable; of many units their means, with `rate_sd` and `slow_sd` over units, and
     `unit_rate` of each unit. attrs: status, message and the times of `jumps`.
     """
+    return dataset(*followed(circuit, rules, duration, start=start, schedule=schedule, times=times, full=full))
+
+
+def followed(
+    circuit: Circuit | RateNetwork,
+    rules: Sequence[SlowRule],
+    duration: float,
+    *,
+    start: ArrayLike | None = None,
+    schedule: Sequence[During] = (),
+    times: ArrayLike | None = None,
+    full: bool = False,
+) -> tuple[SlowSystem, Path]:
+    """The path that `evolve` reports, and the rules in the network at its end."""
     net = as_network(circuit)
     system = slow_system(net, rules)
     span = float(finite("rate.evolve", "duration", duration, low=0.0, open_low=True))
@@ -66,7 +80,7 @@ def evolve(
         if piece.status is not Status.OK:
             break
         system, z, r = here, piece.z[-1], piece.r[-1]
-    return _dataset(system, whole)
+    return system, whole
 
 
 def _epochs(system: SlowSystem, schedule: Sequence[During], span: float) -> Iterator[tuple[float, float, SlowSystem]]:
@@ -103,7 +117,8 @@ def _both(system: SlowSystem, z: Array, r: Array, times: Array) -> Path:
     return Path(list(found.t), list(found.x[n:].T), list(found.x[:n].T), [], found.status, message)
 
 
-def _dataset(system: SlowSystem, path: Path) -> "xr.Dataset":
+def dataset(system: SlowSystem, path: Path) -> "xr.Dataset":
+    """A path as `evolve` returns it."""
     import xarray as xr
 
     net, dims = system.net, ("time", "population")

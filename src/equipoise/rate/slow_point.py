@@ -78,9 +78,9 @@ def equilibrium(
     """The joint fixed point of the fast dynamics and the rules near the circuit's own state, with its stability.
 
     Without `rules` those of the circuit act. `start` [Hz] are rates to begin with (default: the state of rest, then the
-    others, an active point preferred to a silent one). Weights may end at their lower bound. Status UNSTABLE names the time scale that fails, MARGINAL
-    means neutral directions, SILENT a silent population; NumericalFailure where no joint fixed point is found. For
-    circuits of few populations.
+    others, an active point preferred to a silent one). Weights may end at their lower bound. Status UNSTABLE names the
+    time scale that fails, MARGINAL means neutral directions, SILENT a silent population; NumericalFailure where no
+    joint fixed point is found. For circuits of few populations.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)
@@ -101,7 +101,7 @@ def first_rates(net: RateNetwork) -> Array:
 
 
 def _starts(net: RateNetwork) -> Iterator[Array]:
-    """Rates to search from: the state of rest, the circuit's other states (stable and high ones first), then guesses."""
+    """Rates to search from: the state of rest, other states (stable and high ones first), then guesses."""
     states = fixed_points(net)
     rest = resting(states)
     order = sorted(states, key=lambda one: (one is rest, one.stable, float(one.rates.mean())), reverse=True)

@@ -1,0 +1,1 @@
+"""Input-centric homeostasis of inhibition-stabilised circuits: the derivation, its rules, and what they explain."""
