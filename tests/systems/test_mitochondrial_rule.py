@@ -181,6 +181,19 @@ def test_burstier_units_answer_a_perturbation_faster():
     assert found[0] / found[-1] == pytest.approx(4.1, rel=0.05)
 
 
+# --- circuits ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("more", [{"mitochondrion": eq.Mitochondrion(tau=100 * ms)}, {"synaptic_part": 0.0}])
+def test_the_rule_returns_from_a_file_and_acts_from_a_circuit(more):
+    mine = rule(required_input=None, **more) if "synaptic_part" in more else rule(reading="B", **more)
+    circuit = pair().with_rules([mine])
+    again = eq.Circuit.from_toml(circuit.to_toml())
+    assert again == circuit
+    assert again.slow_rules == (mine,)
+    point = eq.rate.equilibrium(again)
+    assert point.stable
+    np.testing.assert_allclose(point.rates, [R, 52.0 / 7.0], rtol=1e-6)
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("more", "error", "message"),
