@@ -12,6 +12,7 @@ from equipoise import spiking as spiking
 from equipoise import theory as theory
 from equipoise import units as units
 from equipoise.model.attached_rules import AttachedRule as AttachedRule
+from equipoise.model.bursts import PoissonBursts as PoissonBursts
 from equipoise.model.calcium import Calcium as Calcium
 from equipoise.model.circuit import Circuit as Circuit
 from equipoise.model.connectivity import AllToAll as AllToAll
@@ -48,6 +49,7 @@ from equipoise.model.manipulations import TonicDrive as TonicDrive
 from equipoise.model.manipulations import WeightBlock as WeightBlock
 from equipoise.model.mitochondria import EnergyCost as EnergyCost
 from equipoise.model.mitochondria import Mitochondrion as Mitochondrion
+from equipoise.model.mitochondrial_rule import MitochondrialThreshold as MitochondrialThreshold
 from equipoise.model.neurons import EIF as EIF
 from equipoise.model.neurons import LIF as LIF
 from equipoise.model.neurons import PIF as PIF
@@ -82,7 +84,6 @@ from equipoise.model.synaptic_rules import InhibitoryScaling as InhibitoryScalin
 from equipoise.model.synaptic_rules import SynapticScaling as SynapticScaling
 from equipoise.model.weight_spread import LogNormalSpread as LogNormalSpread
 from equipoise.model.weight_spread import NormalSpread as NormalSpread
-from equipoise.renewal.bursts import PoissonBursts as PoissonBursts
 from equipoise.renewal.laws import DeadTimeISI as DeadTimeISI
 from equipoise.renewal.laws import EmpiricalISI as EmpiricalISI
 from equipoise.renewal.laws import ExponentialISI as ExponentialISI
@@ -91,7 +92,6 @@ from equipoise.renewal.laws import InverseGaussianISI as InverseGaussianISI
 from equipoise.renewal.laws import LogNormalISI as LogNormalISI
 from equipoise.renewal.laws import NeuronISI as NeuronISI
 from equipoise.renewal.laws import WeibullISI as WeibullISI
-from equipoise.renewal.mitochondrial_rule import MitochondrialThreshold as MitochondrialThreshold
 from equipoise.results import Epoch as Epoch
 from equipoise.results import NumericalFailure as NumericalFailure
 from equipoise.results import Recording as Recording

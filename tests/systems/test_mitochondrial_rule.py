@@ -68,6 +68,8 @@ def test_the_rule_uses_the_exact_uptake(size, interval):
         taken = rn.mcu_uptake(mine.mitochondrion, eq.PoissonBursts(rate=r, size=size, interval=interval))
         wanted = (taken - mine.set_point) / (mine.mitochondrion.leak * mine.tau)
         assert mine.rhs([], [np.array([r])])[0][0] == pytest.approx(wanted, rel=1e-7)
+    sensitivity = rn.mcu_sensitivity(mine.mitochondrion, pattern)
+    assert mine.speed == pytest.approx(sensitivity / mine.mitochondrion.leak, rel=1e-6)
 
 
 def test_no_load_leaves_the_leak_and_extreme_rates_a_bounded_push():
@@ -179,6 +181,19 @@ def test_burstier_units_answer_a_perturbation_faster():
     assert found[0] / found[-1] == pytest.approx(4.1, rel=0.05)
 
 
+# --- circuits ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("more", [{"mitochondrion": eq.Mitochondrion(tau=100 * ms)}, {"synaptic_part": 0.0}])
+def test_the_rule_returns_from_a_file_and_acts_from_a_circuit(more):
+    mine = rule(required_input=None, **more) if "synaptic_part" in more else rule(reading="B", **more)
+    circuit = pair().with_rules([mine])
+    again = eq.Circuit.from_toml(circuit.to_toml())
+    assert again == circuit
+    assert again.slow_rules == (mine,)
+    point = eq.rate.equilibrium(again)
+    assert point.stable
+    np.testing.assert_allclose(point.rates, [R, 52.0 / 7.0], rtol=1e-6)
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("more", "error", "message"),
@@ -186,6 +201,7 @@ def test_burstier_units_answer_a_perturbation_faster():
         ({"required_input": None}, ValueError, r"must be given and not be 0, got None\. Take the input of the state"),
         ({"required_input": 0.0}, ValueError, r"must be given and not be 0, got 0\.0"),
         ({"firing": 5.0}, TypeError, r"MitochondrialThreshold\.firing must be an eq\.PoissonBursts, got 5\.0"),
+        ({"firing": eq.PoissonBursts(rate=240.0)}, ValueError, "must be below 225 Hz, where uptake rises no more"),
         ({"mitochondrion": 1}, TypeError, r"MitochondrialThreshold\.mitochondrion must be an eq\.Mitochondrion, got 1"),
         ({"reading": "C"}, ValueError, "reading must be 'A' or 'B', got 'C'"),
         ({"synaptic_part": 1.5}, ValueError, r"part of the load that is synaptic\) must lie in \[0, 1\], got 1.5"),

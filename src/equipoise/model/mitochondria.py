@@ -7,14 +7,20 @@ The uniporter has low affinity and is cooperative, so that c far below K passes 
 hardly load the matrix, bursts do. Calcium is in µM, fluxes in µM/s of total (free and bound) matrix calcium.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from equipoise.model.bursts import PoissonBursts
 from equipoise.model.calcium import Calcium
+from equipoise.model.calcium_law import gauss_average, moments_after_spike
 from equipoise.quantities import Array, check_fields, finite, quantity
 from equipoise.units import ms, nM, second, uM
+
+NODES = 10
+"""Of the Gauss rule: at 0.1 to 60 Hz 1e-6 of the uptake is left for bursts and for C_v up to 1, 1e-4 at C_v = 4."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +118,37 @@ class Mitochondrion:
             peak = later + self.influx * self.microdomain
             total = total + np.where(j <= sizes, self.uptake_left(peak) - self.uptake_left(later), 0.0)
         return np.asarray(total)[()]
+
+
+def uptake_per_burst(m: Mitochondrion, size: int, interval: float, lost: Callable[[int], Array]) -> Array:
+    """Mean uptake [µM] by each of many bursts with independent silences T between them, the leak apart.
+
+    Bursts of n spikes at interval d leave calcium V = q^{n-1} V' e^{-T/tau} + A (1 - q^n)/(1 - q), q = e^{-d/tau}, at
+    their last spikes: that of a sensor which keeps q^{n-1} at an event. So the moments of the calcium before a burst,
+    E V^k z_k, are known, and the exact uptake by a burst is averaged by the Gauss rule of that law. `lost`(k) is
+    1 - z_k, z_k = <e^{-k T/tau}>, of one shape for all k.
+    """
+    peak = m.sensor.influx * np.exp(-np.arange(size) * interval / m.tau).sum()
+    sensor = Calcium(tau=m.tau, influx=peak, buffering=1.0 - np.exp(-(size - 1) * interval / m.tau))
+    q = [np.asarray(lost(k)) for k in range(2 * NODES)]
+    after = moments_after_spike(sensor, q)
+    before = np.array([peak**k * v * (1.0 - gone) for k, (gone, v) in enumerate(zip(q, after, strict=True))])
+
+    def taken(calcium: Array) -> Array:
+        return m.burst_uptake(size, interval, before=calcium)
+
+    columns = before.reshape(2 * NODES, -1).T
+    return np.array([gauss_average(column, taken) for column in columns]).reshape(before.shape[1:])[()]
+
+
+def uptake_of_bursts(m: Mitochondrion, firing: PoissonBursts) -> float:
+    """Mean uptake by a pattern [µM/s], the leak apart; silences of mean T have 1 - z_k = x/(1 + x), x = k T/tau."""
+
+    def lost(k: int) -> Array:
+        x = k * firing.silence / m.tau
+        return np.asarray(x / (1.0 + x))
+
+    return firing.burst_rate * float(uptake_per_burst(m, firing.size, firing.interval, lost))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,12 +49,13 @@ class Path:
     message: str = ""
 
 
-def evolve(system: SlowSystem, z: Array, r: Array, times: Array, sensors: Sensors) -> Path:
+def evolve(system: SlowSystem, z: Array, r: Array, times: Array, sensors: Sensors | None = None) -> Path:
     """The quasi-static path from slow state z and rates r near its fixed point, reported at `times` [s].
 
-    `sensors` add their noise to what rules sense. Ctrl-C keeps what is reported, status INTERRUPTED.
+    `sensors` add their noise to what rules sense (default: new ones of the rules). Ctrl-C keeps what is reported, status
+    INTERRUPTED.
     """
-    where, path = _Follower(system, z, r, sensors), Path([], [], [], [])
+    where, path = _Follower(system, z, r, sensors or Sensors.of(system)), Path([], [], [], [])
     try:
         if where.start():
             _walk(where, times, path)

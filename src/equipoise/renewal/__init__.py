@@ -3,10 +3,8 @@
 from equipoise.renewal import lif as lif
 from equipoise.renewal import pif as pif
 from equipoise.renewal import threshold_integration as threshold_integration
-from equipoise.renewal.bursts import PoissonBursts as PoissonBursts
 from equipoise.renewal.calcium import CalciumMoments as CalciumMoments
 from equipoise.renewal.calcium import calcium_average as calcium_average
-from equipoise.renewal.calcium import calcium_average_before_spike as calcium_average_before_spike
 from equipoise.renewal.calcium import calcium_gradient as calcium_gradient
 from equipoise.renewal.calcium import calcium_moments as calcium_moments
 from equipoise.renewal.calcium import calcium_raw_moments as calcium_raw_moments
@@ -37,7 +35,6 @@ from equipoise.renewal.mitochondria import matrix_trace as matrix_trace
 from equipoise.renewal.mitochondria import mcu_sensitivity as mcu_sensitivity
 from equipoise.renewal.mitochondria import mcu_uptake as mcu_uptake
 from equipoise.renewal.mitochondria import mcu_uptake_of as mcu_uptake_of
-from equipoise.renewal.mitochondrial_rule import MitochondrialThreshold as MitochondrialThreshold
 from equipoise.renewal.required import required_mean as required_mean
 from equipoise.renewal.set_points import moments_at as moments_at
 from equipoise.renewal.set_points import resolved as resolved

@@ -1,12 +1,6 @@
 """What mitochondria read from firing: mean uptake and matrix calcium of a law or pattern, and along given spikes.
 
-Bursts of n spikes at interval d with independent silences T leave calcium V at their last spikes,
-
-    V = q^{n-1} (V' e^{-T/tau}) + A (1 - q^n)/(1 - q),   q = e^{-d/tau},
-
-the calcium of a sensor that keeps q^{n-1} at an event, under the renewal law of T: all moments of the calcium before a
-burst are known, and the mean of the exact uptake by a burst is taken by the Gauss rule of that law. A renewal law is
-the case n = 1. Matrix calcium is slower than all of it, minutes, and follows the mean uptake.
+Matrix calcium is slower than uptake, minutes, and follows its mean.
 """
 
 from dataclasses import dataclass
@@ -15,18 +9,15 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equipoise.model.calcium import Calcium
-from equipoise.model.mitochondria import EnergyCost, Mitochondrion
+from equipoise.model.bursts import PoissonBursts
+from equipoise.model.mitochondria import EnergyCost, Mitochondrion, uptake_of_bursts, uptake_per_burst
 from equipoise.quantities import Array, Quantity, check, finite
 from equipoise.renewal import statistics
-from equipoise.renewal.bursts import PoissonBursts
-from equipoise.renewal.calcium import calcium_average_before_spike, four_point
+from equipoise.renewal.calcium import four_point
 from equipoise.renewal.laws import ISILaw
 from equipoise.renewal.traces import calcium_trace
 from equipoise.results import SpikeTrains
 
-NODES = 10
-"""Of the Gauss rule: at 0.1 to 60 Hz 1e-6 of the uptake is left for bursts and for C_v up to 1, 1e-4 at C_v = 4."""
 SHARE = 0.01
 """Largest step of the matrix by its relaxation time."""
 
@@ -61,17 +52,15 @@ def matrix_calcium(mitochondrion: Mitochondrion, firing: ISILaw | PoissonBursts)
 
 def _by_spikes(owner: str, m: Mitochondrion, firing: ISILaw | PoissonBursts) -> Array:
     """Mean uptake by spikes [µM/s], the leak apart."""
-    bursts = isinstance(firing, PoissonBursts)
-    if not bursts and not isinstance(firing, ISILaw):
+    if isinstance(firing, PoissonBursts):
+        return np.asarray(uptake_of_bursts(m, firing))
+    if not isinstance(firing, ISILaw):
         raise TypeError(f"{owner}: firing must be an ISI law or an eq.PoissonBursts, got {firing!r}.")
-    size, interval, gap = (firing.size, firing.interval, firing.gap) if bursts else (1, 0.0, firing)
-    kept = np.exp(-(size - 1) * interval / m.tau)
-    peak = m.sensor.influx * np.exp(-np.arange(size) * interval / m.tau).sum()
-    sensor = Calcium(tau=m.tau, influx=peak, buffering=1.0 - kept)
-    per_burst = calcium_average_before_spike(
-        sensor, gap, lambda before: m.burst_uptake(size, interval, before=before), nodes=NODES
-    )
-    return (firing.burst_rate if bursts else statistics.rate(firing)) * per_burst
+
+    def lost(k: int) -> Array:
+        return statistics.isi_laplace_complement(firing, s=k / m.tau)
+
+    return statistics.rate(firing) * uptake_per_burst(m, 1, 0.0, lost)
 
 
 # --- along spikes -----------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise.quantities import Quantity, check, check_fields, quantity
-from equipoise.renewal.laws import ExponentialISI
 from equipoise.results import SpikeTrains
 from equipoise.units import kHz, ms, second
 
@@ -47,11 +46,6 @@ class PoissonBursts:
     def silence(self) -> float:
         """Mean time [s] from the last spike of a burst to the first of the next."""
         return 1.0 / self.burst_rate - (self.size - 1) * self.interval
-
-    @property
-    def gap(self) -> ExponentialISI:
-        """The law of that time."""
-        return ExponentialISI(rate=1.0 / self.silence)
 
     def spikes(self, duration: float, rng: np.random.Generator) -> SpikeTrains:
         """Spikes of one unit in [0, duration] [s], which begins with a silence."""

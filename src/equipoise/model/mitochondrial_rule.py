@@ -8,8 +8,6 @@ with s the synaptic part; the matrix, minutes, follows the mean uptake J(rho), a
 J* = J(r*) moves the threshold over hours, in units of the uptake at rest J_0:
 
     tau dtheta/dt = +-span (J(rho) - J*)/J_0,  "+" in reading A.
-
-It stands here and not beside the other rules because J is the exact mean over the law of calcium.
 """
 
 from collections.abc import Sequence
@@ -19,12 +17,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.polynomial import Chebyshev
 
+from equipoise.model.bursts import PoissonBursts
 from equipoise.model.intrinsic_rules import Reading
-from equipoise.model.mitochondria import Mitochondrion
+from equipoise.model.mitochondria import Mitochondrion, uptake_of_bursts
 from equipoise.model.slow_variables import Rate, RequiredInput, Scope, Sensed, SlowVariable, Threshold, check_choice
 from equipoise.quantities import Array, check_fields, quantity
-from equipoise.renewal.bursts import PoissonBursts
-from equipoise.renewal.mitochondria import mcu_sensitivity, mcu_uptake
 from equipoise.units import Hz, hour
 
 DEGREE = 40
@@ -65,6 +62,11 @@ class MitochondrialThreshold:
                 raise TypeError(
                     f"MitochondrialThreshold.{name} must be an eq.{kind.__name__}, got {getattr(self, name)!r}."
                 )
+        if not self.firing.rate < _fastest(self.firing):
+            raise ValueError(
+                f"MitochondrialThreshold.firing must be below {_fastest(self.firing):.4g} Hz, where uptake rises no "
+                f"more, got {self.firing.rate:g} Hz."
+            )
         if self.synaptic_part > 0.0 and not self.required_input:
             raise ValueError(
                 "MitochondrialThreshold.required_input, the scale of the synaptic load, must be given and not be 0, "
@@ -85,12 +87,16 @@ class MitochondrialThreshold:
     @property
     def set_point(self) -> float:
         """The uptake to be held, J* [µM/s]."""
-        return float(mcu_uptake(self.mitochondrion, self.firing))
+        return self.mitochondrion.leak + uptake_of_bursts(self.mitochondrion, self.firing)
 
     @property
     def speed(self) -> float:
         """Movement of the threshold within tau per unit of load at the set point, span r* J'(r*)/J_0."""
-        return self.span * float(mcu_sensitivity(self.mitochondrion, self.firing)) / self.mitochondrion.leak
+        m, firing = self.mitochondrion, self.firing
+        curve = _curve(m, firing.size, firing.interval)
+        x = firing.rate * m.tau
+        bend = 1.0 + curve.deriv()(np.log1p(x)) * x / (1.0 + x)
+        return self.span * float(_by_events(m, firing, np.asarray(firing.rate)) * bend) / m.leak
 
     def load(self, sensed: Sequence[Array]) -> Array:
         """The ionic load l by that of the set point, at least 0."""
@@ -105,28 +111,29 @@ class MitochondrialThreshold:
     def rhs(self, values: Sequence[Array], sensed: Sequence[Array]) -> Sequence[Array]:  # noqa: ARG002
         """+-span (J(rho) - J*)/(J_0 tau)."""
         m, firing = self.mitochondrion, self.firing
-        rho = firing.rate * self.load(sensed)
-        excess = _by_events(m, firing.size, firing.interval, rho) - _by_events(
-            m, firing.size, firing.interval, np.asarray(firing.rate)
-        )
+        taken = _by_events(m, firing, firing.rate * self.load(sensed))
+        excess = taken - _by_events(m, firing, np.asarray(firing.rate))
         sign = 1.0 if self.reading == "A" else -1.0
         return (sign * self.span * excess / (m.leak * self.tau),)
 
 
-def _by_events(m: Mitochondrion, size: int, interval: float, rate: Array) -> Array:
+def _by_events(m: Mitochondrion, firing: PoissonBursts, rate: Array) -> Array:
     """Mean uptake [µM/s] at event rates (...), the leak apart, by a polynomial for log J/rho in log(1 + rho tau)."""
-    curve, fastest = _curve(m, size, interval)
-    rho = np.minimum(rate, fastest)
-    return rho * np.exp(curve(np.log1p(rho * m.tau)))
+    rho = np.minimum(rate, _fastest(firing))
+    return rho * np.exp(_curve(m, firing.size, firing.interval)(np.log1p(rho * m.tau)))
+
+
+def _fastest(firing: PoissonBursts) -> float:
+    return min(FASTEST, 0.9 * firing.fastest)
 
 
 @lru_cache(maxsize=64)
-def _curve(m: Mitochondrion, size: int, interval: float) -> tuple[Chebyshev, float]:
-    fastest = min(FASTEST, 0.9 * PoissonBursts(rate=1e-3, size=size, interval=interval).fastest)
+def _curve(m: Mitochondrion, size: int, interval: float) -> Chebyshev:
+    fastest = _fastest(PoissonBursts(rate=1e-3, size=size, interval=interval))
 
     def per_event(x: Array) -> Array:
         rates = np.expm1(x) / m.tau
-        taken = [mcu_uptake(m, PoissonBursts(rate=rho, size=size, interval=interval)) for rho in rates]
-        return np.log((np.array(taken) - m.leak) / rates)
+        taken = [uptake_of_bursts(m, PoissonBursts(rate=rho, size=size, interval=interval)) for rho in rates]
+        return np.log(np.array(taken) / rates)
 
-    return Chebyshev.interpolate(per_event, DEGREE, domain=[0.0, np.log1p(fastest * m.tau)]), fastest
+    return Chebyshev.interpolate(per_event, DEGREE, domain=[0.0, np.log1p(fastest * m.tau)])
