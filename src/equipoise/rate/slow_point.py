@@ -6,6 +6,7 @@ manifold. The one found is then near the start, and the free directions are zero
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -73,17 +74,19 @@ def equilibrium(
 ) -> SlowPoint:
     """The joint fixed point of the fast dynamics and the rules near the circuit's own state, with its stability.
 
-    `start` [Hz] are rates to begin with (default: the highest stable state, then the others, an active point preferred
-    to a silent one). Weights may end at their lower bound. Status UNSTABLE names the time scale that fails, MARGINAL
-    means neutral directions, SILENT a silent population; NumericalFailure where no joint fixed point is found. For
-    circuits of few populations.
+    `start` [Hz] are rates to begin with (default: the highest stable state); from there the search goes on to the
+    circuit's other states, and prefers a point with all populations active unless `start` is silent. Weights may end at
+    their lower bound. Status UNSTABLE names the time scale that fails, MARGINAL means neutral directions, SILENT a
+    silent population; NumericalFailure where no joint fixed point is found. For circuits of few populations.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)
     if net.n + system.start.size > 2 * MOST_UNITS:
         raise ValueError(f"rate.equilibrium: {net.n:,} units are too many for a joint spectrum. Use eq.rate.evolve.")
     given = None if start is None else rates_from("rate.equilibrium", net, start)
-    y = found(system, _starts(net) if given is None else iter([given]), active=given is None)
+    active = given is None or bool(given.min() > 0.0)
+    first = [] if given is None else [given]
+    y = found(system, chain(first, _starts(net)) if active else first, active=active)
     y = _followed(system, first_rates(net) if given is None else given) if y is None else y
     if y is None and throw:
         raise NumericalFailure(Status.NOT_CONVERGED, f"rate.equilibrium: {LOST}")
