@@ -16,4 +16,5 @@ from equipoise.rate.stability import SlowStability as SlowStability
 from equipoise.rate.stability import stability as stability
 from equipoise.rate.stability_map import stability_map as stability_map
 from equipoise.rate.state import RateState as RateState
+from equipoise.rate.study import study as study
 from equipoise.rate.units import units as units

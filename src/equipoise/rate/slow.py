@@ -29,7 +29,7 @@ REPORTS = 200
 def evolve(
     circuit: Circuit | RateNetwork,
     *,
-    rules: Sequence[SlowRule],
+    rules: Sequence[SlowRule] = (),
     duration: float,
     start: ArrayLike | None = None,
     schedule: Sequence[During] = (),
@@ -38,12 +38,13 @@ def evolve(
 ) -> "xr.Dataset":
     """Thresholds, gains and weights over `duration` [s] under `rules`, the rates at their fast fixed point all along.
 
-    The rates first settle from `start` [Hz] (default: the highest stable state of a circuit of few populations, else
-    from silence). Where the fast state ends they jump to where they relax. `schedule` holds manipulations and when they
-    act; slow variables go on through each change. `full` integrates both time scales together instead, for at most 40
-    units. Returns a Dataset over `time` (`times` [s], default 200) with `rate` of each population and `slow`, each
-    moved variable; of many units their means, with `rate_sd` and `slow_sd` over units. attrs: status, message and the
-    times of `jumps`.
+    Without `rules` those of the circuit act.
+    The rates first settle from `start` [Hz] (default: the highest stable state of few populations that is neither
+    silent nor saturated; of many units from silence). Where the fast state ends they jump to where they relax.
+    `schedule` holds manipulations and when they act; slow variables go on through each change. `full` integrates both
+    time scales together instead, for at most 40 units. Returns a Dataset over `time` (`times` [s], default 200) with
+    `rate` of each population and `slow`, each moved variable; of many units their means, with `rate_sd` and `slow_sd`
+    over units. attrs: status, message and the times of `jumps`.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)

@@ -16,7 +16,7 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.slow_variables import SlowRule, Threshold
 from equipoise.quantities import Array
 from equipoise.rate import slow_path
-from equipoise.rate.fixed_points import MOST_UNITS, fixed_points, settled
+from equipoise.rate.fixed_points import MOST_UNITS, fixed_points, resting, settled
 from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
 from equipoise.rate.slow_state import SlowSystem, slow_system
 from equipoise.rate.state import SILENCE
@@ -70,14 +70,19 @@ class SlowPoint:
 
 
 def equilibrium(
-    circuit: Circuit | RateNetwork, rules: Sequence[SlowRule], *, start: ArrayLike | None = None, throw: bool = True
+    circuit: Circuit | RateNetwork,
+    rules: Sequence[SlowRule] = (),
+    *,
+    start: ArrayLike | None = None,
+    throw: bool = True,
 ) -> SlowPoint:
     """The joint fixed point of the fast dynamics and the rules near the circuit's own state, with its stability.
 
-    `start` [Hz] are rates to begin with (default: the highest stable state); from there the search goes on to the
-    circuit's other states, and prefers a point with all populations active unless `start` is silent. Weights may end at
-    their lower bound. Status UNSTABLE names the time scale that fails, MARGINAL means neutral directions, SILENT a
-    silent population; NumericalFailure where no joint fixed point is found. For circuits of few populations.
+    Without `rules` those of the circuit act. `start` [Hz] are rates to begin with (default: the resting state); from
+    there the search goes on to the circuit's other states, and prefers a point with all populations active unless
+    `start` is silent. Weights may end at their lower bound. Status UNSTABLE names the time scale that fails, MARGINAL
+    means neutral directions, SILENT a silent population; NumericalFailure where no joint fixed point is found. For
+    circuits of few populations.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)
@@ -95,17 +100,15 @@ def equilibrium(
 
 # --- search -----------------------------------------------------------------------------------------------------------
 def first_rates(net: RateNetwork) -> Array:
-    """Where rates start: the highest stable state of few populations, of many silence."""
-    if net.n > MOST_UNITS:
-        return np.zeros(net.n)
-    stable = [one for one in fixed_points(net) if one.stable]
-    return stable[-1].rates if stable else np.zeros(net.n)
+    """Where rates start: the resting state of few populations, of many silence."""
+    states = [] if net.n > MOST_UNITS else fixed_points(net)
+    return resting(states).rates if states else np.zeros(net.n)
 
 
 def _starts(net: RateNetwork) -> Iterator[Array]:
-    """Rates to search from: those of the circuit's own states, stable ones and high ones first, then guesses."""
+    """Rates to search from: those of the circuit's own states, the resting one first, then guesses."""
     states = fixed_points(net)
-    order = sorted(states, key=lambda one: (one.stable, float(one.rates.mean())), reverse=True)
+    order = sorted(states, key=lambda one: (one.stable, one.status is Status.OK, float(one.rates.mean())), reverse=True)
     yield from (one.rates for one in order)
     yield from guesses(net.n)
 
