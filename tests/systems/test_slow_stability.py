@@ -287,10 +287,6 @@ UNKNOWN = {
     "threshold and gain": (
         pair(**SOLDADO), [PLAIN, eq.InputCentricGain("E", set_point=9.8)], "gain and threshold of one population",
     ),
-    "a moving weight is sensed": (
-        pair(**SOLDADO), [*cross(1e-6)[:1], eq.DriveCentricThreshold("E", set_point=25.0)],
-        "senses an input whose weight",
-    ),
 }  # fmt: skip
 
 

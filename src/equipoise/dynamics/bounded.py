@@ -24,7 +24,7 @@ def held(value: Array, x: Array, lower: Array) -> NDArray[np.bool_]:
 
 
 def nearest_point(
-    f: Function, jacobian: Callable[[Array], Array], start: Array, *, unit: Array, lower: Array, max_steps: int = 100
+    f: Function, jacobian: Callable[[Array], Array], start: Array, *, unit: Array, lower: Array, max_steps: int = 30
 ) -> FixedPoint:
     """Solve f(x) = 0, or f_k <= 0 where x_k = lower_k, by shortest steps in units of `unit` (n,) from `start`.
 

@@ -27,7 +27,7 @@ from equipoise.rate.pair import Pair, solved
 class Form:
     """One rule in a pair: the population p (0 for E, 1 for I), N_p (..., 2), T_p, and its demand a . r = c.
 
-    `moves` is "threshold", "gain", "weights", ...; `hears` are populations whose inputs it senses.
+    `moves` is "threshold", "gain", "weights", ...
     """
 
     kind: type
@@ -37,7 +37,6 @@ class Form:
     T: Array
     a: Array
     c: Array
-    hears: frozenset[int] = frozenset()
 
     def row(self, pair: Pair) -> Array:
         """N_p + T_p R^-1_p (..., 2): dx_p/dt by the rates alone, x_p being what holds them."""
@@ -75,8 +74,6 @@ def forms(rules: Sequence[Given], pair: Pair, r: Array) -> list[Form] | str:
         moved = {form.moves for form in found if form.population == p}
         if len(moved) > 1 and not moved <= WEIGHTS:
             return f"{' and '.join(sorted(moved))} of one population move together"
-        if moved & WEIGHTS and any(p in form.hears for form in found):
-            return "a rule senses an input whose weight another one moves"
     return found
 
 
@@ -118,7 +115,7 @@ def _asked(one: Given, pair: Pair, p: int, moves: str, move: tuple[Array, Array]
     """The demand W_p . r + X_p = h_set, in units of the rule's speed k."""
     a = k[..., None] * pair.W[..., p, :]
     c = k * (one.values.set_point - pair.drive[..., p])
-    return _form(one, p, moves, move[0], a, c, T=move[1], hears=frozenset((p,)))
+    return _form(one, p, moves, move[0], a, c, T=move[1])
 
 
 def _drive(one: Given, pair: Pair, p: int, r: Array) -> Form:  # noqa: ARG001
@@ -128,7 +125,7 @@ def _drive(one: Given, pair: Pair, p: int, r: Array) -> Form:  # noqa: ARG001
     S = pair.W[..., p, :] * np.stack([np.ones_like(kappa), kappa], axis=-1)
     beside = pair.drive[..., p] + (1.0 - kappa) * pair.inhibited[..., p]
     a = k[..., None] * S
-    return _form(one, p, "threshold", -a, a, k * (rule.set_point - beside), hears=frozenset((p,)))
+    return _form(one, p, "threshold", -a, a, k * (rule.set_point - beside))
 
 
 def _output(one: Given, pair: Pair, p: int, r: Array) -> Form:  # noqa: ARG001
@@ -146,7 +143,7 @@ def _nmdar(one: Given, pair: Pair, p: int, r: Array) -> Form | None:  # noqa: AR
     source = pair.names.index(rule.source)
     k = np.where(np.asarray(rule.more_drive) == "lowers", 1.0, -1.0) / rule.tau
     a = _row(pair, source, k * np.abs(pair.W[..., p, source]))
-    return _form(one, p, "threshold", -a, a, k * rule.set_point, hears=frozenset((p,)))
+    return _form(one, p, "threshold", -a, a, k * rule.set_point)
 
 
 def _inhibitory_scaling(one: Given, pair: Pair, p: int, r: Array) -> Form | None:

@@ -6,6 +6,7 @@ manifold. The one found is then near the start, and the free directions are zero
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -77,17 +78,20 @@ def equilibrium(
 ) -> SlowPoint:
     """The joint fixed point of the fast dynamics and the rules near the circuit's own state, with its stability.
 
-    Without `rules` those of the circuit act. `start` [Hz] are rates to begin with (default: the state of rest, then the
-    others, an active point preferred to a silent one). Weights may end at their lower bound. Status UNSTABLE names the
-    time scale that fails, MARGINAL means neutral directions, SILENT a silent population; NumericalFailure where no
-    joint fixed point is found. For circuits of few populations.
+    Without `rules` those of the circuit act. `start` [Hz] are rates to begin with (default: the resting state); from
+    there the search goes on to the circuit's other states, and prefers a point with all populations active unless
+    `start` is silent. Weights may end at their lower bound. Status UNSTABLE names the time scale that fails, MARGINAL
+    means neutral directions, SILENT a silent population; NumericalFailure where no joint fixed point is found. For
+    circuits of few populations.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)
     if net.n + system.start.size > 2 * MOST_UNITS:
         raise ValueError(f"rate.equilibrium: {net.n:,} units are too many for a joint spectrum. Use eq.rate.evolve.")
     given = None if start is None else rates_from("rate.equilibrium", net, start)
-    y = found(system, _starts(net) if given is None else iter([given]), active=given is None)
+    active = given is None or bool(given.min() > 0.0)
+    first = [] if given is None else [given]
+    y = found(system, chain(first, _starts(net)) if active else first, active=active)
     y = _followed(system, first_rates(net) if given is None else given) if y is None else y
     if y is None and throw:
         raise NumericalFailure(Status.NOT_CONVERGED, f"rate.equilibrium: {LOST}")
@@ -96,15 +100,15 @@ def equilibrium(
 
 # --- search -----------------------------------------------------------------------------------------------------------
 def first_rates(net: RateNetwork) -> Array:
-    """Where rates start: the state of rest of few populations, of many silence."""
-    return np.zeros(net.n) if net.n > MOST_UNITS else resting(fixed_points(net)).rates
+    """Where rates start: the resting state of few populations, of many silence."""
+    states = [] if net.n > MOST_UNITS else fixed_points(net)
+    return resting(states).rates if states else np.zeros(net.n)
 
 
 def _starts(net: RateNetwork) -> Iterator[Array]:
-    """Rates to search from: the state of rest, other states (stable and high ones first), then guesses."""
+    """Rates to search from: those of the circuit's own states, the resting one first, then guesses."""
     states = fixed_points(net)
-    rest = resting(states)
-    order = sorted(states, key=lambda one: (one is rest, one.stable, float(one.rates.mean())), reverse=True)
+    order = sorted(states, key=lambda one: (one.stable, one.status is Status.OK, float(one.rates.mean())), reverse=True)
     yield from (one.rates for one in order)
     yield from guesses(net.n)
 

@@ -9,10 +9,11 @@ from equipoise import dynamics
 from equipoise.model.circuit import Circuit
 from equipoise.model.slow_variables import SlowRule
 from equipoise.rate.conditions import Condition, fast_conditions, slow_conditions
-from equipoise.rate.network import RateNetwork
+from equipoise.rate.network import RateNetwork, as_network
 from equipoise.rate.pair import Pair, pair_of
 from equipoise.rate.pair_rules import Form, Loop, forms, given, loop
 from equipoise.rate.slow_point import SlowPoint, equilibrium
+from equipoise.rate.slow_state import slow_system
 from equipoise.results import Status
 
 SAME = 1e-6
@@ -83,9 +84,9 @@ def separated(point: SlowPoint) -> bool:
 
 
 def stability(
-    circuit: Circuit | RateNetwork, rules: Sequence[SlowRule], *, at: SlowPoint | None = None
+    circuit: Circuit | RateNetwork, rules: Sequence[SlowRule] = (), *, at: SlowPoint | None = None
 ) -> SlowStability:
-    """Spectra and conditions of stability of `circuit` under `rules` at a joint fixed point.
+    """Spectra and conditions of stability of `circuit` under `rules` (default: its own) at a joint fixed point.
 
     `at` is what eq.rate.equilibrium(circuit, rules) returns (default: that). TypeError or ValueError where it is no
     such point; NumericalFailure where none is found.
@@ -95,7 +96,7 @@ def stability(
         raise TypeError(f"rate.stability: at must be what eq.rate.equilibrium(circuit, rules) returns, got {at!r}.")
     if not point.status.usable:
         raise ValueError(f"rate.stability: at must be a joint fixed point, got status {point.status.name}.")
-    if point.system.rules != tuple(rules):
+    if point.system.rules != slow_system(as_network(circuit), rules).rules:
         raise ValueError("rate.stability: at is a point of other rules. Take eq.rate.equilibrium(circuit, rules).")
     found = _closed(point)
     if isinstance(found, str):

@@ -52,19 +52,20 @@ KEPT = (
 def stability_map(make: Make, /, **axes: ArrayLike) -> "xr.Dataset":
     """Joint fixed points and their stability on a grid of parameters.
 
-    `make(**values)` returns (circuit, rules) for one value of each axis; it must depend on nothing else. Returns a
-    Dataset over the axes: `state`, a flag whose meanings are in its attrs; `rate` [Hz] of each population and `slow`,
-    each moved variable; `active`, `fast_stable`, `slow_stable`, `stable`; `fast_growth`, `slow_growth`, `full_growth`
-    [1/s], the largest real parts, of slow variables without `zero_modes` neutral directions, and `slow_frequency`
-    [rad/s] that goes with it. attrs["method"] is "closed form" or "numerical". Rates and numbers are NaN where there is
-    no such point.
+    `make(**values)` returns (circuit, rules) for one value of each axis, () where the circuit has its own rules; it
+    must depend on nothing else. Returns a Dataset over the axes: `state`, a flag whose meanings are in its attrs;
+    `rate` [Hz] of each population and `slow`, each moved variable; `active`, `fast_stable`, `slow_stable`, `stable`;
+    `fast_growth`, `slow_growth`, `full_growth` [1/s], the largest real parts, of slow variables without `zero_modes`
+    neutral directions, and `slow_frequency` [rad/s] that goes with it. attrs["method"] is "closed form" or "numerical".
+    Numbers are NaN where there is no such point.
     """
     values = _checked(axes)
     shape = tuple(map(len, values.values()))
 
     def at(index: tuple[int, ...]) -> tuple[RateNetwork, tuple[SlowRule, ...]]:
         circuit, rules = make(**{name: float(v[i]) for (name, v), i in zip(values.items(), index, strict=True)})
-        return as_network(circuit), tuple(rules)
+        net = as_network(circuit)
+        return net, tuple(rules) or net.circuit.slow_rules
 
     net, rules = at((0,) * len(shape))
     system = slow_system(net, rules)
