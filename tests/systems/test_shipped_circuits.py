@@ -66,11 +66,12 @@ def test_every_example_round_trips(name):
     assert circuit.description
 
 
-def test_there_are_five_examples():
+def test_the_examples_are_these():
     assert {path.stem for path in examples_folder().glob("*.toml")} == {
         "balanced_homeostasis",
         "balanced_network",
         "brunel_2000",
+        "inhibition_stabilised",
         "microcircuit",
         "pv_sst_vip",
     }

@@ -242,6 +242,37 @@ def test_bounds_stop_the_winners():
     np.testing.assert_allclose(excitatory(longer)[-1], excitatory(kept)[-1], atol=0.05)  # at rest
 
 
+def test_a_bound_of_the_population_is_met_and_left():
+    """A threshold that may rise by 1 takes up a drive of 1 out of 2, and comes back when it ends."""
+    rule = eq.OutputCentricThreshold("E", rate=5.0, span=5.0, tau=TAU)
+    bounds = eq.Bounds(Threshold("E"), upper=5.8, scope="population")
+    drive = [eq.During(eq.TonicDrive("E", 2.0), 1 * hour, 20 * hour)]
+    data = eq.rate.evolve(
+        pair(**SOLDADO), rules=[rule, bounds], duration=60 * hour, schedule=drive, times=[0.0, 19.9 * hour]
+    )
+    known = facts(SOLDADO["W"], (1.0, 4.0), SOLDADO["theta"])
+    at = int(np.searchsorted(data.time, 19.9 * hour))
+    assert float(data.slow[at, 0]) == 5.8
+    assert float(data.rate[at, 0]) == pytest.approx(5.0 + known["G"] * 1.0, rel=1e-6)
+    assert float(data.rate[-1, 0]) == pytest.approx(5.0, abs=1e-3)
+
+
+def test_many_units_at_rest_stay_there():
+    net, r = at_rest(random_pair(2, sigma=0.01)[0])
+    data = eq.rate.evolve(net, rules=[RATE], duration=1 * day, start=r, times=[0.0])
+    np.testing.assert_allclose(data.unit_rate.values, np.broadcast_to(r, data.unit_rate.shape), rtol=1e-6)
+
+
+def test_pooling_leaves_what_is_pooled_already_as_it_is():
+    rule = eq.HomeostaticWeights("E", rate=5.0, speed=1e-6, scope="unit")
+    half = eq.PartlyPooled(rule, 0.5)
+    values, own = [np.ones(3), np.ones(3)], np.array([3.0, 4.0, 8.0])
+    pooled = [np.array([2.0]), np.array([7.0])]
+    found = half.rhs(values, [*pooled, own, np.array([own.mean()])])
+    np.testing.assert_allclose(found, rule.rhs(values, [*pooled, np.array([4.0, 4.5, 6.5])]))
+    assert len(half.senses) == 4
+
+
 # --- noise ------------------------------------------------------------------------------------------------------------
 def test_noise_enters_by_its_exact_average():
     """Moments of value and average of 2e5 units, within 5 standard errors."""

@@ -90,11 +90,12 @@ class Modes:
         return "\n".join(rows)
 
 
-def modes(circuit: Circuit | RateNetwork, rules: Sequence[SlowRule], *, at: ArrayLike) -> Modes:
-    """The modes of the slow variables of `rules` about the fast fixed point `at` [Hz], a rate a population or a unit.
+def modes(circuit: Circuit | RateNetwork, rules: Sequence[SlowRule] = (), *, at: ArrayLike) -> Modes:
+    """The modes of the slow variables of `rules`, by default the circuit's, about the fast fixed point `at`.
 
-    All of them for at most 2000 units; of more the six that grow fastest, by Arnoldi's method. Rules need not rest
-    there. ValueError for rates that are no fixed point of the network as it is.
+    `at` [Hz] holds a rate a population or a unit. Given are all modes of at most 2000 units; of more the six that grow
+    fastest, by Arnoldi's method. Rules need not rest there. ValueError for rates that are no fixed point of the network
+    as it is.
     """
     net = as_network(circuit)
     system, r = slow_system(net, rules), rates_from("rate.modes", net, at)
