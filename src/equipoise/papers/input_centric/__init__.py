@@ -1,0 +1,1 @@
+"""Firing-rate homeostasis by the input that neurons require."""
