@@ -17,12 +17,21 @@ from equipoise.model.homeostasis import (
     RateHomeostasis,
     SetPoint,
 )
+from equipoise.model.intrinsic_rules import (
+    DriveCentricThreshold,
+    DualControl,
+    InputCentricGain,
+    InputCentricThreshold,
+    NMDARThreshold,
+    OutputCentricThreshold,
+)
 from equipoise.model.kinetics import Pathway, ProteinKinetics
 from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.model.populations import Population
 from equipoise.model.rate_neurons import FICurve, PowerLaw, Softplus, ThresholdLinear
 from equipoise.model.spread import Spread
 from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse
+from equipoise.model.synaptic_rules import CrossHomeostasis, HomeostaticWeights, InhibitoryScaling, SynapticScaling
 from equipoise.model.weight_spread import LogNormalSpread, NormalSpread
 
 
@@ -58,6 +67,13 @@ SLOTS = {
     "excitatory": Slot((Pathway,)),
     "spread": Slot((Spread,)),
 }
+SLOW_RULES = Slot(
+    (
+        InputCentricThreshold, InputCentricGain, DriveCentricThreshold, OutputCentricThreshold, NMDARThreshold,
+        DualControl, InhibitoryScaling, HomeostaticWeights, CrossHomeostasis, SynapticScaling,
+    )
+)  # fmt: skip
+"""Rules on slow variables, each a row of [[rules]] that names its `model`."""
 DRIVE = next(f for f in fields(Population) if f.name == "drive")
 SECTIONS = {slot.section: slot for slot in SLOTS.values() if slot.section}
 

@@ -14,7 +14,7 @@ from equipoise.model.manipulations import During, edges, manipulated
 from equipoise.model.slow_variables import SlowRule
 from equipoise.quantities import Array, finite
 from equipoise.rate import slow_path
-from equipoise.rate.fixed_points import MOST_UNITS, settled
+from equipoise.rate.fixed_points import MOST_UNITS, fixed_points, resting, settled
 from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
 from equipoise.rate.slow_path import Path
 from equipoise.rate.slow_state import SlowSystem, name_of, slow_system
@@ -29,7 +29,7 @@ REPORTS = 200
 def evolve(
     circuit: Circuit | RateNetwork,
     *,
-    rules: Sequence[SlowRule],
+    rules: Sequence[SlowRule] = (),
     duration: float,
     start: ArrayLike | None = None,
     schedule: Sequence[During] = (),
@@ -38,12 +38,13 @@ def evolve(
 ) -> "xr.Dataset":
     """Thresholds, gains and weights over `duration` [s] under `rules`, the rates at their fast fixed point all along.
 
-    The rates first settle from `start` [Hz] (default: the highest stable state of a circuit of few populations, else
-    from silence). Where the fast state ends they jump to where they relax. `schedule` holds manipulations and when they
-    act; slow variables go on through each change. `full` integrates both time scales together instead, for at most 40
-    units. Returns a Dataset over `time` (`times` [s], default 200) with `rate` of each population and `slow`, each
-    moved variable; of many units their means, with `rate_sd` and `slow_sd` over units. attrs: status, message and the
-    times of `jumps`.
+    Without `rules` those of the circuit act.
+    The rates first settle from `start` [Hz] (default: the highest stable state of few populations that is neither
+    silent nor saturated; of many units from silence). Where the fast state ends they jump to where they relax.
+    `schedule` holds manipulations and when they act; slow variables go on through each change. `full` integrates both
+    time scales together instead, for at most 40 units. Returns a Dataset over `time` (`times` [s], default 200) with
+    `rate` of each population and `slow`, each moved variable; of many units their means, with `rate_sd` and `slow_sd`
+    over units. attrs: status, message and the times of `jumps`.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)
@@ -66,13 +67,8 @@ def evolve(
 
 
 def _first(net: RateNetwork) -> Array:
-    """Where rates start: the highest stable state of few populations, found by settling from high rates."""
-    if net.n > MOST_UNITS:
-        return np.zeros(net.n)
-    from equipoise.rate.fixed_points import fixed_points
-
-    stable = [one for one in fixed_points(net) if one.stable]
-    return stable[-1].rates if stable else np.zeros(net.n)
+    """Where rates start: the resting state of few populations, of many silence."""
+    return np.zeros(net.n) if net.n > MOST_UNITS else resting(fixed_points(net)).rates
 
 
 def _epochs(system: SlowSystem, schedule: Sequence[During], span: float) -> Iterator[tuple[float, float, SlowSystem]]:
@@ -165,12 +161,17 @@ class SlowPoint:
 
 
 def equilibrium(
-    circuit: Circuit | RateNetwork, rules: Sequence[SlowRule], *, start: ArrayLike | None = None, throw: bool = True
+    circuit: Circuit | RateNetwork,
+    rules: Sequence[SlowRule] = (),
+    *,
+    start: ArrayLike | None = None,
+    throw: bool = True,
 ) -> SlowPoint:
     """The joint fixed point of the fast dynamics and the rules near the circuit's own state, with its stability.
 
-    `start` [Hz] chooses the fast state to begin with. Status UNSTABLE where it is not stable, with the time scale that
-    fails; NumericalFailure where no such point with active populations is found. For circuits of few populations.
+    Without `rules` those of the circuit act. `start` [Hz] chooses the fast state to begin with. Status UNSTABLE where
+    it is not stable, with the time scale that fails; NumericalFailure where no such point with active populations is
+    found. For circuits of few populations.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)

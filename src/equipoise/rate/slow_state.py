@@ -207,9 +207,13 @@ def _same_bound(variable: SlowVariable, found: Iterable[SlowVariable]) -> None:
 
 
 def slow_system(net: RateNetwork, rules: Sequence[SlowRule]) -> SlowSystem:
-    """The rules at work in a network; TypeError or ValueError for what does not fit, by name."""
+    """The rules at work in a network, by default the circuit's; TypeError or ValueError for what does not fit."""
+    rules = tuple(rules) or net.circuit.slow_rules
     if not rules:
-        raise ValueError("rate: no rules to evolve under. Give rules=[eq.InputCentricThreshold('E', set_point=...)].")
+        raise ValueError(
+            "rate: no rules to evolve under. Give rules=[eq.InputCentricThreshold('E', set_point=...)], here or in the "
+            "circuit."
+        )
     if net.circuit.rules:
         raise TypeError("rate: rules attached to the circuit act on calcium, which rates do not have. Use rules=[...].")
     for i, rule in enumerate(rules):
