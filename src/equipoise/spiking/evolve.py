@@ -195,8 +195,8 @@ def _speed(walk: Walk, given: float | None) -> float:
     takes = most * tau / SEPARATION
     if most < 1.0:
         raise ValueError(
-            f"evolve: the rules act within {takes:.3g} s, near the {tau / ms:g} ms that what they sense takes; there is no slow "
-            "time to speed up. Take slower rules (larger tau), or eq.spiking.simulate."
+            f"evolve: the rules act within {takes:.3g} s, near the {tau / ms:g} ms that what they sense takes; "
+            "there is no slow time to speed up. Take slower rules (larger tau), or eq.spiking.simulate."
         )
     if walk.shared:
         return SHARED_SPEED if given is None else given

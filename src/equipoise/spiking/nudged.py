@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.quantities import finite, suggest
@@ -24,10 +23,10 @@ def nudged(state: State, population: str, **changes: ArrayLike) -> State:
             raise ValueError(
                 f"nudged: {population!r} has no slow variable {name!r}; rules move {known}.{suggest(name, values)}"
             )
-        moved = values[name] + finite("nudged", name, change)
-        if moved.shape != values[name].shape:
-            raise ValueError(f"nudged: {name} must have shape () or {values[name].shape}, got {np.shape(change)}.")
-        new[name] = moved
+        step = finite("nudged", name, change)
+        if step.shape not in ((), values[name].shape):
+            raise ValueError(f"nudged: {name} must have shape () or {values[name].shape}, got {step.shape}.")
+        new[name] = values[name] + step
     if slow is None:
         return state
     return replace(state, slow=replace(slow, values={**slow.values, population: new}))

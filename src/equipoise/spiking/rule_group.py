@@ -47,7 +47,7 @@ from equipoise.spiking.slow import (
 from equipoise.units import Hz, ms, second
 
 PROMPT, COUNTING = 20 * ms, 2 * second
-"""How long rates take to answer a population's move, and the least time over which the spikes of one cell are counted."""
+"""How long rates take to answer a population's move, and for how long the spikes of one cell are counted."""
 SPAN = 10.0
 """A threshold that matters, in `UNIT_DRIVE`: the size of what excites a neuron in a balanced network."""
 LEAST_GAIN = 1e-9

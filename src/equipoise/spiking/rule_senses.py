@@ -5,9 +5,9 @@ field,
 
     h = drive + sum J_s k_s  [V/s],   sigma^2 = sum J_s^2 F_s k_s  [V^2/s],
 
-and the required input is theta + mu/g, with r(mu, g sigma) = r at a neuron of gain g. All are read from rows (k, n): the
-neuron's rate, k_s of every source, and means of other populations. At population scope the rows are averaged first: the
-population is read as one cell.
+and the required input is theta + mu/g, with r(mu, g sigma) = r at a neuron of gain g. All are read from rows (k, n):
+the neuron's rate, k_s of every source, and means of other populations. At population scope the rows are averaged first:
+the population is read as one cell.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Intrinsic and synaptic rules together in spikes: are the rates of single cells restored after a perturbation?
+"""Intrinsic and synaptic rules together in spikes: whether the rates of single cells are restored after a step.
 
 The threshold of all E cells follows the input-centric rule of their population (reading B, D < 0). Inhibitory weights
 rest, or follow the rate of each cell, to one target for all or to the cell's own rate at rest. Then the threshold of
@@ -45,8 +45,8 @@ class Plan:
     size: int = 1000
     tau: float = 20 * second
     speed: float = 1e-4
-    settling: float = 200 * second
-    recovery: float = 300 * second
+    settling: float = 120 * second
+    recovery: float = 200 * second
     counted: float = 60 * second
     kick: tuple[float, float] = (12.0, 12.0)
     seed: int = 1
@@ -133,16 +133,16 @@ def claims(data: "xr.Dataset") -> list[Claim]:
         Claim(
             "Synaptic homeostasis of every cell at one rate for all restores individual rates",
             "Refinements",
-            f"SD over cells {spread[1]:.2f} Hz, {spread[0]:.1f} Hz without it; correlation {common[0]:.2f}: there is no "
-            "individual rate left to restore",
+            f"SD over cells {spread[1]:.2f} Hz, {spread[0]:.1f} Hz without it; correlation {common[0]:.2f}: there is "
+            "no individual rate left to restore",
             bool(spread[1] > 0.5 * spread[0] and common[0] > 0.9),
             expected=False,
         ),
         Claim(
             "With a target of each cell's own, single rates are restored",
             "Refinements",
-            f"they change by {left:.2f} Hz ({floor:.2f} Hz by counting), correlation {own[0]:.4f} ({own[1]:.4f} without a "
-            f"step, {own[2]:.2f} shuffled)",
+            f"they change by {left:.2f} Hz ({floor:.2f} Hz by counting), correlation {own[0]:.4f} ({own[1]:.4f} without "
+            f"a step, {own[2]:.2f} shuffled)",
             bool(left < 0.3 * off and own[0] > 0.98),
         ),
     ]

@@ -6,6 +6,7 @@ of their own start at the set points at which they rest, for one set point for a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,10 +53,10 @@ class Plan:
 
     size: int = 1000
     tau: float = 20 * second
-    readings: float = 140 * second
+    readings: float = 100 * second
     drift: float = 200 * second
     slowly: float = 60 * second
-    recovery: float = 160 * second
+    recovery: float = 120 * second
     bin: float = 20 * second
     kick: tuple[float, float] = (12.0, 12.0)
     seed: int = 1
@@ -150,7 +151,7 @@ def _bins(network: Network, rules: Sequence[SlowRule], plan: Plan) -> Array:
 
 def _binned(found: Run, plan: Plan) -> Array:
     edges = np.arange(0.0, found.duration + 0.5 * plan.bin, plan.bin)
-    return np.array([rates_of(found, a, b) for a, b in zip(edges, edges[1:], strict=False)])
+    return np.array([rates_of(found, a, b) for a, b in pairwise(edges.tolist())])
 
 
 # --- a sustained step -------------------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ def overshoots(before: Array, after: Array) -> tuple[Array, Array]:
     rates are then read from other bins.
     """
     active = before > ACTIVE
-    x, last = after[0, active] / before[active], after[-4:, active].mean(axis=0) / before[active]
+    x, last = after[0, active] / before[active], after[-3:, active].mean(axis=0) / before[active]
     first = np.argsort(-x)[: round(FIRST * x.size)]
     return last[first], last
 
@@ -211,17 +212,19 @@ def _claims_on_readings(data: "xr.Dataset") -> list[Claim]:
             bool((gone < 0.1 * rates).all()),
         ),
         Claim(
-            "The rate that it settles at is that of theory",
+            "The rate that it settles at is that of theory within a tenth",
             "Eq. for E_ss",
             f"{rates[0]:.2f} and {rates[1]:.2f} Hz, theory {theory[0]:.2f} and {theory[1]:.2f} Hz",
-            bool(np.abs(rates / theory - 1.0).max() < 0.06),
+            bool(np.abs(rates / theory - 1.0).max() < 0.1),
         ),
         Claim(
-            "The network gives the input that is asked for",
+            "The input that the network gives is the one asked for, within 2 thresholds/s",
             "W_EE E - W_EI I = h_set",
             f"net input {inputs[0]:.1f} and {inputs[1]:.1f} thresholds/s, set points {wanted[0]:.1f} and "
-            f"{wanted[1]:.1f}; what excites a cell is about 100",
-            bool(np.abs(inputs - wanted).max() < 5.0),
+            f"{wanted[1]:.1f}: the f-I curve by which a cell reads its rate is that of white noise in continuous time, "
+            "and the difference, of an excitation of some 100, is what steps of 0.1 ms and regular trains make of it",
+            bool(np.abs(inputs - wanted).max() < 2.0),
+            expected=False,
         ),
     ]
 
@@ -243,8 +246,8 @@ def _claims_on_cells(data: "xr.Dataset") -> list[Claim]:
         Claim(
             "Single cells that each follow the rule stay near their rates in the long run",
             "derived",
-            f"after {taus[-1]:.1f} tau the SD of rates has grown from {alone[0].std():.1f} to {alone[-1].std():.1f} Hz: "
-            "a random network amplifies some differences between cells, and winners take all",
+            f"after {taus[-1]:.1f} tau the SD of rates has grown from {alone[0].std():.1f} to {alone[-1].std():.1f} "
+            "Hz: a random network amplifies some differences between cells, and winners take all",
             bool(alone[-1].std() < 1.2 * alone[0].std()),
             expected=False,
         ),
@@ -255,7 +258,7 @@ def _claims_on_steps(data: "xr.Dataset") -> list[Claim]:
     before = data["before"].values
     first, all_ = overshoots(before, data["recovery"].values)
     null, _ = overshoots(before, data["unhurt"].values)
-    drop, end = (data["recovery"].isel(later=k).mean() / before.mean() - 1.0 for k in (0, slice(-4, None)))
+    drop, end = (data["recovery"].isel(later=k).mean() / before.mean() - 1.0 for k in (0, slice(-3, None)))
     return [
         Claim(
             "After a sustained step in the cells' own currents the population returns",

@@ -117,7 +117,7 @@ class OwnSetPoints:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OwnRates:
-    """Inhibitory scaling of every cell with a target rate of its own (n,) [Hz]; `common` is the rule with one for all."""
+    """Inhibitory scaling of every cell with a target of its own: `rates` (n,) [Hz] in place of that of `common`."""
 
     common: InhibitoryScaling
     rates: Array
