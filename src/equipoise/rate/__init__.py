@@ -12,4 +12,5 @@ from equipoise.rate.slow import SlowPoint as SlowPoint
 from equipoise.rate.slow import equilibrium as equilibrium
 from equipoise.rate.slow import evolve as evolve
 from equipoise.rate.state import RateState as RateState
+from equipoise.rate.study import study as study
 from equipoise.rate.units import units as units

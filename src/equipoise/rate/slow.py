@@ -14,7 +14,7 @@ from equipoise.model.manipulations import During, edges, manipulated
 from equipoise.model.slow_variables import SlowRule
 from equipoise.quantities import Array, finite
 from equipoise.rate import slow_path
-from equipoise.rate.fixed_points import MOST_UNITS, settled
+from equipoise.rate.fixed_points import MOST_UNITS, fixed_points, resting, settled
 from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
 from equipoise.rate.slow_path import Path
 from equipoise.rate.slow_state import SlowSystem, name_of, slow_system
@@ -39,12 +39,12 @@ def evolve(
     """Thresholds, gains and weights over `duration` [s] under `rules`, the rates at their fast fixed point all along.
 
     Without `rules` those of the circuit act.
-    The rates first settle from `start` [Hz] (default: the highest stable state of a circuit of few populations, else
-    from silence). Where the fast state ends they jump to where they relax. `schedule` holds manipulations and when they
-    act; slow variables go on through each change. `full` integrates both time scales together instead, for at most 40
-    units. Returns a Dataset over `time` (`times` [s], default 200) with `rate` of each population and `slow`, each
-    moved variable; of many units their means, with `rate_sd` and `slow_sd` over units. attrs: status, message and the
-    times of `jumps`.
+    The rates first settle from `start` [Hz] (default: the highest stable state of few populations that is neither
+    silent nor saturated; of many units from silence). Where the fast state ends they jump to where they relax.
+    `schedule` holds manipulations and when they act; slow variables go on through each change. `full` integrates both
+    time scales together instead, for at most 40 units. Returns a Dataset over `time` (`times` [s], default 200) with
+    `rate` of each population and `slow`, each moved variable; of many units their means, with `rate_sd` and `slow_sd`
+    over units. attrs: status, message and the times of `jumps`.
     """
     return dataset(*followed(circuit, rules, duration, start=start, schedule=schedule, times=times, full=full))
 
@@ -66,7 +66,7 @@ def followed(
     asked = np.linspace(0.0, span, REPORTS + 1) if times is None else finite("rate.evolve", "times", times, low=0.0)
     if full and net.n > MOST_UNITS:
         raise ValueError(f"rate.evolve: full=True is for at most {MOST_UNITS} units, got {net.n:,}. Leave it out.")
-    r = first_rates(net) if start is None else rates_from("rate.evolve", net, start)
+    r = _first(net) if start is None else rates_from("rate.evolve", net, start)
     z, whole, engine = system.start, Path([], [], [], []), _both if full else slow_path.evolve
     for begin, end, here in _epochs(system, schedule, span):
         z = system.moved_to(here, z)
@@ -80,14 +80,9 @@ def followed(
     return system, whole
 
 
-def first_rates(net: RateNetwork) -> Array:
-    """Where rates start: the highest stable state of few populations, found by settling from high rates."""
-    if net.n > MOST_UNITS:
-        return np.zeros(net.n)
-    from equipoise.rate.fixed_points import fixed_points
-
-    stable = [one for one in fixed_points(net) if one.stable]
-    return stable[-1].rates if stable else np.zeros(net.n)
+def _first(net: RateNetwork) -> Array:
+    """Where rates start: the resting state of few populations, of many silence."""
+    return np.zeros(net.n) if net.n > MOST_UNITS else resting(fixed_points(net)).rates
 
 
 def _epochs(system: SlowSystem, schedule: Sequence[During], span: float) -> Iterator[tuple[float, float, SlowSystem]]:
@@ -197,7 +192,7 @@ def equilibrium(
     system = slow_system(net, rules)
     if net.n + system.start.size > 2 * MOST_UNITS:
         raise ValueError(f"rate.equilibrium: {net.n:,} units are too many for a joint spectrum. Use eq.rate.evolve.")
-    r = first_rates(net) if start is None else rates_from("rate.equilibrium", net, start)
+    r = _first(net) if start is None else rates_from("rate.equilibrium", net, start)
     joint = _joint(system)
     y = np.concatenate([r, system.start])
     found = dynamics.fixed_point(joint, lambda x: dynamics.differences(joint, x), y, tolerance=1e-9)
