@@ -126,11 +126,13 @@ def test_phases_of_windows_and_of_a_path_without_washout():
     out = eq.dynamics.phases(table([0.5, 1.0, 1.5, 2.5, 3.0], [5.0, 5, 2, 3, 4]), protocol)
     assert (out.baseline[0], out.acute[0], out.chronic[0]) == (5.0, 2.0, 4.0)
     assert np.isnan(out.washout[0])
+    turned = eq.dynamics.phases(table([0.0, 2.0], [5.0, 4.0]).transpose("population", "time"), protocol)
+    assert (turned.baseline[0], turned.acute[0]) == (5.0, 4.0)  # as from spiking.evolve
     with pytest.raises(ValueError, match="phases: data must have `rate` over time and population"):
         eq.dynamics.phases(xr.Dataset(), protocol)
 
 
-def test_theory_and_spikes_have_the_same_phases():
+def test_phases_of_mean_field_under_calcium_rules():
     circuit = eq.Circuit.example("balanced_network").infinite()
     sensor = eq.Calcium(tau=0.3, buffering=0.1)
     targets = eq.theory.network_set_points(circuit, sensor)
