@@ -89,12 +89,14 @@ def test_shares_of_two_kinds_by_hand():
     assert 0.1 < out.synaptic_share[0] < 0.9
 
 
-def test_a_path_that_ends_early_has_no_phases_it_does_not_reach():
-    nmdar = eq.NMDARThreshold("I", "E", set_point=51.0, tau=2 * hour)
+@pytest.mark.parametrize("N_set", [49.0, 51.0], ids=["runaway", "silence"])
+def test_the_saddle_of_b_and_the_nmdar_rule_has_no_phases(N_set):
+    nmdar = eq.NMDARThreshold("I", "E", set_point=N_set, tau=2 * hour)
     out = performed(DLX, B, nmdar)
-    assert out.status is not eq.Status.OK
-    assert np.isnan(out.phases.chronic).all()
-    assert np.isnan(out.intrinsic_share).all()
+    assert out.status is (eq.Status.RUNAWAY if N_set < 50.0 else eq.Status.OK)
+    assert np.isnan(out.phases.chronic).all() == (N_set < 50.0)
+    assert np.isnan([out.phases.completeness[0], out.phases.overshoot[0], out.phases.remaining[0]]).all()
+    assert np.isnan([out.intrinsic_share[0], out.synaptic_share[0], out.set_points[1, 0]]).all()
     assert "Outcome(ChemogeneticDrive; " in repr(out)
 
 
@@ -124,11 +126,13 @@ def test_phases_of_windows_and_of_a_path_without_washout():
     out = eq.dynamics.phases(table([0.5, 1.0, 1.5, 2.5, 3.0], [5.0, 5, 2, 3, 4]), protocol)
     assert (out.baseline[0], out.acute[0], out.chronic[0]) == (5.0, 2.0, 4.0)
     assert np.isnan(out.washout[0])
+    turned = eq.dynamics.phases(table([0.0, 2.0], [5.0, 4.0]).transpose("population", "time"), protocol)
+    assert (turned.baseline[0], turned.acute[0]) == (5.0, 4.0)  # as from spiking.evolve
     with pytest.raises(ValueError, match="phases: data must have `rate` over time and population"):
         eq.dynamics.phases(xr.Dataset(), protocol)
 
 
-def test_theory_and_spikes_have_the_same_phases():
+def test_phases_of_mean_field_under_calcium_rules():
     circuit = eq.Circuit.example("balanced_network").infinite()
     sensor = eq.Calcium(tau=0.3, buffering=0.1)
     targets = eq.theory.network_set_points(circuit, sensor)
@@ -146,7 +150,7 @@ def test_closed_forms_of_the_search_are_the_equilibria():
     net, tried = search.networks(12, 5), 0
     for i in range(12):
         one = {name: float(values[i]) for name, values in net.items()}
-        E, I = one["E"], one["I"]
+        E, I = one["E"], one["I"]  # noqa: E741
         h_E, h_I = one["W_EE"] * E - one["W_EI"] * I, one["W_IE"] * E - one["W_II"] * I
         circuit = pair(
             (one["W_EE"], one["W_EI"], one["W_IE"], one["W_II"]), (one["g_E"], one["g_I"]),

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
 NEGLIGIBLE = 1e-6
 """A relative change of less than this is none."""
+SILENCE = 1e-3
+"""Baseline rate [Hz] beside which nothing is measured."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Phases:
     """Rates [Hz] of populations (P,) in the phases of a perturbation.
 
     `baseline` just before it, `acute` just after its onset, `lowest` and `highest` while it lasts, `chronic` at its
-    end, `washout` at the end of all. Moments that a path does not reach are NaN.
+    end, `washout` at the end of all. Moments that a path does not reach are NaN, and so is what is relative to a
+    silent baseline.
     """
 
     populations: tuple[str, ...]
@@ -32,22 +35,28 @@ class Phases:
     washout: Array
 
     @property
+    def _level(self) -> Array:
+        """Baseline rates (P,), NaN where there was silence."""
+        return np.where(self.baseline > SILENCE, self.baseline, np.nan)
+
+    @property
     def completeness(self) -> Array:
         """1 - (chronic - baseline)/(acute - baseline), 1 where all is recovered (P,); NaN without an acute change."""
         change = self.acute - self.baseline
-        none = np.abs(change) <= NEGLIGIBLE * np.abs(self.baseline)
-        return np.where(none, np.nan, 1.0 - (self.chronic - self.baseline) / np.where(none, 1.0, change))
+        none = np.abs(change) <= NEGLIGIBLE * self._level
+        left = (self.chronic - self.baseline) / np.where(none, 1.0, change)
+        return np.where(none | np.isnan(self._level), np.nan, 1.0 - left)
 
     @property
     def overshoot(self) -> Array:
         """How far rates go beyond baseline on the other side of the acute change, relative to baseline (P,)."""
         beyond = np.where(self.acute < self.baseline, self.highest - self.baseline, self.baseline - self.lowest)
-        return np.maximum(beyond, 0.0) / np.where(self.baseline > 0.0, self.baseline, np.nan)
+        return np.maximum(beyond, 0.0) / self._level
 
     @property
     def remaining(self) -> Array:
         """(chronic - baseline)/baseline (P,)."""
-        return self.chronic / np.where(self.baseline > 0.0, self.baseline, np.nan) - 1.0
+        return self.chronic / self._level - 1.0
 
     def __repr__(self) -> str:
         head = f"{'':6}{'baseline':>10}{'acute':>10}{'chronic':>10}{'washout':>10}  recovered  overshoot"
@@ -72,11 +81,15 @@ def phases(data: "xr.Dataset", protocol: Protocol) -> Phases:
     begin, end = rows_of(t, protocol)
     nothing = np.full(y.shape[1], np.nan)
     during = y[begin:end] if begin < end else nothing[None]
-    chronic = during[-1] if t[-1] >= protocol.stop else nothing
     return Phases(
-        tuple(map(str, data["population"].values)), y[max(begin - 1, 0)], during[0], during.min(axis=0),
-        during.max(axis=0), chronic, y[-1] if end < t.size else nothing,
-    )  # fmt: skip
+        populations=tuple(map(str, data["population"].values)),
+        baseline=y[max(begin - 1, 0)] if t[-1] >= protocol.onset else nothing,
+        acute=during[0],
+        lowest=during.min(axis=0),
+        highest=during.max(axis=0),
+        chronic=during[-1] if t[-1] >= protocol.stop else nothing,
+        washout=y[-1] if end < t.size else nothing,
+    )
 
 
 def rows_of(time: Array, protocol: Protocol) -> tuple[int, int]:

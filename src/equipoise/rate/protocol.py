@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equipoise.dynamics.phases import Phases, phases, rows_of
+from equipoise.dynamics.phases import SILENCE, Phases, phases, rows_of
 from equipoise.model.circuit import Circuit
 from equipoise.model.protocols import Protocol
 from equipoise.model.slow_variables import SlowRule, Weight
@@ -71,7 +71,7 @@ class Outcome:
     def _share(self, lost: Array) -> Array:
         """A part of chronic - acute (P,); NaN where rules have moved a rate by less than 0.1 % of its baseline."""
         whole = self.phases.chronic - self.phases.acute
-        moved = np.abs(whole) > MOVED * np.abs(self.phases.baseline)
+        moved = np.abs(whole) > MOVED * np.maximum(self.phases.baseline, SILENCE)
         return np.where(moved, lost / np.where(moved, whole, 1.0), np.nan)
 
     def __repr__(self) -> str:
@@ -124,7 +124,9 @@ def _alone(net: RateNetwork, protocol: Protocol, rules: Sequence[SlowRule], path
     nothing = np.full(len(net.names), np.nan)
     first = slow_system(net, rules)
     begin, end = rows_of(np.array(path.t), protocol)
-    out = _Alone(nothing, nothing, _held(first, path.z[begin - 1], path.r[begin - 1]))
+    out = _Alone(nothing, nothing)
+    if path.t[-1] >= protocol.onset:
+        out.before = _held(first, path.z[begin - 1], path.r[begin - 1])
     if path.t[-1] < protocol.stop:
         return out
     here = SlowSystem(net.remake(protocol.perturbed(net.circuit)), first.rules)

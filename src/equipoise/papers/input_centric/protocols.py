@@ -1,5 +1,6 @@
 """Days of baclofen, of chemogenetic drive of interneurons and of NMDAR block under four rules of the same pair."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,14 +23,14 @@ GRID = np.unique(np.concatenate([np.linspace(0.0, _EDGES[-1], 100), _SOON]))
 """Times, dense after every change."""
 
 
-def compute() -> "xr.Dataset":
+def compute(shown: Sequence[str] = SHOWN) -> "xr.Dataset":
     """Rates over days of each protocol under each rule, phases, set points, and the block without its excitability."""
     import xarray as xr
 
-    rules = {one.name: one.rules(D) for one in RULES if one.name in SHOWN}
+    rules = {one.name: one.rules(D) for one in RULES if one.name in shown}
     outcomes = {
         name: [rate.perform(pair(D), p, rules=rules[name], start=[E, I], times=GRID) for p in protocols(D).values()]
-        for name in SHOWN
+        for name in shown
     }
     each = ("rule", "protocol", "population")
     block = NMDARBlock(**DAYS).perturbed(pair(D))
@@ -46,7 +47,7 @@ def compute() -> "xr.Dataset":
             "block_alone": ("phase", [float(acute[0]), float(held[0])]),
         },
         coords={
-            "rule": list(SHOWN), "protocol": list(protocols(D)), "population": ["E", "I"], "time": GRID,
+            "rule": list(shown), "protocol": list(protocols(D)), "population": ["E", "I"], "time": GRID,
             "phase": ["acute", "set point"],
         },
     )  # fmt: skip
