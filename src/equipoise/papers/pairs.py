@@ -9,8 +9,6 @@ Closed forms hold while both populations are active; they take arrays in place o
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import AllToAll
 from equipoise.model.populations import Population
@@ -86,11 +84,11 @@ class Pair:
         )
 
     # --- the circuit --------------------------------------------------------------------------------------------------
-    def circuit(self, *, size: Two = (np.inf, np.inf), kind: type[RateNeuron] = ThresholdLinear, **more) -> Circuit:
+    def circuit(self, kind: type[RateNeuron] = ThresholdLinear, **more: Any) -> Circuit:
         """The pair as a circuit; `kind` and `more` are the neurons' type and its other parameters."""
         nodes = [
             Population(
-                name, size=size[i], drive=self.drives[i],
+                name, drive=self.drives[i],
                 neuron=kind(gain=gain, threshold=threshold, tau=self.taus[i], max_rate=self.ceilings[i], **more),
             )
             for i, (name, gain, threshold) in enumerate(zip("EI", self.gains, self.thresholds, strict=True))

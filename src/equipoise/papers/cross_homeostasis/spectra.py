@@ -141,7 +141,7 @@ def _found(pair: Pair, case: Case) -> float:
     """The same by the spectrum of the circuit."""
     if not pair.fast_stable:
         return 0.0
-    return 2.0 if _spectrum(pair, case)[2:].real.max() < 0.0 else 1.0
+    return 2.0 if np.real(_spectrum(pair, case)[2:]).max() < 0.0 else 1.0
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------

@@ -143,11 +143,11 @@ def claims(data: "xr.Dataset") -> list[Claim]:
     lit = int(np.argmax(rates.sel(run="cross", population="E").values > 0.0))
     ends = data["path_rate"].isel(time=-1).values
     final = data["path_weights"].isel(time=-1).values
-    free = (final > FLOOR * 1.001).all(axis=1)
+    free = int((final > FLOOR * 1.001).all(axis=1).sum())
     return [
         Claim("Cross-homeostasis leads from a silent network to a self-sustained ISN", "Soldado-Magraner et al. 2022",
-              f"the pulse first lights it in trial {lit + 1}; after {TRIALS} trials E = {last[0]:.2f}, I = {last[1]:.2f} "
-              f"Hz, W_EE = {W[0]:.2f} > 1", 0 < lit < TRIALS and last[0] > 4.0 and W[0] > 1.0),
+              f"the pulse first lights it in trial {lit + 1}; after {TRIALS} trials E = {last[0]:.2f} and "
+              f"I = {last[1]:.2f} Hz, W_EE = {W[0]:.2f} > 1", 0 < lit < TRIALS and last[0] > 4.0 and W[0] > 1.0),
         Claim("Their program ends at E = 5.2957, I = 13.9765, W = 4.5028, 0.9836, 5.6453, 0.1000",
               "recomputed, noise-free", ", ".join(f"{n} {v:.4f}" for n, v in found.items()),
               all(abs(found[n] - v) < 1e-4 for n, v in KNOWN.items())),
@@ -165,7 +165,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
               bool((np.abs(ends - SET_POINTS) < 0.01).all())),
         Claim("The weights end on the lines that hold the set points, elsewhere for each start", "derived",
               f"W_EE from {final[:, 0].min():.2f} to {final[:, 0].max():.2f}; off the line by {_off(final):.1e}; "
-              f"{int(free.sum())} of {len(free)} off the floor",
+              f"{free} of {len(final)} off the floor",
               _off(final) < 1e-2 and float(np.ptp(final[:, 0])) > 1.0),
     ]  # fmt: skip
 

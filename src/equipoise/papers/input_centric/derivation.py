@@ -4,6 +4,7 @@ While both populations fire and the fast dynamics is stable, the rule has one eq
 reaches it where D < 0, reading A where D > 0. Outside these assumptions there is nothing for the formula to describe.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,8 @@ CASES: dict[str, tuple[Pair, float, Reading]] = {"D < 0": (PUBLISHED, 9.8, "B"),
 """Pair, set point and the reading that is stable there; both hold 5 and 14 Hz at theta_I = 25, g_I = 4."""
 SWEEPS = {"threshold": np.linspace(16.0, 34.0, 181), "gain": np.linspace(1.0, 9.0, 161)}
 DOTS = {
-    "threshold": {"D < 0": (21.0, 24.0, 28.0, 32.0), "D > 0": (20.0, 22.0, 24.0, 26.5)},
-    "gain": {"D < 0": (3.6, 4.5, 6.0, 8.0), "D > 0": (2.5, 3.5, 5.0, 7.0)},
+    "threshold": {"D < 0": (21.0, 27.0, 33.0), "D > 0": (18.0, 22.0, 26.5)},
+    "gain": {"D < 0": (3.0, 5.0, 8.0), "D > 0": (2.5, 4.5, 7.0)},
 }
 TAU, SPAN, DISTURBED = 2.0, 100.0, 0.2
 """Time constant of the rule, length of a simulation [s], and how far from its equilibrium the threshold starts."""
@@ -140,7 +141,7 @@ def _error(data: "xr.Dataset", name: str) -> float:
     return worst
 
 
-def _words(rises: dict[str, bool]) -> str:
+def _words(rises: Mapping[str, object]) -> str:
     return ", ".join(f"{'raises' if up else 'lowers'} E_ss at {case}" for case, up in rises.items())
 
 
@@ -178,7 +179,8 @@ def _draw_map(ax: "Axes", data: "xr.Dataset") -> None:
     for place, reached in zip(data["place"].values, data["reached"].values, strict=True):
         mark = "A" if reached[0] else "B" if reached[1] else "x"
         colour = "white" if mark == "x" else plotting.INK
-        ax.text(*place, mark, ha="center", va="center", fontsize=8, color=colour)
+        x, y = place
+        ax.text(x, y, mark, ha="center", va="center", fontsize=8, color=colour)
     ax.set(xlabel="$W_{EI}$", ylabel=r"$\theta_I$")
     used = np.unique(data["kind"].values)
     handles = [Patch(fc=SHADES[k], ec=plotting.QUIET, label=KINDS[k]) for k in used]

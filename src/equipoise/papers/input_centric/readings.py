@@ -91,8 +91,8 @@ def _slow(x: np.ndarray) -> np.ndarray:
 
 def _one(many: Pair, h: np.ndarray, k: int) -> Pair:
     """The k-th of many pairs, its threshold of E where the rule rests."""
-    own = [tuple(float(v[k]) for v in field) for field in (many.weights, many.gains)]
-    pair = Pair(weights=own[0], gains=own[1], thresholds=(0.0, float(many.thresholds[1][k])))
+    W_EE, W_EI, W_IE, W_II, g_E, g_I, theta = (float(v[k]) for v in (*many.weights, *many.gains, many.thresholds[1]))
+    pair = Pair(weights=(W_EE, W_EI, W_IE, W_II), gains=(g_E, g_I), thresholds=(0.0, theta))
     return replace(pair, thresholds=(h[k] - pair.set_point(h[k])[0] / pair.gains[0], pair.thresholds[1]))
 
 

@@ -78,11 +78,14 @@ def _day(case: Case, times: np.ndarray) -> np.ndarray:
     pair = replace(PUBLISHED, drives=(case.drive, 0.0))
     held = pair.set_point(case.h_set)[0]
     pair = replace(pair, thresholds=(case.h_set - held / pair.gains[0], pair.thresholds[1]))
-    circuit = pair.circuit(kind=case.kind, **({} if case.width is None else {"width": case.width}))
+    more = {} if case.width is None else {"width": case.width}
+    circuit = pair.circuit(case.kind, **more)
     rule = InputCentricThreshold("E", set_point=case.h_set, tau=TAU, reading="B")
     rest = rate.equilibrium(circuit, [rule], start=[held, pair.inhibition(held)])
-    resting = circuit.with_node("E", neuron=replace(circuit.node("E").neuron, threshold=rest.values["threshold_E"]))
-    path = rate.evolve(resting, rules=[rule], duration=SPAN, start=rest.rates, schedule=[BLOCK], times=times)
+    there = replace(pair, thresholds=(rest.values["threshold_E"], pair.thresholds[1]))
+    path = rate.evolve(
+        there.circuit(case.kind, **more), rules=[rule], duration=SPAN, start=rest.rates, schedule=[BLOCK], times=times
+    )
     at = np.searchsorted(path["time"].values, times, side="right") - 1
     return path["rate"].values[at, 0]
 

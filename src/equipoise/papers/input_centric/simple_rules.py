@@ -130,7 +130,7 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     """Growth over recurrence and over the ratio of speeds, and trajectories."""
     growth, ratio, path = panels(canvas, "At equal speeds", "In the published ISN", "Rate of E after a disturbance")
     for k, kind in enumerate(KINDS):
-        look = {"color": plotting.EPOCHS[k], "ls": ("-", "--", "-.", ":")[k]}
+        look: dict = {"color": plotting.EPOCHS[k], "ls": ("-", "--", "-.", ":")[k]}
         growth.plot(data["w_ee"], data["growth"].sel(kind=kind), label=kind, **look)
         ratio.plot(data["ratio"], data["by_ratio"].sel(kind=kind), **look)
     for ax in (growth, ratio):

@@ -32,7 +32,7 @@ COMBINATIONS: tuple[tuple[Reading, Second], ...] = (("B", "NMDA"), ("A", "NMDA")
 RATES = 5.0, 14.0
 RECURRENCE, RATIO = np.linspace(-2.5, 0.95, 139), np.geomspace(0.3, 100.0, 121)
 """D (by W_EI) and tau_2/tau_1 of the maps."""
-CHECKED = (-2.0, -1.08, -0.3, 0.2, 0.52, 0.8), (0.5, 5.0, 12.0, 60.0)
+CHECKED = (-2.0, -1.08, -0.3, 0.2, 0.52, 0.8), (1.0, 5.0, 30.0)
 TAU = 1 * hour
 KINDS = ("stable", "unstable", "saddle")
 SHADES = ("#9CC7E8", "#F2C9A1", "#B9BDC2")
