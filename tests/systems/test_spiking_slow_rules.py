@@ -25,6 +25,7 @@ from equipoise.renewal import required_mean
 from equipoise.spiking import Homeostasis, Pace, nudged
 from equipoise.spiking.homeostasis import Regulator
 from equipoise.spiking.kernel import begin
+from equipoise.spiking.rule_group import SlowRuleGroup
 from equipoise.units import Hz, hour, ms, second
 
 TAU = 10 * second
@@ -44,7 +45,7 @@ def test_the_required_mean_is_the_one_that_a_search_finds(neuron):
     found = required_mean(neuron, 0.0, rates, s)
     for mu, rate, noise in zip(found, rates, s, strict=True):
         sigma = np.sqrt(noise)
-        other = brentq(lambda m: np.log(eq.renewal.rate(neuron, mu=m, sigma=sigma) / rate), -50.0, 1e3, xtol=1e-12)  # noqa: B023
+        other = brentq(lambda m: float(eq.renewal.rate(neuron, mu=m, sigma=sigma)) - rate, -1e3, 1e4, xtol=1e-12)  # noqa: B023
         assert mu == pytest.approx(other, rel=1e-9, abs=1e-9)
 
 
@@ -57,8 +58,9 @@ def test_no_rate_and_a_rate_beyond_refractoriness():
 class Listening:
     """A rule that moves nothing and remembers what it senses."""
 
-    def __init__(self, *senses, scope="unit"):
-        self.moves, self.senses, self.scope, self.heard = (sv.Threshold("E"),), senses, scope, []
+    def __init__(self, *senses: sv.Sensed, scope: sv.Scope = "unit"):
+        self.moves, self.senses, self.heard = (sv.Threshold("E"),), senses, []
+        self.scope: sv.Scope = scope
 
     def rhs(self, values, sensed):
         self.heard.append([np.array(x) for x in sensed])
@@ -110,7 +112,8 @@ def test_a_threshold_is_a_current_taken_away_and_a_shift_of_threshold_and_reset(
 
 def test_the_required_input_knows_thresholds_and_gains(strong):
     rule = Listening(sv.RequiredInput("E"), scope="population")
-    group = Regulator(strong, Homeostasis(rules=[rule]), begin(strong)).groups[0]
+    (group,) = Regulator(strong, Homeostasis(rules=[rule]), begin(strong)).groups
+    assert isinstance(group, SlowRuleGroup)
     rows = np.array([[12.0], [1200.0], [1000.0], [1000.0], [0.1]])
 
     def required(**values):
@@ -231,6 +234,14 @@ def test_a_run_in_pieces_is_the_whole(strong):
     later = eq.spiking.run(strong, duration=0.5 * second, homeostasis=plan, start=half.end)
     assert np.array_equal(whole.slow_variables["E"]["theta"], later.slow_variables["E"]["theta"])
     assert whole.counts[:, -500:].sum() == later.counts.sum()
+
+
+def test_rules_of_the_circuit_and_beside_it_are_the_same(strong):
+    rule = eq.InputCentricThreshold("E", set_point=5.0, reading="B", tau=TAU)
+    own = built(strong.circuit.with_rules([rule]))
+    ends = [played(n, r, 4 * second).slow_variables["E"]["theta"] for n, r in ((own, []), (strong, [rule]))]
+    assert np.array_equal(ends[0], ends[1])
+    assert ends[0].any()
 
 
 def test_a_run_says_where_thresholds_stand(strong):

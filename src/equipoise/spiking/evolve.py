@@ -47,7 +47,7 @@ def evolve(
 
     `schedule` holds manipulations and when they act [s]; weights are those without what it blocks. `homeostasis` gives
     rules that are functions, which are called with longer times and at neuron scope. `rules` are slow rules such as
-    `InputCentricThreshold`, beside those of the circuit.
+    `InputCentricThreshold`, by default those of the circuit.
     With a `checkpoint` file a run that was stopped, even by force, goes on where it was and ends bit by bit the same;
     Ctrl-C keeps what is done, status INTERRUPTED. `progress` is a function of the finished fraction, or True for a
     line on the terminal.
@@ -110,7 +110,7 @@ def ordered(
     )
     if speed is not None:
         speed = check("evolve.speed", speed, _SPEED)
-    if not circuit.rules and not homeostasis.functions and not homeostasis.rules:
+    if not (circuit.rules or circuit.slow_rules or homeostasis.functions or homeostasis.rules):
         raise ValueError(
             "evolve: the circuit has no rules; attach some with Circuit(..., rules=[...]), or give rules=."
         )

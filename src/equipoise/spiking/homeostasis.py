@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from equipoise import renewal
-from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
 from equipoise.model.slow_variables import SlowRule, Weight
@@ -41,8 +40,8 @@ class Homeostasis:
     EIF), "gain" (1 at first, a factor of all input), "drive" [V/s] and whatever the function returned under other names
     before; `sensed` has rate [Hz], calcium_mean [µM] and calcium_second_moment [µM^2] of each neuron over the window of
     dt seconds; `changed` maps names to new values. `sensor` is the calcium they see. `rules` are slow rules such as
-    `InputCentricThreshold`, which act on what they sense in spikes; they take a window of 2 s by default, since they
-    count the spikes of single neurons in it.
+    `InputCentricThreshold`, by default the circuit's, which act on what they sense in spikes; they take a window of 2 s
+    by default, since they count the spikes of single neurons in it.
     """
 
     window: float | None = None
@@ -137,9 +136,8 @@ class Regulator:
 
 
 def slow_rules(circuit: Circuit, plan: Homeostasis) -> tuple[SlowRule, ...]:
-    """The slow rules of a circuit and those beside it."""
-    own = [rule for rule in circuit.rules if not isinstance(rule, AttachedRule)]
-    return (*own, *plan.rules)  # pyright: ignore[reportReturnType]
+    """The slow rules that are given, by default those of the circuit."""
+    return tuple(plan.rules) or circuit.slow_rules
 
 
 def moved_by(circuit: Circuit, plan: Homeostasis | None = None) -> frozenset[tuple[str, str]]:
@@ -152,7 +150,7 @@ def _groups(network: Network, plan: Homeostasis) -> tuple[tuple[Group, ...], dic
     """The groups of rules and of functions, the meters of all populations that are sensed, and the window in steps."""
     names, circuit = network.layout.names, network.circuit
     slower = rule_group.checked(slow_rules(circuit, plan), network)
-    attached = {r.population: r.rule for r in circuit.rules if isinstance(r, AttachedRule)}
+    attached = {r.population: r.rule for r in circuit.rules}
     _check_who(names, attached, plan, slower)
     if (attached or plan.functions or slower) and any(x.noise == GAUSSIAN for x in network.externals):
         raise ValueError("spiking: homeostasis moves the weights of sources one by one. Take noise='poisson'.")

@@ -32,7 +32,7 @@ from equipoise.spiking.cells import gain_of_step
 from equipoise.spiking.functions import FunctionGroup, by_differences
 from equipoise.spiking.meter import Gathered, Meter
 from equipoise.spiking.network import Network
-from equipoise.spiking.rule_senses import LEAST_COUNT, Senses, senses_of
+from equipoise.spiking.rule_senses import LEAST_COUNT, Senses, plain_of, senses_of
 from equipoise.spiking.slow import (
     UNIT_DRIVE,
     ChannelWeight,
@@ -183,7 +183,8 @@ def listened(rules: Sequence[SlowRule], network: Network) -> tuple[str, ...]:
     """All populations whose spikes rules need: those that fire onto ruled ones, these, and whose rates are sensed."""
     ruled = {owner(rule) for rule in rules}
     onto = {p.source for p in network.circuit.projections if p.target in ruled}
-    sensed = {_plain(w).population for rule in rules for w in rule.senses if isinstance(_plain(w), Rate)}
+    plain = [plain_of(w) for rule in rules for w in rule.senses]
+    sensed = {w.population for w in plain if isinstance(w, Rate)}
     return tuple(name for name in network.layout.names if name in ruled | onto | sensed)
 
 
@@ -236,7 +237,3 @@ def _weight_slot(network: Network, population: int, variable: Weight) -> Channel
             f"Keep it apart: eq.spiking.build(..., apart=[({variable.source!r}, {variable.target!r})])."
         )
     return found[name]
-
-
-def _plain(what: object) -> object:
-    return getattr(what, "of", what)

@@ -27,6 +27,7 @@ from equipoise.model.slow_variables import (
     Rate,
     RequiredInput,
     Sensed,
+    SquaredRate,
 )
 from equipoise.quantities import Array
 from equipoise.renewal.firing import NOISELESS
@@ -56,7 +57,8 @@ class Input:
         """Summed rate of the inputs of each neuron [Hz] (n,)."""
         if self.rates is not None:
             return self.rates
-        return np.bincount(self.posts, weights=rates[self.source][self.pres], minlength=size)
+        sums = np.bincount(self.posts, weights=rates[self.source][self.pres], minlength=size)
+        return sums.astype(np.float64)
 
 
 def inputs_of(network: Network, population: int) -> tuple[Input, ...]:
@@ -182,7 +184,7 @@ _READ: dict[type, Callable[..., Array]] = {
 def senses_of(network: Network, population: int, what: list[Sensed]) -> Senses:
     """What a population needs to sense; TypeError or ValueError for what it cannot."""
     name = network.layout.names[population]
-    plain = [w.of if isinstance(w, Pooled) else w for w in what]
+    plain = [plain_of(w) for w in what]
     for w in plain:
         _check_known(network, name, w)
     others = dict.fromkeys(w.population for w in plain if isinstance(w, Rate) and w.population != name)
@@ -198,7 +200,18 @@ def senses_of(network: Network, population: int, what: list[Sensed]) -> Senses:
     )  # fmt: skip
 
 
-def _check_known(network: Network, name: str, what: Sensed) -> None:
+Plain = Rate | SquaredRate | NetInput | RequiredInput | ExcitatoryInput | InhibitoryInput | InputFrom
+
+
+def plain_of(what: Sensed) -> Plain:
+    """What is sensed, pooled or not; TypeError for what is pooled twice."""
+    plain = what.of if isinstance(what, Pooled) else what
+    if isinstance(plain, Pooled):
+        raise TypeError(f"spiking: {what!r} is pooled twice.")
+    return plain
+
+
+def _check_known(network: Network, name: str, what: Plain) -> None:
     known = [k for k in _READ if k is not Pooled]
     if type(what) not in known:
         words = ", ".join(k.__name__ for k in known)
@@ -215,7 +228,7 @@ def _check_known(network: Network, name: str, what: Sensed) -> None:
         )
 
 
-def _synaptic_time(circuit: Circuit, name: str, what: list[Sensed]) -> float:
+def _synaptic_time(circuit: Circuit, name: str, what: list[Plain]) -> float:
     """The time constant of all synapses onto a population, of which the required input depends."""
     times = sorted({p.synapse.time_constant for p in circuit.projections if p.target == name})
     if any(isinstance(w, RequiredInput) for w in what) and len(times) > 1:

@@ -141,8 +141,8 @@ def claims(data: "xr.Dataset") -> list[Claim]:
         Claim(
             "With a target of each cell's own, single rates are restored",
             "Refinements",
-            f"they change by {left:.2f} Hz ({floor:.2f} Hz by counting), correlation {own[0]:.4f} ({own[1]:.4f} without "
-            f"a step, {own[2]:.2f} shuffled)",
+            f"they change by {left:.2f} Hz ({floor:.2f} Hz by counting), correlation {own[0]:.4f} ({own[1]:.4f} "
+            f"without a step, {own[2]:.2f} shuffled)",
             bool(left < 0.3 * off and own[0] > 0.98),
         ),
     ]
