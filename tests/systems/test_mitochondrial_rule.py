@@ -122,7 +122,7 @@ def test_single_units_move_by_their_own_uptake():
     mine = rule(synaptic_part=0.0, scope="unit", tau=0.1 * hour)
     data = eq.rate.evolve(net, rules=[mine], duration=4 * hour, start=[3.0] * 20 + [7.0] * 5)
     assert data.rate_sd.values[0, 0] > 0.2
-    np.testing.assert_allclose(data.end.values[:20], R, rtol=1e-3)
+    np.testing.assert_allclose(data.unit_rate.values[-1][:20], R, rtol=1e-3)
 
 
 def test_a_matrix_with_a_time_constant_changes_no_sign():

@@ -15,8 +15,8 @@ from equipoise.quantities import Array
 from equipoise.rate.fixed_points import MOST_UNITS, settled
 from equipoise.rate.network import RateNetwork, as_network
 from equipoise.rate.slow import dataset, followed
-from equipoise.rate.slow_point import SlowPoint, equilibrium
 from equipoise.rate.slow_path import Path
+from equipoise.rate.slow_point import SlowPoint, equilibrium
 from equipoise.rate.slow_state import SlowSystem, slow_system
 from equipoise.results import Status
 

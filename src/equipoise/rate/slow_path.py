@@ -52,7 +52,7 @@ class Path:
 def evolve(system: SlowSystem, z: Array, r: Array, times: Array, sensors: Sensors | None = None) -> Path:
     """The quasi-static path from slow state z and rates r near its fixed point, reported at `times` [s].
 
-    `sensors` add their noise to what rules sense (default: new ones). Ctrl-C keeps what is reported, status INTERRUPTED.
+    `sensors` add noise to what rules sense (default: new ones). Ctrl-C keeps what is reported, status INTERRUPTED.
     """
     where, path = _Follower(system, z, r, sensors or Sensors.of(system)), Path([], [], [], [])
     try:
