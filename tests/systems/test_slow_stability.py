@@ -487,6 +487,10 @@ COMPLAINTS = {
         lambda: eq.rate.stability_map(threshold_and_set_point, theta_I=np.ones((2, 2)), h_set=[1.0]), ValueError,
         r"theta_I must be a list of values, got shape \(2, 2\)",
     ),
+    "many units": (
+        lambda: eq.rate.stability_map(lambda h: (eq.rate.units(pair(size=(80, 20)), seed=1), [B]), h=[1.0]), ValueError,
+        "rate.stability_map: 100 units are too many",
+    ),
     "a name of a result": (
         lambda: eq.rate.stability_map(threshold_and_set_point, rate=[1.0]), ValueError, "no axis may be named 'rate'",
     ),

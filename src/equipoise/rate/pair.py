@@ -52,11 +52,6 @@ class Pair:
         return self.W[..., 0, 0] - self.W[..., 1, 0] * self.w
 
     @property
-    def b(self) -> Array:
-        """Net input of E that does not depend on E, w (theta_I - X_I) + X_E."""
-        return self.w * (self.threshold[..., 1] - self.drive[..., 1]) + self.drive[..., 0]
-
-    @property
     def G(self) -> Array:  # noqa: N802 - its symbol
         """g_E/(1 - g_E D), the gain of E in the circuit: dE/dX_E."""
         return self.gain[..., 0] / (1.0 - self.gain[..., 0] * self.D)
@@ -78,11 +73,6 @@ class Pair:
         """(1 + g_I W_II) tau_E - (g_E W_EE - 1) tau_I [s], positive where inhibition is fast enough."""
         own = self.gain * self.W[..., [0, 1], [0, 1]]
         return (1.0 - own[..., 1]) * self.tau[..., 0] - (own[..., 0] - 1.0) * self.tau[..., 1]
-
-    @property
-    def fast_stable(self) -> NDArray[np.bool_]:
-        """Both conditions, of the state with both populations active."""
-        return np.asarray(self.held_excitation & (self.slack > 0.0))
 
     @property
     def rates(self) -> Array:

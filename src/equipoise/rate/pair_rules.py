@@ -38,10 +38,6 @@ class Form:
     a: Array
     c: Array
 
-    def row(self, pair: Pair) -> Array:
-        """N_p + T_p R^-1_p (..., 2): dx_p/dt by the rates alone, x_p being what holds them."""
-        return self.N + self.T[..., None] * pair.stiffness[..., self.population, :]
-
 
 @dataclass(frozen=True, eq=False)
 class Given:

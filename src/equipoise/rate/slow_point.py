@@ -86,8 +86,7 @@ def equilibrium(
     """
     net = as_network(circuit)
     system = slow_system(net, rules)
-    if net.n + system.start.size > 2 * MOST_UNITS:
-        raise ValueError(f"rate.equilibrium: {net.n:,} units are too many for a joint spectrum. Use eq.rate.evolve.")
+    check_few("rate.equilibrium", system)
     given = None if start is None else rates_from("rate.equilibrium", net, start)
     active = given is None or bool(given.min() > 0.0)
     first = [] if given is None else [given]
@@ -96,6 +95,13 @@ def equilibrium(
     if y is None and throw:
         raise NumericalFailure(Status.NOT_CONVERGED, f"rate.equilibrium: {LOST}")
     return _lost(system) if y is None else described(system, y)
+
+
+def check_few(function: str, system: SlowSystem) -> None:
+    """ValueError for more units than a joint spectrum is made for."""
+    n = system.net.n
+    if n + system.start.size > 2 * MOST_UNITS:
+        raise ValueError(f"{function}: {n:,} units are too many for a joint spectrum. Use eq.rate.evolve.")
 
 
 # --- search -----------------------------------------------------------------------------------------------------------

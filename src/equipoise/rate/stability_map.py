@@ -18,7 +18,7 @@ from equipoise.model.slow_variables import SlowRule
 from equipoise.quantities import Array, finite
 from equipoise.rate.network import RateNetwork, as_network
 from equipoise.rate.pair_map import Solved, read_pairs, solve
-from equipoise.rate.slow_point import described, first_rates, found, guesses
+from equipoise.rate.slow_point import check_few, described, first_rates, found, guesses
 from equipoise.rate.slow_state import slow_system
 from equipoise.rate.state import SILENCE
 
@@ -69,6 +69,7 @@ def stability_map(make: Make, /, **axes: ArrayLike) -> "xr.Dataset":
 
     net, rules = at((0,) * len(shape))
     system = slow_system(net, rules)
+    check_few("rate.stability_map", system)
     pairs = read_pairs(at, shape)
     solved = None if pairs is None else solve(*pairs)
     method = "numerical" if solved is None else "closed form"
