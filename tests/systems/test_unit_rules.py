@@ -133,6 +133,18 @@ def test_modes_know_gains_and_weights():
         assert eq.rate.modes(net, [follow], at=[4.0]).growth == pytest.approx(slope, rel=1e-6)
 
 
+@pytest.mark.parametrize("pooled", [False, True])
+def test_modes_of_mixed_scopes_are_the_slow_spectrum_of_the_joint_fixed_point(pooled):
+    few = eq.rate.units(pair(**SOLDADO, size=(4, 2)), seed=1)
+    rules = [
+        eq.PartlyPooled(RATE, 0.3) if pooled else RATE,
+        eq.OutputCentricThreshold("I", rate=14.0, tau=3 * TAU, scope="population"),
+    ]
+    point = eq.rate.equilibrium(few, rules, start=START)
+    found = eq.rate.modes(few, rules, at=START)
+    np.testing.assert_allclose(found.eigenvalues.real, np.sort(point.slow.eigenvalues.real)[::-1], rtol=1e-5)
+
+
 class Following:
     """dx/dt = r."""
 

@@ -26,11 +26,11 @@ from numpy.typing import ArrayLike
 from equipoise import dynamics
 from equipoise.dynamics import ComplexArray, duration_text
 from equipoise.model.circuit import Circuit
-from equipoise.model.slow_variables import SlowRule
+from equipoise.model.slow_variables import Pooled, SlowRule
 from equipoise.quantities import Array
 from equipoise.rate import large
 from equipoise.rate.network import RateNetwork, as_network, rates_from
-from equipoise.rate.slow_state import SlowSystem, slow_system
+from equipoise.rate.slow_state import SlowSystem, owner, slow_system
 from equipoise.rate.state import DENSE, KRYLOV
 
 FEW = 6
@@ -134,9 +134,44 @@ def _matrix(system: SlowSystem, r: Array) -> Array:
     """S, from the dense blocks F_z, F_r, M and f_z."""
     net, z = system.net, system.start
     F_r = _columns(_by_rates(system), r)
-    F_z = _columns(lambda x: system.rhs(x, system.at(x), r), z)
-    f_z = _columns(lambda x: system.at(x).steady(r), z)
-    return F_z + F_r @ np.linalg.solve(np.eye(net.n) - net.slopes(r), f_z)
+    F_z = _columns(lambda x: system.rhs(x, system.at(x), r), z) if _shared(system) else _own(system, r)
+    response = np.linalg.solve(np.eye(net.n) - net.slopes(r), _moved(system, r))
+    return F_z + F_r @ response
+
+
+def _shared(system: SlowSystem) -> bool:
+    """Whether, at fixed rates, the speed of one variable may depend on those of other units."""
+    return any(rule.scope != "unit" or any(isinstance(what, Pooled) for what in rule.senses) for rule in system.rules)
+
+
+def _own(system: SlowSystem, r: Array) -> Array:
+    """F_z of rules of single units that pool nothing: at fixed rates units depend on their own variables only."""
+    out = np.zeros((system.start.size,) * 2)
+    for variable, place in system.places.items():
+        slope = _slope(lambda x: system.rhs(x, system.at(x), r), system.start, _mask(out.shape[0], place))
+        for other, there in system.places.items():
+            if owner(other) == owner(variable):
+                np.fill_diagonal(out[there, place], slope[there])
+    return out
+
+
+def _moved(system: SlowSystem, r: Array) -> Array:
+    """f_z: a variable of the population moves the rates of all its units, one of a unit its own."""
+    out = np.zeros((system.net.n, system.start.size))
+    for variable, place in system.places.items():
+        slope = _slope(lambda x: system.at(x).steady(r), system.start, _mask(out.shape[1], place))
+        here = system.net.place(owner(variable))
+        if place.stop - place.start == 1:
+            out[here, place] = slope[here, None]
+        else:
+            np.fill_diagonal(out[here, place], slope[here])
+    return out
+
+
+def _mask(size: int, place: slice) -> Array:
+    out = np.zeros(size)
+    out[place] = 1.0
+    return out
 
 
 def _columns(f: Callable[[Array], Array], x: Array) -> Array:
