@@ -107,14 +107,23 @@ def run(
 ) -> None:
     """Solve a circuit in theory: its states, its balanced limit, and what its homeostatic rules do to it.
 
+    A circuit of rate neurons, or with rules on thresholds, gains and weights, is studied as rates.
+
     Exit code 1 if a part was not found; the report then says which and what to change.
     """
     with errors(debug):
+        from equipoise.rate.study import is_rate_circuit
+
         name, described = _circuit(circuit)
         beside = _levels(levels)
-        written, complete = run_to(
-            name, described, out, duration=duration, seed=seed, page=page, beside=beside, spikes=spikes
-        )
+        if is_rate_circuit(described):
+            if len(beside) > 1:
+                raise ValueError(f"--levels: {circuit} is a circuit of rates, which theory and spikes do not have.")
+            written, complete = run_rates_to(name, described, out, duration=duration, page=page)
+        else:
+            written, complete = run_to(
+                name, described, out, duration=duration, seed=seed, page=page, beside=beside, spikes=spikes
+            )
         if open_report and page:
             typer.launch(str(written))
         if not complete:
@@ -351,6 +360,30 @@ def run_to(
     lines = ([f"Report: {written}"] if page else []) + [f"Data:   {', '.join(str(path) for path in saved)}"]
     console.print("\n" + "\n".join(lines), soft_wrap=True, highlight=False)
     return written, not theory.failed(study)
+
+
+def run_rates_to(
+    name: str, circuit: "Circuit", out: Path, *, duration: float | None = None, page: bool = True
+) -> tuple[Path, bool]:
+    """Study a circuit as rates; print the tables, write data and page. Returns as `run_to` does."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from equipoise import rate, report
+    from equipoise.rate.study import failed
+    from equipoise.results import save_dataset
+
+    _must_be_writable(out)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"Solving {name}", total=1.0)
+        study = rate.study(circuit, duration=duration, progress=lambda fraction: bar.update(task, completed=fraction))
+        saved = save_dataset(study, out / f"{name}.nc")
+        written = report.write_rate_html(study, out / f"{name}.html") if page else saved
+    console = Console()
+    console.print(report.render_rates(study))
+    lines = ([f"Report: {written}"] if page else []) + [f"Data:   {saved}"]
+    console.print("\n" + "\n".join(lines), soft_wrap=True, highlight=False)
+    return written, not failed(study)
 
 
 def _simulated(bar: "Progress", task: "TaskID", seconds: float) -> Callable[[float], None]:

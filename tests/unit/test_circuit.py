@@ -213,7 +213,7 @@ WHOLE = {
     "Circuit.populations[0]: must be an eq.Population(...), got 'E'.": lambda: eq.Circuit(
         populations=["E"], projections=[]
     ),
-    "Circuit.rules[0]: must be an eq.AttachedRule(...), got CalciumHomeostasis(": lambda: circuit(rules=[RULE]),
+    "Circuit.rules[0]: must be an eq.AttachedRule(...), or a rule on slow": lambda: circuit(rules=[RULE]),
     "Circuit.name: must be text, got 3.": lambda: replace(circuit(), name=3),
     "Circuit.projections[1].source: unknown name 'Ex'. Did you mean 'E'? Known: E, I, X.": lambda: circuit(
         projection("E", "I"), projection("Ex", "I")

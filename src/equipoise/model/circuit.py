@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.model.attached_rules import AttachedRule
-from equipoise.model.circuit_checks import check_circuit
+from equipoise.model.circuit_checks import check_circuit, check_rules
 from equipoise.model.connectivity import IN_DEGREE, ErdosRenyi
 from equipoise.model.delays import expected
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
+from equipoise.model.slow_variables import SlowRule
 from equipoise.model.weight_spread import moments_of
 from equipoise.quantities import Array, check, suggest
 
@@ -28,14 +29,17 @@ from equipoise.quantities import Array, check, suggest
 class Circuit:
     """Populations, sources, their projections and rules; sources may stand among the populations.
 
-    Errors name the place: unknown or repeated names, projections given twice, onto sources, of mixed sign (Dale's law),
-    with more inputs than there are neurons, weights out of proportion to the threshold, two rules on one population.
+    `rules` takes rules on calcium (`AttachedRule`) and, beside them, rules on slow variables such as
+    `InputCentricThreshold`, which are kept as `slow_rules`. Errors name the place: unknown or repeated names,
+    projections given twice, onto sources, of mixed sign (Dale's law), with more inputs than there are neurons, weights
+    out of proportion to the threshold, two calcium rules on one population.
     """
 
     populations: tuple[Population, ...]
     sources: tuple[Source, ...]
     projections: tuple[Projection, ...]
     rules: tuple[AttachedRule, ...]
+    slow_rules: tuple[SlowRule, ...]
     name: str
     description: str
 
@@ -44,17 +48,20 @@ class Circuit:
         *,
         populations: Iterable[Population | Source],
         projections: Iterable[Projection],
-        rules: Iterable[AttachedRule] = (),
+        rules: Iterable[AttachedRule | SlowRule] = (),
         sources: Iterable[Source] = (),
+        slow_rules: Iterable[SlowRule] = (),
         name: str = "",
         description: str = "",
     ):
-        nodes = (*populations, *sources)
+        nodes, given = (*populations, *sources), (*rules, *slow_rules)
+        check_rules(given)
         fields = {
             "populations": tuple(n for n in nodes if not isinstance(n, Source)),
             "sources": tuple(n for n in nodes if isinstance(n, Source)),
             "projections": tuple(projections),
-            "rules": tuple(rules),
+            "rules": tuple(r for r in given if isinstance(r, AttachedRule)),
+            "slow_rules": tuple(r for r in given if not isinstance(r, AttachedRule)),
             "name": name,
             "description": description,
         }
@@ -84,7 +91,7 @@ class Circuit:
         raise KeyError(f"Circuit: no projection {wanted}.{suggest(wanted, (str(p) for p in self.projections))}")
 
     def rule_of(self, population: str) -> AttachedRule | None:
-        """The rule attached to a population, if there is one."""
+        """The calcium rule attached to a population, if there is one."""
         return next((r for r in self.rules if r.population == population), None)
 
     # --- arrays (post, pre) -------------------------------------------------------------------------------------------
@@ -170,9 +177,9 @@ class Circuit:
             projections=[replace(p, weight=float(given[place[p.target], place[p.source]])) for p in self.projections],
         )
 
-    def with_rules(self, rules: Iterable[AttachedRule]) -> Self:
+    def with_rules(self, rules: Iterable[AttachedRule | SlowRule]) -> Self:
         """The circuit with these rules in place of its own."""
-        return replace(self, rules=rules)
+        return replace(self, rules=rules, slow_rules=())
 
     def scaled(self, K: float) -> Self:
         """The circuit with `K` inputs in its largest projection, all others in proportion, and weights ~ K^-1/2.
@@ -221,7 +228,7 @@ class Circuit:
         try:
             text = self.to_toml()
         except TypeError:
-            text = repr((self.populations, self.sources, self.projections, self.rules))
+            text = repr((self.populations, self.sources, self.projections, self.rules, self.slow_rules))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
@@ -232,7 +239,7 @@ class Circuit:
     def __repr__(self) -> str:
         who = [f"{p.name} ({p.size:,} {type(p.neuron).__name__})" for p in self.populations]
         driven = [f"{s.name} ({s.rate:g} Hz)" for s in self.sources]
-        n = len(self.rules)
+        n = len(self.rules) + len(self.slow_rules)
         rules = f", {n} rule{'s' if n > 1 else ''}" if n else ""
         return (
             f"Circuit({self.name or 'unnamed'}: {', '.join(who + driven)}; {len(self.projections)} projections{rules})"

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from equipoise.model.attached_rules import AttachedRule
@@ -10,6 +11,7 @@ from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.populations import Population
 from equipoise.model.projections import Projection
 from equipoise.model.rate_neurons import FICurve
+from equipoise.model.slow_variables import InputFrom, Pooled, SlowRule, Weight
 from equipoise.quantities import suggest
 from equipoise.units import mV
 
@@ -35,10 +37,23 @@ def check_circuit(circuit: "Circuit") -> None:
         _weight(circuit, i, p)
     _dale(circuit)
     _rules(circuit)
+    for i, rule in enumerate(circuit.slow_rules):
+        _slow_rule(circuit, f"Circuit.slow_rules[{i}]", rule)
+
+
+def check_rules(given: Sequence[object]) -> None:
+    """Raise TypeError for what is no rule."""
+    for i, rule in enumerate(given):
+        slow = not isinstance(rule, type) and all(hasattr(rule, m) for m in ("moves", "senses", "scope", "rhs"))
+        if not (slow or isinstance(rule, AttachedRule)):
+            raise TypeError(
+                f"Circuit.rules[{i}]: must be an eq.AttachedRule(...), or a rule on slow variables such as "
+                f"eq.InputCentricThreshold(...), got {rule!r}."
+            )
 
 
 def _types(circuit: "Circuit") -> None:
-    wanted = {"populations": Population, "projections": Projection, "rules": AttachedRule}
+    wanted = {"populations": Population, "projections": Projection}
     for name, kind in wanted.items():
         for i, item in enumerate(getattr(circuit, name)):
             if not isinstance(item, kind):
@@ -155,3 +170,18 @@ def _rules(circuit: "Circuit") -> None:
         other = first.setdefault(r.population, i)
         if other != i:
             raise ValueError(f"Circuit.rules[{i}].population: {r.population!r} has rules[{other}] already.")
+
+
+def _slow_rule(circuit: "Circuit", place: str, rule: SlowRule) -> None:
+    """Everything that a rule moves and senses is there."""
+    for noun in (*rule.moves, *(s.of if isinstance(s, Pooled) else s for s in rule.senses)):
+        if isinstance(noun, Weight | InputFrom):
+            wired = [f"{p.source} -> {p.target}" for p in circuit.projections]
+            wanted = f"{noun.source} -> {noun.target}"
+            if wanted not in wired:
+                raise ValueError(f"{place}: no projection {wanted}.{suggest(wanted, wired)}")
+            continue
+        receivers = [n.name for n in circuit.populations]
+        name = getattr(noun, "population", None)
+        if name is not None and name not in receivers:
+            raise ValueError(f"{place}.population: unknown name {name!r}.{suggest(str(name), receivers)}")

@@ -15,11 +15,13 @@ from equipoise.model.connectivity import IN_DEGREE, PROBABILITY, AllToAll, Conne
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
 from equipoise.model.quantity_text import KINDS, describe, parse
+from equipoise.model.slow_variables import SlowRule
 from equipoise.model.toml_schema import (
     DRIVE,
     IN_POTENTIALS,
     SECTIONS,
     SLOTS,
+    SLOW_RULES,
     Slot,
     kind_of,
     potentials_with_default,
@@ -170,8 +172,10 @@ class _Reader:
             self.fail(f"{place}: must be true, got {_short(value)}. Leave it out where another connectivity is given.")
         return AllToAll()
 
-    def rule(self, place: str, row: Mapping[str, Any]) -> AttachedRule:
-        """One [[rules]] table."""
+    def rule(self, place: str, row: Mapping[str, Any]) -> AttachedRule | SlowRule:
+        """One [[rules]] table: a calcium rule by its name, or a rule on slow variables with its `model`."""
+        if "model" in row:
+            return self.build(place, row, SLOW_RULES)
         self.keys(place, row, ("population", "rule", "scope"), needed=("population", "rule"))
         rule = self.component(f"{place}.rule", row["rule"], SLOTS["rule"])
         return self.make(place, AttachedRule, population=row["population"], rule=rule, **_present(row, "scope"))

@@ -11,7 +11,7 @@ from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.projections import Projection
 from equipoise.model.quantity_text import KINDS, write
 from equipoise.model.rate_neurons import FICurve
-from equipoise.model.toml_schema import DRIVE, IN_POTENTIALS, SECTIONS, SLOTS, Slot, kind_of, slot_of
+from equipoise.model.toml_schema import DRIVE, IN_POTENTIALS, SECTIONS, SLOTS, SLOW_RULES, Slot, kind_of, slot_of
 from equipoise.units import mV
 
 # No membrane spans more, and no potential counted in thresholds is so small.
@@ -44,6 +44,7 @@ class _Writer:
         rows += [self.row("sources", self.fields(s)) for s in c.sources]
         rows += [self.row("projections", self.projection(p)) for p in c.projections]
         rows += [self.attached(r) for r in c.rules]
+        rows += [self.slow_rule(r) for r in c.slow_rules]
         return "\n\n".join(["\n".join(head), *self.sections(), *rows]).strip() + "\n"
 
     # --- rows ---------------------------------------------------------------------------------------------------------
@@ -66,6 +67,13 @@ class _Writer:
         """A [[rules]] table."""
         lines = [f"population = {_string(r.population)}", f"scope = {_string(r.scope)}"]
         return self.row("rules", [*lines, f"rule = {self.refer(r.rule, SLOTS['rule'])}"])
+
+    def slow_rule(self, r) -> str:
+        """A [[rules]] table of a rule on slow variables."""
+        if type(r) not in SLOW_RULES.classes:
+            known = ", ".join(SLOW_RULES.models)
+            raise TypeError(f"Circuit.to_toml: {type(r).__name__} has no TOML form. Those that have one: {known}.")
+        return self.row("rules", [f"model = {_string(type(r).__name__)}", *self.fields(r)])
 
     def row(self, name: str, lines: Iterable[str]) -> str:
         """One table of a list."""

@@ -18,7 +18,7 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.rate_neurons import RateNeuron
 from equipoise.quantities import Array, finite
 from equipoise.rate import curves
-from equipoise.rate.fixed_points import ACTIVE, FULL, SILENT, fixed_points, near, settle
+from equipoise.rate.fixed_points import ACTIVE, FULL, SILENT, fixed_points, near, resting, settle
 from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
 from equipoise.results import NumericalFailure, Status
 
@@ -39,7 +39,7 @@ def branch(
 ) -> "xr.Dataset":
     """Follow a fast fixed point of the circuit vary(p) from p = start towards stop, round folds and past corners.
 
-    `rates` [Hz] choose the first state among several (default: the highest stable one). `step` is relative to the range
+    `rates` [Hz] choose the first state among several (default: where it rests). `step` is relative to the range
     of p and the size of the rates. Returns a Dataset over `point` with the parameter, rates, stability and eigenvalues
     [1/s], and over `special` the folds, Hopf points and corners; attrs say how it ended. NumericalFailure where there
     is no first state.
@@ -62,7 +62,7 @@ def _first(net: RateNetwork, rates: ArrayLike | None) -> Array:
     states = fixed_points(net)
     if not states:
         raise NumericalFailure(Status.NOT_CONVERGED, "rate.branch: there is no fixed point at the start.")
-    return ([one for one in states if one.stable] or states)[-1].rates
+    return resting(states).rates
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,16 @@ def fixed_points(circuit: Circuit | RateNetwork, *, starts: Sequence[ArrayLike] 
     return _in_order(_by_search(net, given))
 
 
+def resting(states: Sequence[RateState]) -> RateState:
+    """Where a circuit is taken to rest: the highest stable state that is neither silent nor saturated.
+
+    Without one the highest stable state, without any the first. `states` as `fixed_points` sorts them, not empty.
+    """
+    stable = [one for one in states if one.stable]
+    active = [one for one in stable if one.status is Status.OK]
+    return (active or stable or list(states[:1]))[-1]
+
+
 def settle(circuit: Circuit | RateNetwork, *, start: ArrayLike | None = None, throw: bool = True) -> RateState:
     """The state in which the rates settle from `start` (default: silence), following the fast dynamics.
 

@@ -6,14 +6,20 @@ from equipoise.report.circuit_tables import render as render_circuit
 from equipoise.report.levels import render_levels as render_levels
 from equipoise.report.page import html as html
 from equipoise.report.page import write_html as write_html
+from equipoise.report.rate_page import rate_html as rate_html
+from equipoise.report.rate_page import write_rate_html as write_rate_html
+from equipoise.report.rate_tables import render as render_rates
 from equipoise.report.tables import render_table as render_table
 
 __all__ = [
     "circuit_html",
     "html",
+    "rate_html",
     "render_circuit",
     "render_levels",
+    "render_rates",
     "render_table",
     "write_circuit_html",
     "write_html",
+    "write_rate_html",
 ]

@@ -200,7 +200,11 @@ def scopes_of(circuit: Circuit) -> tuple[bool, ...]:
 def loop_of(circuit: Circuit) -> NetworkLoop:
     """The circuit's closed loop; TypeError for rules that this level does not treat."""
     if not circuit.rules:
-        raise ValueError("network homeostasis: the circuit has no rules; attach some with Circuit(..., rules=[...]).")
+        other = " Its rules on slow variables belong to rates: eq.rate.evolve." if circuit.slow_rules else ""
+        raise ValueError(
+            "network homeostasis: the circuit has no rules on calcium; attach some with Circuit(..., rules=[...])."
+            + other
+        )
     _check_equal("network homeostasis", circuit)
     attached = [(circuit.rule_of(population.name), population) for population in circuit.populations]
     rules = [None if one is None else _calcium_rule(one.rule, population) for one, population in attached]
