@@ -112,6 +112,7 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     means.legend(fontsize=7.5, loc="center right", bbox_to_anchor=(1.0, 0.58))
     for ax, rule in ((cross, "cross"), (both, "two-term")):
         _draw_units(ax, data, rule)
+    cross.legend(loc="upper left")
 
 
 def _draw_units(ax: "Axes", data: "xr.Dataset", rule: str) -> None:
@@ -121,5 +122,4 @@ def _draw_units(ax: "Axes", data: "xr.Dataset", rule: str) -> None:
         ax.plot(start, end, marker, color=plotting.LOOK[name.lower()]["color"], ms=4, mec="white", mew=0.4, label=name)
     for target in SET_POINTS.values():
         ax.axhline(target, color=plotting.QUIET, lw=0.8, ls=":", zorder=0)
-    ax.set(xlabel="rate before (Hz)", ylabel="rate after (Hz)")
-    ax.legend(loc="upper left")
+    ax.set(xlabel="rate before (Hz)", ylabel="rate after (Hz)", ylim=(0, None))

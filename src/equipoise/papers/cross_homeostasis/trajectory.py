@@ -163,8 +163,9 @@ def claims(data: "xr.Dataset") -> list[Claim]:
               "recomputed, noise-free", ", ".join(f"{n} {v:.4f}" for n, v in found.items()),
               all(abs(found[n] - v) < 1e-4 for n, v in KNOWN.items())),
         Claim("Its first trials depend on the Euler step", "derived",
-              f"the pulse fails {int(data['dark'])} times in steps of {DT / ms:g} ms, {int(data['dark_exactly'])} times "
-              "when integrated exactly", int(data["dark_exactly"]) < int(data["dark"])),
+              f"in steps of {DT / ms:g} ms the pulse fails {int(data['dark'])} times, "
+              f"{int(data['dark_exactly'])} times when integrated exactly",
+              int(data["dark_exactly"]) < int(data["dark"])),
         Claim(f"{TRIALS} trials reach the set points", "Soldado-Magraner et al. 2022",
               f"E is {100 * (last[0] / 5.0 - 1):.1f} % above: W_II is on its floor, and the rest is slow",
               abs(last[0] / 5.0 - 1.0) < 0.01, expected=False),
@@ -209,7 +210,7 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     young = data["rate"].sel(run="homeostatic", population="E")
     homeostatic.plot(data["trial"], young, color=plotting.INK, lw=1, label="E of the young network")
     homeostatic.set_ylim(0, 25)
-    homeostatic.legend(loc="upper right", fontsize=7.5)
+    homeostatic.legend(loc="upper right", bbox_to_anchor=(1.02, 0.85), fontsize=7.5)
     _draw_weights(weights, data)
     _draw_plane(onto_e, data, ("W_EE", "W_EI"))
     _draw_plane(onto_i, data, ("W_IE", "W_II"))

@@ -4,6 +4,7 @@ from equipoise.papers.framework import Figure, Paper
 from equipoise.papers.input_centric import (
     derivation,
     isn_and_homeostasis,
+    modes,
     readings,
     silence,
     simple_rules,
@@ -19,6 +20,7 @@ PAPER = Paper(
         Figure("readings", "Two readings of one rule", readings, (12.5, 3.0)),
         Figure("two_rules", "A second rule on PV cells", two_rules, (12.5, 3.4)),
         Figure("simple_rules", "Simple rate rules in an ISN", simple_rules, (10.5, 3.2)),
+        Figure("modes", "Single cells under rules of their own", modes, (12.5, 3.0)),
         Figure("silence", "Silence, and sensing excitation alone", silence, (10.5, 3.2)),
     ),
 )

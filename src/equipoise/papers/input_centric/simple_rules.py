@@ -30,7 +30,7 @@ TAU = 1 * hour
 KINDS = ("rate of E, threshold", "rates of both, thresholds", "rates of both, weights", "rates of both, scaling")
 RECURRENCE = np.concatenate([np.linspace(0.2, 0.9, 8), np.linspace(1.0, 5.6, 24)])
 RATIO = np.geomspace(0.3, 30.0, 25)
-KICK, SPAN = 1.0, 40 * hour
+KICK, SPAN = 1.0, 34 * hour
 SHOWN_RATIOS = {"both, equally fast": 1.0, "both, I five times slower": 5.0}
 
 
