@@ -51,8 +51,12 @@ class Outcome:
     def set_points(self) -> Array:
         """Rates that the rules hold before and during the perturbation (2, P) [Hz]; NaN where they hold none."""
         nothing = np.full(len(self.phases.populations), np.nan)
-        points = (self.before, self.during)
-        return np.array([nothing if p is None else p.system.net.mean(p.rates) for p in points])
+
+        def held(point: SlowPoint | None) -> Array:
+            lost = point is None or point.status is Status.UNSTABLE
+            return nothing if lost else point.system.net.mean(point.rates)
+
+        return np.array([held(self.before), held(self.during)])
 
     @property
     def intrinsic_share(self) -> Array:
