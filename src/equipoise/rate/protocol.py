@@ -53,8 +53,9 @@ class Outcome:
         nothing = np.full(len(self.phases.populations), np.nan)
 
         def held(point: SlowPoint | None) -> Array:
-            lost = point is None or point.status is Status.UNSTABLE
-            return nothing if lost else point.system.net.mean(point.rates)
+            if point is None or point.status is Status.UNSTABLE:
+                return nothing
+            return point.system.net.mean(point.rates)
 
         return np.array([held(self.before), held(self.during)])
 
