@@ -79,7 +79,7 @@ def _run(drive: np.ndarray, rule, times: np.ndarray) -> tuple[np.ndarray, np.nda
     path = rate.evolve(net, rules=[rule], duration=SPAN, times=times)
     at = np.searchsorted(path["time"].values, times, side="right") - 1
     mean, sd = path["rate"].values[at, 0], path["rate_sd"].values[at, 0]
-    return np.stack([mean, np.hypot(mean, sd)], axis=1), path["slow"].values[at], path["end"].values
+    return np.stack([mean, np.hypot(mean, sd)], axis=1), path["slow"].values[at], path["unit_rate"].values[-1]
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def compute() -> "xr.Dataset":
             "rate": (dims, [p["rate"].values for p in paths], {"units": "Hz"}),
             "spread": (dims, [p["rate_sd"].values for p in paths], {"units": "Hz"}),
             "start": ("unit", start, {"units": "Hz"}),
-            "end": (("rule", "unit"), [p["end"].values for p in paths], {"units": "Hz"}),
+            "end": (("rule", "unit"), [p["unit_rate"].values[-1] for p in paths], {"units": "Hz"}),
         },
         coords={
             "rule": list(TERMS), "time": ("time", times, {"units": "s"}), "population": list(SIZES),

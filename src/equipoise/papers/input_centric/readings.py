@@ -26,6 +26,8 @@ DRAWN, SEED, NETWORKS = 400_000, 11, 36
 """Random parameter sets, of which those with both populations active are kept; networks with a spectrum each."""
 LARGEST = {"W_EE": 6.0, "W_EI": 3.0, "W_IE": 12.0, "W_II": 3.0, "g_E": 2.0, "g_I": 5.0, "theta_I": 40.0, "h_set": 20.0}
 """Parameters are uniform between a fiftieth of these and these."""
+HIGHEST = 500.0
+"""Largest rate [Hz] of networks with a spectrum."""
 STEP = 1e-20
 """Relative imaginary change of g_I and theta_I: the imaginary part of E_ss is then the derivative, to all digits."""
 CURVE = np.concatenate([-np.geomspace(100.0, 0.01, 81), np.geomspace(0.01, 0.9, 41)])
@@ -42,7 +44,7 @@ def compute() -> "xr.Dataset":
     pair, h = _random_pairs()
     by_gain = pair.with_inhibition(gain=pair.gains[1] * (1 + STEP * 1j)).set_point(h)[0].imag / STEP
     by_threshold = pair.with_inhibition(threshold=pair.thresholds[1] * (1 + STEP * 1j)).set_point(h)[0].imag / STEP
-    chosen = _spread_over(pair.D)
+    chosen = _spread_over(pair, h)
     spectra = [_spectrum(_one(pair, h, k), float(h[k])) for k in chosen]
     times = np.linspace(0.0, SPAN, 121)
     cases = {"D < 0": (PUBLISHED, 9.8), "D > 0": (RECURRENT, 13.8)}
@@ -72,10 +74,11 @@ def _random_pairs() -> tuple[Pair, np.ndarray]:
     return _pair(kept), kept["h_set"]
 
 
-def _spread_over(D: np.ndarray) -> np.ndarray:
-    """Indices of pairs with D < 0 and with D > 0, half of each, evenly by rank."""
-    order, zero = np.argsort(D), int((D < 0.0).sum())
-    half = NETWORKS // 2
+def _spread_over(pair: Pair, h: np.ndarray) -> np.ndarray:
+    """Indices of pairs with D < 0 and with D > 0, half of each, evenly by rank; those that fire beyond HIGHEST not."""
+    usual = np.flatnonzero(np.max(pair.set_point(h), axis=0) < HIGHEST)
+    D = pair.D[usual]
+    order, zero, half = usual[np.argsort(D)], int((D < 0.0).sum()), NETWORKS // 2
     return order[np.concatenate([np.linspace(0, zero - 1, half), np.linspace(zero, D.size - 1, half)]).astype(int)]
 
 
