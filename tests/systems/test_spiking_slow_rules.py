@@ -218,6 +218,23 @@ def test_cells_hurt_least_overshoot_where_the_population_returns(strong):
     assert correlation(before, after) < 0.95 < 0.99 < correlation(before, unhurt)
 
 
+def test_input_from_outside_is_not_undone_but_amplified(strong):
+    """E_ss = (h_set - b)/D with X in b: at D < 0 a sustained drive raises E by X/|D|, more than at once.
+
+    By how much is not decided here: D is a small difference of W_EE = 9 and what inhibition gives back.
+    """
+    point = rest(strong.circuit)
+    rule = eq.InputCentricThreshold("E", set_point=float(point.inputs[0]), reading="B", tau=TAU)
+    settled = played(strong, [rule], 60 * second, warmup=2 * second)
+    step = [eq.During(eq.TonicDrive("E", drive=4.0), 0.0)]
+    plan = Homeostasis(rules=[rule], window=2 * second)
+    after = eq.spiking.run(strong, duration=70 * second, start=settled.end, homeostasis=plan, schedule=step)
+    rates = after.homeostasis["rate"][0].values
+    before = float(settled.homeostasis["rate"][0, -15:].mean())
+    at_once, late = float(rates[:2].mean()), float(rates[-15:].mean())
+    assert before + 0.3 < at_once < late - 0.3
+
+
 # --- how it goes on, and what cannot be -------------------------------------------------------------------------------
 def test_a_run_in_pieces_is_the_whole(strong):
     rule = eq.InputCentricThreshold("E", set_point=5.0, reading="B", tau=TAU, scope="unit")
