@@ -28,7 +28,7 @@ PAPER = Paper(
         Figure("protocols", "Days of protocols under three rules", protocols, (9.5, 7.6)),
         Figure("observations", "Which rule explains what was observed", observations, (12.5, 5.6)),
         Figure("silence", "Silence, and sensing excitation alone", silence, (10.5, 3.2)),
-        SimulatedFigure("spikes_rule", "The input-centric rule in spikes", spikes_rule, (12.5, 6.2)),
+        SimulatedFigure("spikes_rule", "The input-centric rule in spikes", spikes_rule, (12.5, 3.3)),
         SimulatedFigure("spikes_both_rules", "Intrinsic and synaptic rules together", spikes_both_rules, (12.5, 3.2)),
     ),
 )

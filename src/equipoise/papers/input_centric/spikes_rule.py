@@ -287,9 +287,9 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
 
 
 def _draw_readings(ax: "Axes", data: "xr.Dataset", name: str) -> None:
-    for reading, key in zip(READINGS, ("i", "e"), strict=True):
-        color = plotting.LOOK[key]["color"]
-        ax.plot(data["time"] / data.attrs["tau"], data["rate"].sel(reading=reading), color=color, label=reading)
+    for k, reading in enumerate(READINGS):
+        values = data["rate"].sel(reading=reading)
+        ax.plot(data["time"] / data.attrs["tau"], values, color=plotting.EPOCHS[k], ls=("-", "--")[k], label=reading)
     ax.axhline(float(data["theory_rate"]), color=plotting.INK, ls=":", label="theory")
     ax.set(
         title=f"{name} ({float(data['recurrence']):+.2f})", xlabel="time (tau)", ylabel="rate of E (Hz)", ylim=(0, None)
@@ -315,7 +315,7 @@ def _draw_step(ax: "Axes", data: "xr.Dataset") -> None:
     first = np.argsort(-relative[0])[: round(FIRST * active.sum())]
     times = data["later"] / data.attrs["tau"]
     ax.plot(times, relative[:, first[::4]], color=plotting.QUIET, lw=0.5)
-    ax.plot(times, relative[:, first].mean(axis=1), color=plotting.LOOK["i"]["color"], label="first responders")
+    ax.plot(times, relative[:, first].mean(axis=1), color=plotting.EPOCHS[2], label="first responders")
     ax.plot(times, after.mean(axis=1) / before.mean(), color=plotting.INK, label="population")
     ax.axhline(1.0, color=plotting.INK, lw=0.6, ls=":")
     ax.set(title="After a step", xlabel="time (tau)", ylabel="rate over that before")
