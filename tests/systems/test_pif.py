@@ -7,7 +7,7 @@ h << 1e-40/<T>, at hundreds of digits. No formula is shared with the package.
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import equipoise as eq
@@ -152,6 +152,7 @@ def test_log_rate_is_finite_far_behind_the_barrier():
 
 
 @settings(max_examples=200, deadline=None)
+@example(mu=-10.0, sigma=1.0, s=5e-324)
 @given(mu=st.floats(-1e6, 1e6, allow_subnormal=False), sigma=st.floats(0.0, 1e6), s=st.floats(0.0, 1e9))
 def test_nothing_in_the_whole_parameter_space_is_nan(mu, sigma, s):
     for neuron in NEURONS:

@@ -54,6 +54,11 @@ def _refuse_nan(arrays: tuple[Array, ...], *out: Array) -> None:
         )
 
 
+def _normal(s: Array) -> Array:
+    """s, with subnormal numbers, whose inverse overflows, as 0."""
+    return np.where(s < np.finfo(np.float64).tiny, 0.0, s)
+
+
 def rate(neuron: PIF, mu: Array, sigma: Array) -> Array:
     """Firing rate [Hz] (Eq. 41)."""
     return _one(_core.pif_rate, neuron, mu, sigma)
@@ -71,7 +76,7 @@ def cv(neuron: PIF, mu: Array, sigma: Array) -> Array:
 
 def log_isi_laplace(neuron: PIF, s: Array, mu: Array, sigma: Array) -> Array:
     """log P_L(s) (Eq. 40), relatively accurate as s -> 0."""
-    return _one(_core.pif_log_laplace, neuron, s, mu, sigma)
+    return _one(_core.pif_log_laplace, neuron, _normal(s), mu, sigma)
 
 
 def log_rate_gradient(neuron: PIF, mu: Array, sigma: Array) -> tuple[Array, Array]:
@@ -86,7 +91,7 @@ def cv_gradient(neuron: PIF, mu: Array, sigma: Array) -> tuple[Array, Array]:
 
 def log_isi_laplace_gradient(neuron: PIF, s: Array, mu: Array, sigma: Array) -> tuple[Array, Array]:
     """d log P_L/dmu and d log P_L/dsigma; the refractory period adds a constant and drops out."""
-    return _two(_core.pif_log_laplace_gradient, *_geometry(neuron), s, mu, sigma)
+    return _two(_core.pif_log_laplace_gradient, *_geometry(neuron), _normal(s), mu, sigma)
 
 
 def input_for(neuron: PIF, rate: Array, cv: Array) -> tuple[Array, Array, list[Status]]:
