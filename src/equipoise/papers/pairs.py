@@ -6,6 +6,7 @@
 Closed forms hold while both populations are active; they take arrays in place of numbers, for many pairs at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,8 @@ from equipoise.model.connectivity import AllToAll
 from equipoise.model.populations import Population
 from equipoise.model.projections import Projection
 from equipoise.model.rate_neurons import RateNeuron, ThresholdLinear
+from equipoise.model.remedies import Bounds
+from equipoise.model.slow_variables import SlowRule
 from equipoise.units import ms
 
 Two = tuple[Any, Any]
@@ -108,6 +111,11 @@ class Pair:
             gains=gains if gain is None else (gains[0], gain),
             thresholds=thresholds if threshold is None else (thresholds[0], threshold),
         )
+
+
+def kept_above(lower: float, rules: Sequence[SlowRule]) -> list[SlowRule]:
+    """The rules, and a lower bound of all that they move."""
+    return [*rules, *(Bounds(v, lower=lower) for v in dict.fromkeys(v for rule in rules for v in rule.moves))]
 
 
 PUBLISHED = Pair()

@@ -20,7 +20,7 @@ from equipoise.quantities import Array, finite
 from equipoise.rate import curves
 from equipoise.rate.fixed_points import ACTIVE, FULL, SILENT, fixed_points, near, resting, settle
 from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
-from equipoise.results import NumericalFailure, Status
+from equipoise.results import Status
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,10 +59,7 @@ def _first(net: RateNetwork, rates: ArrayLike | None) -> Array:
         start = rates_from("rate.branch", net, rates)
         found = near(net, start)
         return settle(net, start=start).rates if found is None else found
-    states = fixed_points(net)
-    if not states:
-        raise NumericalFailure(Status.NOT_CONVERGED, "rate.branch: there is no fixed point at the start.")
-    return resting(states).rates
+    return resting(fixed_points(net)).rates
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.attached_rules import Scope
+from equipoise.model.remedies import Bounds, check_bounds
 from equipoise.model.slow_variables import (
     Gain as GainOf,
 )
@@ -141,9 +142,9 @@ class SlowRuleGroup:
         return out
 
     def step(self, values: Values, sensed: Array, h: float) -> dict[str, Array]:
-        """The variables after h seconds; weights and gains stop at their bounds."""
-        lowest = self._lowest()
-        return {k: np.maximum(values[k] + h * speed, lowest[k]) for k, speed in self.speeds(values, sensed).items()}
+        """The variables after h seconds; they stop at their bounds."""
+        limits = self.limits
+        return {k: np.clip(values[k] + h * speed, *limits[k]) for k, speed in self.speeds(values, sensed).items()}
 
     def rate(self, name: str, values: Values, sensed: NDArray) -> NDArray:
         """dx/dt of one variable, all neurons alike; small imaginary parts come along by differences."""
@@ -155,13 +156,21 @@ class SlowRuleGroup:
 
         return by_differences(speed, np.concatenate([np.ravel([values[k][0] for k in names]), np.ravel(sensed)]))
 
-    def _lowest(self) -> dict[str, float]:
-        out: dict[str, float] = {}
-        for variable in (v for rule in self.rules for v in rule.moves):
-            bound = variable.lower if isinstance(variable, Weight) else -np.inf
-            out[slot_name(variable)] = LEAST_GAIN if isinstance(variable, GainOf) else bound
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Between which values each variable stays."""
+        out: dict[str, tuple[float, float]] = {}
+        for rule in self.rules:
+            for variable in rule.moves:
+                name = slot_name(variable)
+                lower, upper = out.get(name, (_LEAST[type(variable)], np.inf))
+                if isinstance(rule, Bounds):
+                    lower, upper = max(lower, rule.lower), min(upper, rule.upper)
+                out[name] = lower, upper
         return out
 
+
+_LEAST = {ThresholdOf: -np.inf, GainOf: LEAST_GAIN, Weight: 0.0}
 
 Group = RuleGroup | FunctionGroup | SlowRuleGroup
 
@@ -210,6 +219,7 @@ def checked(rules: Sequence[SlowRule], network: Network) -> tuple[SlowRule, ...]
             raise ValueError(
                 f"spiking: rules[{i}] moves {name!r}, which is no population.{suggest(name, network.layout.names)}"
             )
+    check_bounds("spiking", rules)
     return tuple(rules)
 
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from equipoise import rate
 from equipoise.model.protocols import Baclofen
+from equipoise.model.remedies import Bounds
+from equipoise.model.slow_variables import SlowRule
 from equipoise.papers.framework import Claim
 from equipoise.papers.input_centric import search
 from equipoise.papers.input_centric.rules_compared import RULES, Compared, E, I, many, pair, protocols
@@ -158,10 +160,14 @@ def _spread_kept(rule: Compared, D: float) -> float:
     """The part of the differences between the rates of units that is left after thirty days of per-unit rules."""
     if rule.varied:
         return np.nan
-    net, own = many(D), [replace(one, scope="unit") for one in rule.rules(D)]  # pyright: ignore[reportArgumentType]
+    net, own = many(D), [one if isinstance(one, Bounds) else _per_unit(one) for one in rule.rules(D)]
     path = rate.evolve(net, rules=own, duration=30 * day, start=[E, I], times=[0.0, 30 * day])
     spread = path["rate_sd"].sel(population="E").values
     return float(spread[-1] / spread[0]) if path.attrs["status"] == "OK" else np.nan
+
+
+def _per_unit(rule: SlowRule) -> SlowRule:
+    return replace(rule, scope="unit")  # pyright: ignore[reportArgumentType, reportReturnType, reportCallIssue]
 
 
 # --- what it says -----------------------------------------------------------------------------------------------------
