@@ -483,6 +483,12 @@ COMPLAINTS = {
         lambda: eq.rate.stability(pair(), LOST, at=eq.rate.equilibrium(pair(), LOST, throw=False)), ValueError,
         "at must be a joint fixed point, got status NOT_CONVERGED",
     ),
+    "no function": (
+        lambda: eq.rate.stability_map(pair(), x=[1.0]), TypeError, "make must be a function that returns",
+    ),
+    "one rule alone": (
+        lambda: eq.rate.stability(pair(), B), TypeError, r"rules must be a list, such as rules=\[InputCentricThreshold",
+    ),
     "no axis": (lambda: eq.rate.stability_map(threshold_and_set_point), ValueError, "give at least one axis"),
     "a table": (
         lambda: eq.rate.stability_map(threshold_and_set_point, theta_I=np.ones((2, 2)), h_set=[1.0]), ValueError,

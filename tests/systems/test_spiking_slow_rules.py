@@ -180,6 +180,18 @@ def test_bounds_hold_thresholds_and_weights(strong):
     assert float(kept["J_II"].values[-1]) == pytest.approx(top, rel=1e-6)
 
 
+def test_bounds_hold_over_hours(strong):
+    """A threshold that would have to move further to hold its rate stops at its bound, which is no running away."""
+    rule = eq.OutputCentricThreshold("E", rate=3 * Hz, span=20.0, tau=1 * hour)
+    bounds = eq.Bounds(sv.Threshold("E"), upper=4.0)
+    days = eq.spiking.evolve(strong.circuit, rules=[rule, bounds], duration=3 * hour, seed=1, pace=Pace(threads=1))
+    assert days.status is eq.Status.OK
+    theta = days.data["theta_E"].values
+    assert theta[0] < 4.0
+    assert theta.max() == pytest.approx(4.0, rel=1e-9)
+    assert theta[-1] == pytest.approx(4.0, rel=1e-9)
+
+
 def test_the_rule_of_interneurons_senses_the_excitatory_population(strong):
     """More drive lowers excitability: a saddle by itself, and theta_I falls where the drive is below its set point."""
     rule = eq.NMDARThreshold("I", "E", set_point=150.0, tau=TAU)

@@ -44,6 +44,8 @@ def branch(
     [1/s], and over `special` the folds, Hopf points and corners; attrs say how it ended. NumericalFailure where there
     is no first state.
     """
+    if not callable(vary):
+        raise TypeError(f"rate.branch: vary must be a function p -> circuit, got {vary!r}.")
     ends = finite("rate.branch", "start and stop", [start, stop])
     if ends[0] == ends[1]:
         raise ValueError(f"rate.branch: stop must differ from start, got {start:g} for both.")

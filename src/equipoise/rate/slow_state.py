@@ -225,6 +225,8 @@ class SlowSystem:
 
 def slow_system(net: RateNetwork, rules: Sequence[SlowRule]) -> SlowSystem:
     """The rules at work in a network, by default the circuit's; TypeError or ValueError for what does not fit."""
+    if hasattr(rules, "rhs"):
+        raise TypeError(f"rate: rules must be a list, such as rules=[{type(rules).__name__}(...)], got one rule alone.")
     rules = tuple(rules) or net.circuit.slow_rules
     if not rules:
         raise ValueError(
