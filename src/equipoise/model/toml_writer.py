@@ -131,7 +131,7 @@ class _Writer:
             return self.refer(value, slot)
         kind = kind_of(f)
         if is_variable(f):
-            return _string(text_of(value))
+            return _string(text_of(value))  # pyright: ignore[reportArgumentType]
         if isinstance(value, str):
             return _string(value)
         if kind in ("plain", "number") or (kind in IN_POTENTIALS and not self.volts):
