@@ -292,10 +292,8 @@ def reproduce_to(key: str, out: Path, names: list[str], *, compute: bool) -> boo
     papers.write_claims(paper, done, out / "claims.md")
     claims = [claim for one in done for claim in one.claims]
     unexpected = sum(not claim.as_expected for claim in claims)
-    refuted = sum(not claim.expected for claim in claims)
-    console.print(
-        f"{len(claims)} claims checked, {unexpected} with an unexpected outcome; {refuted} of the source's do not hold."
-    )
+    refuted = sum(not claim.holds for claim in claims)
+    console.print(f"{len(claims)} claims checked: {refuted} do not hold, {unexpected} with an unexpected outcome.")
     console.print(f"Figures and data: {out}", soft_wrap=True, highlight=False)
     return unexpected == 0
 

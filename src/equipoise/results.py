@@ -29,6 +29,7 @@ class Status(enum.Enum):
     SILENT = "A population does not fire; give it more excitation or less inhibition."
     SATURATED = "A population fires near the limit of its refractory time; weaken excitation or strengthen inhibition."
     WEIGHT_AT_ZERO = "A weight sits at its lower bound; only one of the two calcium moments is regulated."
+    AT_BOUND = "A slow variable is held at its bound, so that its rule does not reach its set point; widen the bound."
     PAST_FOLD = "Beyond the fold no equilibrium is left; inhibition grows without end. Weaken the drive."
     RUNAWAY = "A weight grows without end: the start lies outside the basin of an equilibrium, or there is none."
     INTERRUPTED = "Stopped before its end; what is done is kept and can go on."
@@ -44,7 +45,7 @@ class Status(enum.Enum):
         """Whether the result that carries this status is a number to work with."""
         return self in (
             Status.OK, Status.IMPLAUSIBLE, Status.UNSTABLE, Status.MARGINAL, Status.SILENT, Status.SATURATED,
-            Status.WEIGHT_AT_ZERO, Status.INTERRUPTED,
+            Status.WEIGHT_AT_ZERO, Status.AT_BOUND, Status.INTERRUPTED,
         )  # fmt: skip
 
 

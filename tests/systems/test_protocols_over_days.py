@@ -178,3 +178,8 @@ def test_no_random_pair_has_e_restored_and_interneurons_low():
     assert found["both"].sum() == 0
     assert found["recovered"][3] == 2000  # each by itself is common
     assert found["low"][0] > 100
+
+
+def test_a_protocol_is_asked_for_by_name():
+    with pytest.raises(TypeError, match=r"protocol must be one such as eq.Baclofen\(current=...\), got 3"):
+        eq.rate.perform(PAIR, 3, rules=[])

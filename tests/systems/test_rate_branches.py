@@ -58,7 +58,9 @@ def test_a_branch_of_the_supralinear_pair_passes_through_its_states():
 
 
 def test_complaints():
+    with pytest.raises(TypeError, match=r"rate.branch: vary must be a function p -> circuit, got Circuit"):
+        eq.rate.branch(supralinear(0.0), 0.0, 1.0)
     with pytest.raises(ValueError, match=r"rate.branch: stop must differ from start, got 1 for both"):
         eq.rate.branch(supralinear, 1.0, 1.0)
-    with pytest.raises(eq.NumericalFailure, match="there is no fixed point at the start"):
+    with pytest.raises(eq.NumericalFailure, match="no fixed point is found"):
         eq.rate.branch(lambda drive: alone(eq.ThresholdLinear(), 2.0, drive), 1.0, 2.0)

@@ -1,5 +1,7 @@
 """The set point of input-centric rules: its formula, derivatives, assumptions and the paradoxes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from rate_circuits import SOLDADO, alone, facts, pair, projections
@@ -103,6 +105,49 @@ def differences(point, rule, circuit):
     assert point.E_by_threshold_I == pytest.approx(change(2, 1)[0], **close)
     assert point.E_by_drive_E == pytest.approx(change(3, 0)[0], **close)
     assert (point.E_by_drive_I, point.I_by_drive_I) == pytest.approx(change(3, 1), **close)
+
+
+def anything(rng):
+    """A circuit of up to three populations of any kind, with any signs, and a rule of one of them."""
+    names = ["E", "I", "S"][: rng.choice([1, 2, 2, 2, 3])]
+    kinds = [eq.ThresholdLinear] * 6 + [eq.PowerLaw, eq.Softplus, eq.AbbottChance]
+    nodes = []
+    for name in names:
+        kind, top = kinds[rng.integers(len(kinds))], rng.choice([None, None, 1.0, 100.0])
+        neuron = kind(gain=10.0 ** rng.uniform(-3, 3), threshold=rng.normal(0.0, 20.0), max_rate=top)
+        nodes.append(eq.Population(name, neuron=neuron, drive=rng.normal(0.0, 20.0)))
+    sign = {name: (1 if name == "E" else -1) * rng.choice([1, 1, 1, -1]) for name in names}
+    wires = [(s, t) for s in names for t in names if rng.random() < 0.9]
+    projections = [
+        eq.Projection(source=s, target=t, weight=sign[s] * 10.0 ** rng.uniform(-2, 2), connectivity=eq.AllToAll())
+        for s, t in wires
+    ]
+    name, h, reading = str(rng.choice(names)), rng.normal(0.0, 20.0), rng.choice(["A", "B"])
+    rules = (
+        eq.InputCentricThreshold(name, set_point=h, reading=str(reading)),
+        eq.InputCentricGain(name, set_point=h, reading=str(reading)),
+        eq.DriveCentricThreshold(name, set_point=h, inhibition=rng.uniform()),
+    )
+    return eq.Circuit(populations=nodes, projections=projections), rules[rng.integers(3)]
+
+
+def test_whatever_the_circuit_there_are_all_numbers_or_none_and_the_assumption_that_fails():
+    rng, failing = np.random.default_rng(8), set()
+    for _ in range(600):
+        circuit, rule = anything(rng)
+        point = eq.rate.set_point(circuit, rule, throw=False)
+        numbers = np.array([getattr(point, f.name) for f in dataclasses.fields(point) if f.type is float])
+        first = next((one for one in point.assumptions if not one.holds), None)
+        if first is None:
+            assert point.status is eq.Status.OK
+            assert np.isfinite(numbers).all()
+            continue
+        failing.add(first.name)
+        assert np.isnan(numbers).all()
+        assert f"not {first.name!r}" in point.message
+        with pytest.raises(eq.NumericalFailure, match="the set point formula does not apply"):
+            eq.rate.set_point(circuit, rule)
+    assert failing >= {"threshold-linear pair", "rule of E", "E is active", "I is active", "excitation is held"}
 
 
 def test_inhibition_from_outside_counts_as_much_as_the_rule_senses():

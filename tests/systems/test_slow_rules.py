@@ -256,6 +256,46 @@ def test_a_joint_spectrum_of_a_few_units():
     np.testing.assert_allclose(np.sort(point.slow.eigenvalues.real), np.sort(wanted), rtol=1e-6)
 
 
+def test_a_state_that_diverges_is_followed_to_where_it_does():
+    """Published speeds of both terms, mostly homeostatic: g_E D reaches 1 while the weights are still on their way."""
+    W = (4.6, 1.0857, 10.4, 1.5357)
+    circuit = pair(W, theta=(4.8, 25.0), g=(1.0, 4.0))
+    parts = (("E", 5.0, 14.0), ("I", 14.0, 5.0))
+    rules = [eq.HomeostaticWeights(n, rate=own, speed=0.018) for n, own, _ in parts]
+    rules += [eq.CrossHomeostasis(n, rate=other, speed=0.002) for n, _, other in parts]
+    now = {"rules": rules, "duration": 3.0, "times": np.linspace(0.0, 3.0, 31)}
+    path = eq.rate.evolve(circuit, **now)
+    assert path.attrs["status"] == "RUNAWAY"
+    assert "the rates grow without end" in path.attrs["message"]
+    assert path.time.size > 10
+    assert facts(tuple(path.slow.values[-1]), (1.0, 4.0), (4.8, 25.0))["D"] == pytest.approx(1.0, abs=1e-4)
+    both = eq.rate.evolve(circuit, full=True, **now)
+    assert both.attrs["status"] == "OK"
+    assert float(both["rate"].max()) < 1e3
+
+
+@pytest.mark.parametrize("kind", [eq.Softplus, eq.AbbottChance])
+@pytest.mark.parametrize("full", [False, True])
+def test_smooth_curves_fall_silent_without_a_number_beyond_all_bounds(kind, full):
+    smooth = pair(**SOLDADO)
+    for name, neuron in (("E", kind(gain=1.0, threshold=4.8)), ("I", kind(gain=4.0, threshold=25.0, tau=2 * ms))):
+        smooth = smooth.with_node(name, neuron=neuron)
+    path = eq.rate.evolve(smooth, rules=[B], duration=3 * TAU, start=[0.0, 0.0], times=[0.0, 3 * TAU], full=full)
+    assert path.attrs["status"] == "OK"
+    assert np.isfinite(path.slow.values).all()
+    assert float(path["rate"][-1, 0]) < 1e-6
+
+
+@pytest.mark.parametrize("away", [-1.0, 1.0, 3.0])
+def test_spiking_curves_rest_where_another_input_is_required(away):
+    circuit = eq.Circuit.example("balanced_network")
+    net = eq.rate.network(circuit)
+    h = float(net.required(eq.rate.settle(net, start=[10.0, 10.0]).rates)[0]) + away
+    point = eq.rate.equilibrium(circuit, [eq.InputCentricThreshold("E", set_point=h, reading="B")])
+    assert point.status is eq.Status.OK
+    assert point.system.at(point.z).inputs(point.rates)[0][0] == pytest.approx(h, rel=1e-8)
+
+
 def test_interruption_keeps_what_was_reported(monkeypatch):
     calls, rhs = [], eq.OutputCentricThreshold.rhs
 

@@ -8,7 +8,7 @@ from rate_circuits import ALL, SOLDADO, alone, facts, pair
 
 import equipoise as eq
 from equipoise import dynamics
-from equipoise.model.slow_variables import Rate, Threshold
+from equipoise.model.slow_variables import Rate, Threshold, Weight
 from equipoise.units import Hz, hour, ms
 
 TAU = 1 * hour
@@ -326,13 +326,13 @@ def on_the_manifold(W):
 
 
 def test_a_weight_at_its_bound_is_held_there():
-    rule = eq.InhibitoryScaling("E", "I", rate=6.0, speed=1e-6, lower=1.0)  # 6 Hz would take 0.97
-    found = eq.rate.stability(pair(**SOLDADO), [rule])
+    rule = eq.InhibitoryScaling("E", "I", rate=6.0, speed=1e-6)  # 6 Hz would take 0.97
+    found = eq.rate.stability(pair(**SOLDADO), [rule, eq.Bounds(Weight("I", "E"), lower=1.0)])
     assert found.point.held == ("weight_EI",)
-    assert found.status is eq.Status.WEIGHT_AT_ZERO
+    assert found.status is eq.Status.AT_BOUND
     assert found.point.values == {"weight_EI": 1.0}
     assert 5.0 < found.point.rates[0] < 6.0
-    assert "weight_EI at the lower bound" in found.remark
+    assert "weight_EI at a bound" in found.remark
 
 
 def test_silence_absorbs_for_set_points_above_zero_and_ends_for_those_below():
@@ -350,16 +350,17 @@ def test_silence_absorbs_for_set_points_above_zero_and_ends_for_those_below():
 
 
 def test_the_nearest_point_of_a_line_at_a_bound_and_nowhere():
-    def find(f, start, lower=-np.inf):
+    def find(f, start, lower=-np.inf, upper=np.inf):
         x = np.array(start)
-        return dynamics.nearest_point(
-            f, lambda y: dynamics.differences(f, y), x, unit=np.ones(x.size), lower=np.full(x.size, lower)
-        )
+        bounds = np.full(x.size, lower), np.full(x.size, upper)
+        return dynamics.nearest_point(f, lambda y: dynamics.differences(f, y), x, unit=np.ones(x.size), bounds=bounds)
 
     line = find(lambda x: np.full(2, x.sum() - 2.0), [1.0, 0.0])
     np.testing.assert_allclose(line.x, [1.5, 0.5], atol=1e-9)
     bound = find(lambda x: np.array([-x[0] - 1.0, x[0] + x[1] - 3.0]), [1.0, 1.0], lower=0.0)
     np.testing.assert_allclose(bound.x, [0.0, 3.0], atol=1e-9)
+    top = find(lambda x: np.array([5.0 - x[0], x[0] + x[1] - 3.0]), [1.0, 1.0], upper=4.0)
+    np.testing.assert_allclose(top.x, [4.0, -1.0], atol=1e-9)
     assert bound.status is eq.Status.OK
     assert find(lambda x: x**2 + 1.0, [1.0]).status is eq.Status.NOT_CONVERGED
     assert find(lambda x: np.array([x[0] - 1.0, x[0] - 2.0]), [1.0, 1.0]).status is eq.Status.NOT_CONVERGED
@@ -481,6 +482,12 @@ COMPLAINTS = {
     "a lost point": (
         lambda: eq.rate.stability(pair(), LOST, at=eq.rate.equilibrium(pair(), LOST, throw=False)), ValueError,
         "at must be a joint fixed point, got status NOT_CONVERGED",
+    ),
+    "no function": (
+        lambda: eq.rate.stability_map(pair(), x=[1.0]), TypeError, "make must be a function that returns",
+    ),
+    "one rule alone": (
+        lambda: eq.rate.stability(pair(), B), TypeError, r"rules must be a list, such as rules=\[InputCentricThreshold",
     ),
     "no axis": (lambda: eq.rate.stability_map(threshold_and_set_point), ValueError, "give at least one axis"),
     "a table": (

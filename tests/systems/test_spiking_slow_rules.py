@@ -166,6 +166,32 @@ def test_output_centric_and_drive_centric_thresholds_reach_their_targets(strong)
     assert 9.0 * rates[0] + 90.0 == pytest.approx(100.0, abs=3.0)  # J K (E + X)
 
 
+def test_bounds_hold_thresholds_and_weights(strong):
+    rule = eq.OutputCentricThreshold("E", rate=8 * Hz, span=20.0, tau=TAU)
+    scaling = eq.InhibitoryScaling("I", "I", rate=1 * Hz, speed=1e-3)
+    free = played(strong, [rule, scaling], 10 * second).homeostasis
+    first, last = (float(free["theta_E"].values[i]) for i in (0, -1))
+    middle = 0.5 * (first + last)
+    side = {"upper": middle} if last > first else {"lower": middle}
+    top = float(free["J_II"].values[0]) + 0.3 * float(free["J_II"].values[-1] - free["J_II"].values[0])
+    bounds = [eq.Bounds(sv.Threshold("E"), **side), eq.Bounds(sv.Weight("I", "I"), upper=top)]
+    kept = played(strong, [rule, scaling, *bounds], 10 * second).homeostasis
+    assert float(kept["theta_E"].values[-1]) == pytest.approx(middle, rel=1e-12)
+    assert float(kept["J_II"].values[-1]) == pytest.approx(top, rel=1e-6)
+
+
+def test_bounds_hold_over_hours(strong):
+    """A threshold that would have to move further to hold its rate stops at its bound, which is no running away."""
+    rule = eq.OutputCentricThreshold("E", rate=3 * Hz, span=20.0, tau=1 * hour)
+    bounds = eq.Bounds(sv.Threshold("E"), upper=4.0)
+    days = eq.spiking.evolve(strong.circuit, rules=[rule, bounds], duration=3 * hour, seed=1, pace=Pace(threads=1))
+    assert days.status is eq.Status.OK
+    theta = days.data["theta_E"].values
+    assert theta[0] < 4.0
+    assert theta.max() == pytest.approx(4.0, rel=1e-9)
+    assert theta[-1] == pytest.approx(4.0, rel=1e-9)
+
+
 def test_the_rule_of_interneurons_senses_the_excitatory_population(strong):
     """More drive lowers excitability: a saddle by itself, and theta_I falls where the drive is below its set point."""
     rule = eq.NMDARThreshold("I", "E", set_point=150.0, tau=TAU)
@@ -262,6 +288,7 @@ def test_a_run_says_where_thresholds_stand(strong):
 
 RULE = eq.InputCentricThreshold("E", set_point=5.0)
 BAD = {
+    "bounds 'gain E', which no rule moves. Moved: threshold E": (RULE, eq.Bounds(sv.Gain("E"), upper=2.0)),
     "must be a rule such as": (eq.InputCentricThreshold,),
     "moves 'X', which is no population": (replace(RULE, population="X"),),
     "senses SquaredRate, which spikes do not give": (eq.DualControl("E", rate=5 * Hz, rms=8 * Hz),),

@@ -257,7 +257,7 @@ def test_bounds_stop_the_winners():
 def test_a_bound_of_the_population_is_met_and_left():
     """A threshold that may rise by 1 takes up a drive of 1 out of 2, and comes back when it ends."""
     rule = eq.OutputCentricThreshold("E", rate=5.0, span=5.0, tau=TAU)
-    bounds = eq.Bounds(Threshold("E"), upper=5.8, scope="population")
+    bounds = eq.Bounds(Threshold("E"), upper=5.8)
     drive = [eq.During(eq.TonicDrive("E", 2.0), 1 * hour, 20 * hour)]
     data = eq.rate.evolve(
         pair(**SOLDADO), rules=[rule, bounds], duration=60 * hour, schedule=drive, times=[0.0, 19.9 * hour]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import equipoise as eq
-from equipoise.model.slow_variables import Pooled, Rate, Threshold, Weight
+from equipoise.model.slow_variables import Gain, Pooled, Rate, Threshold, Weight, text_of, variable_of
 from equipoise.units import hour, ms
 
 ALL = (
@@ -14,10 +14,10 @@ ALL = (
     eq.OutputCentricThreshold("I", rate=3.0),
     eq.NMDARThreshold("I", "E", set_point=3.0, more_drive="raises"),
     eq.DualControl("E", rate=10.0, rms=15.0),
-    eq.InhibitoryScaling("E", "I", rate=5.0, speed=1e-5, lower=0.1),
-    eq.HomeostaticWeights("I", rate=5.0, speed=1e-6, lower=0.1),
-    eq.CrossHomeostasis("I", rate=5.0, speed=1e-6, lower=0.1),
-    eq.SynapticScaling("E", rate=5.0, speed=1e-6, lower=0.1),
+    eq.InhibitoryScaling("E", "I", rate=5.0, speed=1e-5),
+    eq.HomeostaticWeights("I", rate=5.0, speed=1e-6),
+    eq.CrossHomeostasis("I", rate=5.0, speed=1e-6),
+    eq.SynapticScaling("E", rate=5.0, speed=1e-6),
 )
 W_EE, W_EI, W_IE, W_II = 5.0, 38.0 / 35.0, 10.0, 43.0 / 28.0  # E = 5 Hz, I = 14 Hz
 
@@ -42,6 +42,15 @@ def test_rules_return_from_a_file(rule):
     assert again == circuit
     assert again.slow_rules == (rule,)
     assert again.digest != pair().digest
+
+
+@pytest.mark.parametrize("variable", [Threshold("E"), Gain("E"), Weight("I", "E")], ids=text_of)
+def test_leaks_and_bounds_name_their_variable_in_words(variable):
+    assert variable_of(text_of(variable)) == variable
+    rules = (eq.Leak(variable, rest=1.0, tau=3 * hour), eq.Bounds(variable, lower=0.5), eq.Bounds(variable, upper=2.0))
+    text = pair(rules).to_toml()
+    assert f'variable = "{text_of(variable)}"' in text
+    assert eq.Circuit.from_toml(text).slow_rules == rules
 
 
 def test_calcium_rules_and_slow_rules_stand_side_by_side():
@@ -109,6 +118,10 @@ def test_bad_rules_name_the_place():
         (lambda: pair([eq.NMDARThreshold("I", "Q", set_point=3.0)]), "no projection Q -> I"),
         (lambda: toml('model = "OutputCentric"\npopulation = "E"'), "Did you mean 'OutputCentricThreshold'"),
         (
+            lambda: toml('model = "Leak"\nvariable = "weight E"\nrest = 3'),
+            r"rules\[0\].variable: must be 'threshold E', 'gain E' or 'weight I -> E', got 'weight E'",
+        ),
+        (
             lambda: toml('model = "OutputCentricThreshold"\npopulation = "E"\nrate = 3'),
             r"rules\[0\].rate: must be a",
         ),
@@ -122,13 +135,35 @@ def test_bad_rules_name_the_place():
         pair([eq.OutputCentricThreshold])
 
 
-def test_two_rules_must_agree_on_the_bound_of_a_weight():
-    rules = [
-        eq.HomeostaticWeights("E", rate=5.0, speed=1e-6, lower=0.1),
-        eq.CrossHomeostasis("E", rate=5.0, speed=1e-6),
-    ]
-    with pytest.raises(ValueError, match="rules give weight_EE different bounds"):
-        eq.rate.equilibrium(pair(), rules)
+def test_bounds_belong_to_what_moves_and_leave_it_room():
+    rule, weight = eq.CrossHomeostasis("E", rate=5.0, speed=1e-6), Weight("E", "E")
+    cases = {
+        r"rules\[1\] bounds 'threshold E', which no rule moves. Moved: weight E -> E, weight I -> E": [
+            eq.Bounds(Threshold("E"), lower=1.0)
+        ],
+        r"rules\[2\] leaves 'weight E -> E' nothing between its bounds": [
+            eq.Bounds(weight, lower=3.0),
+            eq.Bounds(weight, upper=2.0),
+        ],
+    }
+    for message, bounds in cases.items():
+        with pytest.raises(ValueError, match=message):
+            eq.rate.equilibrium(pair(), [rule, *bounds])
+    with pytest.raises(ValueError, match=r"Bounds\.upper of 'weight E -> E', a size, must be above 0"):
+        eq.Bounds(weight, upper=-1.0)
+    with pytest.raises(TypeError, match=r"Leak.variable must be Threshold\('E'\).*, got 'threshold_E'"):
+        eq.Leak("threshold_E", rest=1.0)  # type: ignore[arg-type]
+
+
+def test_either_bound_holds_a_joint_fixed_point():
+    """6 Hz would take W_EI = 0.97, and 4 Hz more than 1.0857."""
+    for rate, bounds, held in ((6.0, {"lower": 1.0}, 1.0), (4.0, {"upper": 1.1}, 1.1)):
+        rules = [eq.InhibitoryScaling("E", "I", rate=rate, speed=1e-6), eq.Bounds(Weight("I", "E"), **bounds)]
+        point = eq.rate.equilibrium(pair(), rules)
+        assert point.status is eq.Status.AT_BOUND
+        assert point.values == {"weight_EI": held}
+        assert point.held == ("weight_EI",)
+        assert min(rate, 5.0) < point.rates[0] < max(rate, 5.0)
 
 
 def test_nouns_of_a_rule():

@@ -17,7 +17,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.noise import OrnsteinUhlenbeck
-from equipoise.model.slow_variables import Pooled, Scope, Sensed, SlowRule, SlowVariable, check_choice
+from equipoise.model.slow_variables import (
+    Pooled,
+    Scope,
+    Sensed,
+    SlowRule,
+    SlowVariable,
+    Threshold,
+    check_choice,
+    check_variable,
+    text_of,
+)
 from equipoise.quantities import Array, check_fields, finite, quantity
 from equipoise.units import day, hour, minute
 
@@ -39,6 +49,7 @@ class Leak:
 
     def __post_init__(self):
         check_fields(self)
+        check_variable(self)
         check_choice(self, "scope", ("population", "unit"))
 
     @property
@@ -58,21 +69,25 @@ class Leak:
 
 @dataclass(frozen=True)
 class Bounds:
-    """A slow variable stays within [lower, upper] whatever moves it; either may be left out [the variable's unit]."""
+    """A slow variable stays within [lower, upper] whatever moves it; either may be left out [the variable's unit].
+
+    At population scope the variable is the mean over units, which share one movement; at unit scope each unit is bound.
+    """
 
     variable: SlowVariable
     _: KW_ONLY
     lower: float = -np.inf
     upper: float = np.inf
-    scope: Scope = "unit"
 
     def __post_init__(self):
-        check_choice(self, "scope", ("population", "unit"))
+        check_variable(self)
         for name in ("lower", "upper"):
             if not isinstance(getattr(self, name), (int, float)):
                 raise TypeError(f"Bounds.{name} must be a number, got {getattr(self, name)!r}.")
         if not self.lower < self.upper:
             raise ValueError(f"Bounds.lower must be below upper, got lower={self.lower} and upper={self.upper}.")
+        if not (isinstance(self.variable, Threshold) or self.upper > 0.0):
+            raise ValueError(f"Bounds.upper of {text_of(self.variable)!r}, a size, must be above 0, got {self.upper}.")
 
     @property
     def moves(self) -> tuple[SlowVariable, ...]:
@@ -84,9 +99,32 @@ class Bounds:
         """Nothing."""
         return ()
 
+    @property
+    def scope(self) -> Scope:
+        """That of the rules that move the variable: bounds by themselves have none."""
+        return "population"
+
     def rhs(self, values: Sequence[Array], sensed: Sequence[Array]) -> Sequence[Array]:  # noqa: ARG002
         """0: bounds move nothing."""
         return (np.zeros(np.shape(values[0])),)
+
+
+def check_bounds(level: str, rules: Sequence[SlowRule]) -> None:
+    """Raise ValueError for bounds of a variable that no rule moves, and for two that leave it no value."""
+    moved = {v for rule in rules if not isinstance(rule, Bounds) for v in rule.moves}
+    limits: dict[SlowVariable, tuple[float, float]] = {}
+    for i, rule in enumerate(rules):
+        if not isinstance(rule, Bounds):
+            continue
+        if rule.variable not in moved:
+            raise ValueError(
+                f"{level}: rules[{i}] bounds {text_of(rule.variable)!r}, which no rule moves. "
+                f"Moved: {', '.join(sorted(map(text_of, moved))) or 'nothing'}."
+            )
+        lower, upper = limits.get(rule.variable, (-np.inf, np.inf))
+        limits[rule.variable] = lower, upper = max(lower, rule.lower), min(upper, rule.upper)
+        if not lower < upper:
+            raise ValueError(f"{level}: rules[{i}] leaves {text_of(rule.variable)!r} nothing between its bounds.")
 
 
 # --- around a rule ----------------------------------------------------------------------------------------------------

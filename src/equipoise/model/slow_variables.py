@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from equipoise.quantities import Array, check_fields, quantity, suggest
+from equipoise.quantities import Array, suggest
 
 Scope = Literal["population", "unit"]
 
@@ -33,17 +33,31 @@ class Gain:
 
 @dataclass(frozen=True)
 class Weight:
-    """The size |J| of the weights of a projection, at least `lower`; units scale alike at population scope."""
+    """The size |J| of the weights of a projection, at least 0; units scale alike at population scope."""
 
     source: str
     target: str
-    lower: float = quantity("smallest weight", default=0.0, low=0.0)
-
-    def __post_init__(self):
-        check_fields(self)
 
 
 SlowVariable = Threshold | Gain | Weight
+
+
+def text_of(variable: SlowVariable) -> str:
+    """A variable in words, as files name it: "threshold E", "gain E" or "weight I -> E"."""
+    if isinstance(variable, Weight):
+        return f"weight {variable.source} -> {variable.target}"
+    return f"{type(variable).__name__.lower()} {variable.population}"
+
+
+def variable_of(text: str) -> SlowVariable:
+    """The variable that `text_of` puts into words; ValueError for other words."""
+    kind, _, name = text.partition(" ")
+    source, arrow, target = (part.strip() for part in name.partition("->"))
+    if kind == "weight" and source and arrow and target:
+        return Weight(source, target)
+    if kind in ("threshold", "gain") and source and not arrow:
+        return Threshold(source) if kind == "threshold" else Gain(source)
+    raise ValueError(f"must be 'threshold E', 'gain E' or 'weight I -> E', got {text!r}.")
 
 
 # --- what is sensed ---------------------------------------------------------------------------------------------------
@@ -132,6 +146,14 @@ class SlowRule(Protocol):
     def rhs(self, values: Sequence[Array], sensed: Sequence[Array]) -> Sequence[Array]:
         """Time derivative of each moved variable [its unit per s]."""
         ...
+
+
+def check_variable(rule: object) -> None:
+    """Raise TypeError where the field `variable` is none."""
+    value = getattr(rule, "variable", None)
+    if not isinstance(value, SlowVariable):
+        known = "Threshold('E'), Gain('E') or Weight('I', 'E')"
+        raise TypeError(f"{type(rule).__name__}.variable must be {known}, got {value!r}.")
 
 
 def check_choice(rule: object, name: str, known: tuple[str, ...]) -> None:

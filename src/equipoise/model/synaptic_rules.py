@@ -3,6 +3,7 @@
 Weights are sizes |W| [unit of the input per Hz]. Where several rules move one weight their movements add up, such as
 the two terms of the two-term rule of Soldado-Magraner, Seay, Laje & Buonomano (2022): a `CrossHomeostasis` and a
 `HomeostaticWeights` for each population. `speed` is per s, where the papers count trials.
+Weights stay at 0 or above; `Bounds` of model/remedies.py keep them within narrower limits.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,6 @@ class InhibitoryScaling:
     _: KW_ONLY
     rate: float = quantity("target rate", unit="Hz", low=0.0, open_low=True, symbol="r0")
     speed: float = quantity("movement per s and Hz", low=0.0, open_low=True)
-    lower: float = quantity("smallest weight", default=0.0, low=0.0)
     scope: Scope = "population"
 
     def __post_init__(self):
@@ -37,7 +37,7 @@ class InhibitoryScaling:
     @property
     def moves(self) -> tuple[SlowVariable, ...]:
         """The inhibitory weight."""
-        return (Weight(self.inhibition, self.population, self.lower),)
+        return (Weight(self.inhibition, self.population),)
 
     @property
     def senses(self) -> tuple[Sensed, ...]:
@@ -59,7 +59,6 @@ class _PairRule:
     speed: float = quantity("speed", low=0.0, open_low=True, symbol="alpha")
     excitation: str = "E"
     inhibition: str = "I"
-    lower: float = quantity("smallest weight", default=0.0, low=0.0)
     scope: Scope = "population"
 
     def __post_init__(self):
@@ -71,7 +70,7 @@ class _PairRule:
     def moves(self) -> tuple[SlowVariable, ...]:
         """The excitatory and the inhibitory weight of the population."""
         sources = self.excitation, self.inhibition
-        return tuple(Weight(source, self.population, self.lower) for source in sources)
+        return tuple(Weight(source, self.population) for source in sources)
 
     @property
     def presynaptic(self) -> tuple[Sensed, ...]:

@@ -15,7 +15,7 @@ from equipoise.model.connectivity import IN_DEGREE, PROBABILITY, AllToAll, Conne
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
 from equipoise.model.quantity_text import KINDS, describe, parse
-from equipoise.model.slow_variables import SlowRule
+from equipoise.model.slow_variables import SlowRule, SlowVariable, variable_of
 from equipoise.model.toml_schema import (
     DRIVE,
     IN_POTENTIALS,
@@ -23,6 +23,7 @@ from equipoise.model.toml_schema import (
     SLOTS,
     SLOW_RULES,
     Slot,
+    is_variable,
     kind_of,
     potentials_with_default,
     required,
@@ -238,9 +239,18 @@ class _Reader:
         """One field: a quantity, a part, or something that its class checks."""
         slot = slot_of(f)
         kind = kind_of(f)
+        if is_variable(f):
+            return self.variable(place, value)
         if slot is not None and (kind == "plain" or isinstance(value, dict)):
             return self.component(place, value, slot)
         return value if kind == "plain" else self.number(place, value, kind, f.metadata["quantity"])
+
+    def variable(self, place: str, value: Any) -> SlowVariable:
+        """A slow variable in words."""
+        try:
+            return variable_of(str(value))
+        except ValueError as error:
+            self.fail(f"{place}: {error}")
 
     def number(self, place: str, value: Any, kind: str, about: Quantity) -> float:
         """A number with its unit, in SI; potentials may be plain numbers (of thresholds)."""

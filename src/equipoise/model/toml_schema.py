@@ -32,6 +32,7 @@ from equipoise.model.mitochondrial_rule import MitochondrialThreshold
 from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.model.populations import Population
 from equipoise.model.rate_neurons import AbbottChance, FICurve, PowerLaw, Softplus, ThresholdLinear
+from equipoise.model.remedies import Bounds, Leak
 from equipoise.model.spread import Spread
 from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse
 from equipoise.model.synaptic_rules import CrossHomeostasis, HomeostaticWeights, InhibitoryScaling, SynapticScaling
@@ -76,6 +77,7 @@ SLOW_RULES = Slot(
     (
         InputCentricThreshold, InputCentricGain, DriveCentricThreshold, OutputCentricThreshold, NMDARThreshold,
         DualControl, InhibitoryScaling, HomeostaticWeights, CrossHomeostasis, SynapticScaling, MitochondrialThreshold,
+        Leak, Bounds,
     )
 )  # fmt: skip
 """Rules on slow variables, each a row of [[rules]] that names its `model`."""
@@ -105,6 +107,11 @@ def kind_of(f: Field) -> str:
 def slot_of(f: Field) -> Slot | None:
     """The slot a field is; the target of a projection is a name, that of a rule is a slot, a delay may be one."""
     return None if f.type is str else SLOTS.get(f.name)
+
+
+def is_variable(f: Field) -> bool:
+    """Whether a field is a slow variable, which files put into words such as "weight I -> E"."""
+    return f.name == "variable"
 
 
 def required(f: Field) -> bool:

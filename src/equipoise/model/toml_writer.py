@@ -11,7 +11,18 @@ from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.projections import Projection
 from equipoise.model.quantity_text import KINDS, write
 from equipoise.model.rate_neurons import FICurve
-from equipoise.model.toml_schema import DRIVE, IN_POTENTIALS, SECTIONS, SLOTS, SLOW_RULES, Slot, kind_of, slot_of
+from equipoise.model.slow_variables import text_of
+from equipoise.model.toml_schema import (
+    DRIVE,
+    IN_POTENTIALS,
+    SECTIONS,
+    SLOTS,
+    SLOW_RULES,
+    Slot,
+    is_variable,
+    kind_of,
+    slot_of,
+)
 from equipoise.units import mV
 
 # No membrane spans more, and no potential counted in thresholds is so small.
@@ -119,6 +130,8 @@ class _Writer:
         if slot is not None and not isinstance(value, float):
             return self.refer(value, slot)
         kind = kind_of(f)
+        if is_variable(f):
+            return _string(text_of(value))  # pyright: ignore[reportArgumentType]
         if isinstance(value, str):
             return _string(value)
         if kind in ("plain", "number") or (kind in IN_POTENTIALS and not self.volts):

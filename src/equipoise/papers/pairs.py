@@ -6,14 +6,20 @@
 Closed forms hold while both populations are active; they take arrays in place of numbers, for many pairs at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import AllToAll
 from equipoise.model.populations import Population
 from equipoise.model.projections import Projection
 from equipoise.model.rate_neurons import RateNeuron, ThresholdLinear
+from equipoise.model.remedies import Bounds
+from equipoise.model.slow_variables import SlowRule
+from equipoise.rate.pair import Pair as ClosedForms
 from equipoise.units import ms
 
 Two = tuple[Any, Any]
@@ -36,29 +42,40 @@ class Pair:
 
     # --- closed forms -------------------------------------------------------------------------------------------------
     @property
+    def closed(self) -> ClosedForms:
+        """The closed forms of the package at these numbers."""
+        W_EE, W_EI, W_IE, W_II = self.weights
+        tops = (np.inf if top is None else top for top in self.ceilings)
+        entries = W_EE, -np.asarray(W_EI), W_IE, -np.asarray(W_II), *self.gains, *self.thresholds, *self.drives
+        grids = np.broadcast_arrays(*entries, *self.taus, *tops)  # complex ones too, for derivatives
+        W = np.stack(grids[:4], axis=-1).reshape(*grids[0].shape, 2, 2)
+        gain, threshold, drive, tau, top = (np.stack(grids[k : k + 2], axis=-1) for k in range(4, 14, 2))
+        return ClosedForms(W, gain, threshold, drive, np.zeros_like(drive), tau, top, ("E", "I"))
+
+    @property
     def gamma(self) -> Any:
         """g_I/(1 + g_I W_II), the gain of I with its own inhibition [Hz per unit of input]."""
-        return self.gains[1] / (1.0 + self.gains[1] * self.weights[3])
+        return self.closed.gamma
 
     @property
     def w(self) -> Any:
         """W_EI gamma."""
-        return self.weights[1] * self.gamma
+        return self.closed.w
 
     @property
     def D(self) -> Any:  # noqa: N802 - its symbol
         """W_EE - W_IE w, the net recurrence of E."""
-        return self.weights[0] - self.weights[2] * self.w
+        return self.closed.D
+
+    @property
+    def G(self) -> Any:  # noqa: N802 - its symbol
+        """g_E/(1 - g_E D) = dE/dX_E [Hz per unit of input]."""
+        return self.closed.G
 
     @property
     def b(self) -> Any:
         """w (theta_I - X_I) + X_E: the net input of E is h = D E + b."""
         return self.w * (self.thresholds[1] - self.drives[1]) + self.drives[0]
-
-    @property
-    def G(self) -> Any:  # noqa: N802 - its symbol
-        """g_E/(1 - g_E D) = dE/dX_E [Hz per unit of input]."""
-        return self.gains[0] / (1.0 - self.gains[0] * self.D)
 
     def inhibition(self, E: Any) -> Any:
         """I = gamma (W_IE E - theta_I + X_I) [Hz]."""
@@ -66,22 +83,19 @@ class Pair:
 
     @property
     def rates(self) -> tuple[Any, Any]:
-        """E = G (b - theta_E) and I [Hz]."""
-        E = self.G * (self.b - self.thresholds[0])
-        return E, self.inhibition(E)
+        """E and I [Hz] where both are active."""
+        r = self.closed.rates
+        return r[..., 0], r[..., 1]
 
     def set_point(self, h: Any) -> tuple[Any, Any]:
-        """E_ss = (h_set - b)/D and I_ss [Hz], at which the net input of E is h_set."""
+        """E_ss = (h_set - b)/D and I_ss [Hz], at which the net input of E is h_set, whether or not it is stable."""
         E = (h - self.b) / self.D
         return E, self.inhibition(E)
 
     @property
     def fast_stable(self) -> Any:
         """g_E D < 1 and (1 + g_I W_II) tau_E > (g_E W_EE - 1) tau_I."""
-        slow_inhibition = (1.0 + self.gains[1] * self.weights[3]) * self.taus[0]
-        return (self.gains[0] * self.D < 1.0) & (
-            slow_inhibition > (self.gains[0] * self.weights[0] - 1.0) * self.taus[1]
-        )
+        return self.closed.held_excitation & (self.closed.slack > 0.0)
 
     # --- the circuit --------------------------------------------------------------------------------------------------
     def circuit(self, kind: type[RateNeuron] = ThresholdLinear, **more: Any) -> Circuit:
@@ -108,6 +122,11 @@ class Pair:
             gains=gains if gain is None else (gains[0], gain),
             thresholds=thresholds if threshold is None else (thresholds[0], threshold),
         )
+
+
+def kept_above(lower: float, rules: Sequence[SlowRule]) -> list[SlowRule]:
+    """The rules, and a lower bound of all that they move."""
+    return [*rules, *(Bounds(v, lower=lower) for v in dict.fromkeys(v for rule in rules for v in rule.moves))]
 
 
 PUBLISHED = Pair()

@@ -20,7 +20,7 @@ from equipoise.quantities import Array, finite
 from equipoise.rate import curves
 from equipoise.rate.fixed_points import ACTIVE, FULL, SILENT, fixed_points, near, resting, settle
 from equipoise.rate.network import ENDLESS, RateNetwork, as_network, rates_from
-from equipoise.results import NumericalFailure, Status
+from equipoise.results import Status
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,6 +44,8 @@ def branch(
     [1/s], and over `special` the folds, Hopf points and corners; attrs say how it ended. NumericalFailure where there
     is no first state.
     """
+    if not callable(vary):
+        raise TypeError(f"rate.branch: vary must be a function p -> circuit, got {vary!r}.")
     ends = finite("rate.branch", "start and stop", [start, stop])
     if ends[0] == ends[1]:
         raise ValueError(f"rate.branch: stop must differ from start, got {start:g} for both.")
@@ -59,10 +61,7 @@ def _first(net: RateNetwork, rates: ArrayLike | None) -> Array:
         start = rates_from("rate.branch", net, rates)
         found = near(net, start)
         return settle(net, start=start).rates if found is None else found
-    states = fixed_points(net)
-    if not states:
-        raise NumericalFailure(Status.NOT_CONVERGED, "rate.branch: there is no fixed point at the start.")
-    return resting(states).rates
+    return resting(fixed_points(net)).rates
 
 
 @dataclass(frozen=True)

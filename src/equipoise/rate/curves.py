@@ -15,6 +15,8 @@ from equipoise.quantities import Array
 from equipoise.renewal.firing import NOISELESS, firing
 
 Curve = RateNeuron | FICurve
+FAINTEST = 1e-300
+"""The least rate [Hz] that a smooth curve is asked about."""
 
 
 def curve_of(population: Population) -> Curve:
@@ -61,10 +63,12 @@ def evaluate(
 
 
 def required_input(curve: Curve, tau_s: float, rate: Array, s: Array, gain: Array, threshold: Array) -> Array:
-    """f^-1(r) at noise s: the input that sustains the rates; infinite where none does."""
-    if isinstance(curve, RateNeuron):
-        return curve.required_input(rate, gain=gain, threshold=threshold)
+    """f^-1(r) at noise s: the input that sustains the rates; infinite where none does.
 
+    What a smooth curve requires has no bound towards silence: rates below `FAINTEST` count as that.
+    """
+    if isinstance(curve, RateNeuron):
+        return curve.required_input(np.maximum(rate, FAINTEST), gain=gain, threshold=threshold)
     noise = np.maximum(s if curve.sigma is None else np.full_like(rate, curve.sigma**2), NOISELESS)
     with np.errstate(divide="ignore", invalid="ignore"):
         wanted = np.where(gain > 0.0, rate / gain, np.inf)

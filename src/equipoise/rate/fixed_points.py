@@ -56,8 +56,13 @@ def fixed_points(circuit: Circuit | RateNetwork, *, starts: Sequence[ArrayLike] 
 def resting(states: Sequence[RateState]) -> RateState:
     """Where a circuit is taken to rest: the highest stable state that is neither silent nor saturated.
 
-    Without one the highest stable state, without any the first. `states` as `fixed_points` sorts them, not empty.
+    Without one the highest stable state, without any the first. `states` as `fixed_points` sorts them; NumericalFailure
+    where there are none.
     """
+    if not states:
+        raise NumericalFailure(
+            Status.NOT_CONVERGED, "rate: no fixed point is found, so that there is no state of rest."
+        )
     stable = [one for one in states if one.stable]
     active = [one for one in stable if one.status is Status.OK]
     return (active or stable or list(states[:1]))[-1]

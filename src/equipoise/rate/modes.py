@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 from equipoise import dynamics
 from equipoise.dynamics import ComplexArray, duration_text
 from equipoise.model.circuit import Circuit
+from equipoise.model.remedies import Bounds
 from equipoise.model.slow_variables import Pooled, SlowRule
 from equipoise.quantities import Array
 from equipoise.rate import large
@@ -141,7 +142,8 @@ def _matrix(system: SlowSystem, r: Array) -> Array:
 
 def _shared(system: SlowSystem) -> bool:
     """Whether, at fixed rates, the speed of one variable may depend on those of other units."""
-    return any(rule.scope != "unit" or any(isinstance(what, Pooled) for what in rule.senses) for rule in system.rules)
+    moving = [rule for rule in system.rules if not isinstance(rule, Bounds)]
+    return any(rule.scope != "unit" or any(isinstance(what, Pooled) for what in rule.senses) for rule in moving)
 
 
 def _own(system: SlowSystem, r: Array) -> Array:

@@ -104,6 +104,8 @@ def perform(
     early has its status and reason in the outcome, and NaN for what it does not reach. Raises what `rate.evolve` does.
     """
     net = as_network(circuit)
+    if not isinstance(protocol, Protocol):
+        raise TypeError(f"rate.perform: protocol must be one such as eq.Baclofen(current=...), got {protocol!r}.")
     schedule = protocol.schedule(net.circuit)
     end, path = followed(net, rules, protocol.span, start=start, schedule=schedule, times=times)
     days = dataset(end, path)

@@ -29,6 +29,8 @@ SLOW_ACCURACY, CLOSE = 1e-4, 1e-5
 """Of many units: relative accuracy of a step of the slow variables, and residual of the rates beside the largest."""
 STEEP = 0.5
 """Largest relative change of the rates that one step of the follower may make."""
+MOST_RATE = 1e6
+"""A rate [Hz] at which a state counts as gone: it diverges where the gain of its loop reaches 1."""
 NEWTON_STEPS = 10
 TOO_FAST = 0.5
 """Largest relative change of the speeds over one step under noise."""
@@ -89,7 +91,7 @@ def _steps(where: "_Follower", times: Array, path: Path) -> float | None:
     system = where.system
     found = dynamics.evolve(
         where.speed, where.z, times, names=system.names, lower=system.lower, upper=system.upper, tolerance=1e-8,
-        stop=lambda z: min(1.0 if where.follow(z) else -1.0, _margin(z)),
+        stop=lambda z: min(where.left(z), _margin(z)),
     )  # fmt: skip
     for t, z in zip(found.t, found.x.T, strict=True):
         if where.back_to(z):
@@ -224,6 +226,10 @@ class _Follower:
         self.lost = z.copy()
         return False
 
+    def left(self, z: Array) -> float:
+        """1 where the state is there, towards 0 where it diverges, -1 where it has ended."""
+        return min(1.0, 2.0 - 2.0 * float(self.r.max(initial=0.0)) / MOST_RATE) if self.follow(z) else -1.0
+
     def back_to(self, z: Array) -> bool:
         """Go to a slow state on the way, from the nearest one that was passed."""
         states = np.array([one for one, _ in self.passed])
@@ -240,8 +246,13 @@ class _Follower:
         z = self.system.within(z + speed * (BEYOND * size / max(float(np.abs(speed).max()), 1e-300)))
         net = self.system.at(z)
         r, status, message = settled(net, self.r * (1.0 + 1e-6) + 1e-9)
+        if status is Status.RUNAWAY:
+            return (
+                status,
+                f"{message} Rules as fast as the rates may hold them: see full=True." if self.small else message,
+            )
         if status is not Status.OK:
-            return (Status.RUNAWAY if status is Status.RUNAWAY else Status.UNSTABLE), message
+            return Status.UNSTABLE, message
         if self.small and not _stable(net, r):
             return Status.UNSTABLE, "the rates find no stable state."
         self.z, self.net, self.r, self.lost = z, net, r, None

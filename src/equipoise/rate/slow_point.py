@@ -39,7 +39,7 @@ class SlowPoint:
 
     `slow` is the spectrum of the slow variables with the rates at their fixed point, D - C A^-1 B of the blocks of the
     full Jacobian (A fast on fast, B fast on slow, C slow on fast, D slow on slow); `fast` that of A, `full` that of
-    both together. `held` names variables at their lower bound that the rules push against it; spectra leave them out.
+    both together. `held` names variables at a bound that the rules push against it; spectra leave them out.
     """
 
     system: SlowSystem
@@ -80,9 +80,9 @@ def equilibrium(
 
     Without `rules` those of the circuit act. `start` [Hz] are rates to begin with (default: the resting state); from
     there the search goes on to the circuit's other states, and prefers a point with all populations active unless
-    `start` is silent. Weights may end at their lower bound. Status UNSTABLE names the time scale that fails, MARGINAL
-    means neutral directions, SILENT a silent population; NumericalFailure where no joint fixed point is found. For
-    circuits of few populations.
+    `start` is silent. Status UNSTABLE names the time scale that fails, MARGINAL means neutral directions, SILENT a
+    silent population, AT_BOUND variables that end at their `Bounds`, or weights at 0; NumericalFailure where no joint
+    fixed point is found. For circuits of few populations.
     """
     net = as_network(circuit)
     system = slow_system(net, rules)
@@ -145,9 +145,9 @@ def _nearest(system: SlowSystem, y: Array, *, by_input: bool = False) -> Array |
     The latter have a slope where a population would not fire, so that weights find the way from a silent circuit.
     """
     n, unit = system.net.n, _units(system, y)
-    lower = np.concatenate([np.zeros(n), system.lower])
+    bounds = np.append(np.zeros(n), system.lower), np.append(np.full(n, np.inf), system.upper)
     joint = _joint(system, by_input)
-    found = dynamics.nearest_point(joint, lambda x: _slopes(joint, x, unit), y, unit=unit, lower=lower)
+    found = dynamics.nearest_point(joint, lambda x: _slopes(joint, x, unit), y, unit=unit, bounds=bounds)
     if found.status is not Status.OK or not np.abs(found.x).max() < ENDLESS:
         return None
     x = found.x.copy()
@@ -210,7 +210,7 @@ def described(system: SlowSystem, y: Array) -> SlowPoint:
     """The joint fixed point y (n + k,) with its spectra and status."""
     n = system.net.n
     net, r, z = system.at(y[n:]), y[:n], y[n:]
-    free = np.flatnonzero(~dynamics.held(system.rhs(z, net, r), z, system.lower))
+    free = np.flatnonzero(~dynamics.held(system.rhs(z, net, r), z, (system.lower, system.upper)))
     slopes = _slopes(_joint(system), y, _units(system, y))
     slopes[:n, :n] = net.slopes(r) - np.eye(n)
     slopes[:n] /= net.tau[:, None]
@@ -224,8 +224,8 @@ def described(system: SlowSystem, y: Array) -> SlowPoint:
     status, message = _judged(net, r, (fast, slow, full))
     held = tuple(name for k, name in enumerate(system.names) if k not in free)
     if held and status is Status.OK:
-        status = Status.WEIGHT_AT_ZERO
-    message += f" {', '.join(held)} at the lower bound." if held else ""
+        status = Status.AT_BOUND
+    message += f" {', '.join(held)} at a bound." if held else ""
     return SlowPoint(system, r, z, fast, slow, full, held, status, message.strip())
 
 

@@ -4,14 +4,14 @@ A variable at population scope is one number: the mean of the units' thresholds,
 (thresholds by the same amount, gains and weights by the same factor). At unit scope it is one number a unit.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from equipoise.model.remedies import Bounds
+from equipoise.model.remedies import Bounds, check_bounds
 from equipoise.model.slow_variables import (
     ExcitatoryInput,
     Gain,
@@ -57,9 +57,9 @@ def written(net: RateNetwork, variable: SlowVariable, value: Array) -> RateNetwo
 
 
 def lowest(variable: SlowVariable) -> float:
-    """The lower bound of a variable."""
+    """The least value that a variable can have."""
     if isinstance(variable, Weight):
-        return variable.lower
+        return 0.0
     return LEAST_GAIN if isinstance(variable, Gain) else -np.inf
 
 
@@ -130,9 +130,8 @@ class SlowSystem:
     def variables(self) -> tuple[tuple[SlowVariable, str], ...]:
         """Every moved variable, once, with the scope it moves at; ValueError for one that two scopes move."""
         found: dict[SlowVariable, str] = {}
-        for rule in self.rules:
+        for rule in (one for one in self.rules if not isinstance(one, Bounds)):
             for variable in rule.moves:
-                _same_bound(variable, found)
                 if found.setdefault(variable, rule.scope) != rule.scope:
                     raise ValueError(f"rate: {name_of(variable)} is moved at both scopes, population and unit.")
         return tuple(found.items())
@@ -224,15 +223,10 @@ class SlowSystem:
         return out
 
 
-def _same_bound(variable: SlowVariable, found: Iterable[SlowVariable]) -> None:
-    """ValueError where two rules bound one weight differently."""
-    for other in found:
-        if name_of(other) == name_of(variable) and other != variable:
-            raise ValueError(f"rate: rules give {name_of(variable)} different bounds: {other!r} and {variable!r}.")
-
-
 def slow_system(net: RateNetwork, rules: Sequence[SlowRule]) -> SlowSystem:
     """The rules at work in a network, by default the circuit's; TypeError or ValueError for what does not fit."""
+    if hasattr(rules, "rhs"):
+        raise TypeError(f"rate: rules must be a list, such as rules=[{type(rules).__name__}(...)], got one rule alone.")
     rules = tuple(rules) or net.circuit.slow_rules
     if not rules:
         raise ValueError(
@@ -246,6 +240,7 @@ def slow_system(net: RateNetwork, rules: Sequence[SlowRule]) -> SlowSystem:
         if isinstance(rule, type) or missing:
             raise TypeError(f"rate: rules[{i}] must be a rule such as eq.InputCentricThreshold(...), got {rule!r}.")
         _check_fits(net, i, rule)
+    check_bounds("rate", rules)
     system = SlowSystem(net, tuple(rules))
     assert system.places is not None  # complains about scopes
     return system

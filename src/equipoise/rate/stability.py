@@ -7,6 +7,7 @@ import numpy as np
 
 from equipoise import dynamics
 from equipoise.model.circuit import Circuit
+from equipoise.model.remedies import Bounds
 from equipoise.model.slow_variables import SlowRule
 from equipoise.rate.conditions import Condition, fast_conditions, slow_conditions
 from equipoise.rate.network import RateNetwork, as_network
@@ -116,10 +117,10 @@ def _closed(point: SlowPoint) -> tuple[Pair, list[Form], Loop] | str:
     order = [point.system.net.names.index(name) for name in pair.names]
     r = point.rates[order]
     if point.held:
-        return f"no closed form with {', '.join(point.held)} at the lower bound"
+        return f"no closed form with {', '.join(point.held)} at a bound"
     if not pair.active(r):
         return "no closed form, for both populations must be active and below their ceilings"
-    rows = forms([given(rule) for rule in point.system.rules], pair, r)
+    rows = forms([given(rule) for rule in point.system.rules if not isinstance(rule, Bounds)], pair, r)
     return rows if isinstance(rows, str) else (pair, rows, loop(pair, rows))
 
 

@@ -59,6 +59,8 @@ def stability_map(make: Make, /, **axes: ArrayLike) -> "xr.Dataset":
     neutral directions, and `slow_frequency` [rad/s] that goes with it. attrs["method"] is "closed form" or "numerical".
     Numbers are NaN where there is no such point.
     """
+    if not callable(make):
+        raise TypeError(f"rate.stability_map: make must be a function that returns (circuit, rules), got {make!r}.")
     values = _checked(axes)
     shape = tuple(map(len, values.values()))
 

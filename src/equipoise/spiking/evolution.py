@@ -18,7 +18,7 @@ from equipoise.results import Status
 from equipoise.spiking.history import dataset_of, label
 from equipoise.spiking.kernel import State
 from equipoise.spiking.network import Network
-from equipoise.spiking.rule_group import Group
+from equipoise.spiking.rule_group import Group, SlowRuleGroup
 from equipoise.spiking.slow import RuleGroup
 from equipoise.spiking.walk import Walk, weights_in
 from equipoise.units import hour
@@ -91,7 +91,8 @@ def _extrapolate(data: "xr.Dataset", walks: Sequence[Walk], group: Group, name: 
     correction, noise = share * (slow - fast), np.hypot((1.0 + share) * slow_noise, share * fast_noise)
     variance = np.maximum(slow_sd**2 + (slow_sd**2 - fast_sd**2) / (RATIO - 1.0), 0.0)
     units = data[key].attrs
-    data[key] = ("time", slow + correction, units)
+    limit = slow + correction
+    data[key] = ("time", np.clip(limit, *group.limits[name]) if isinstance(group, SlowRuleGroup) else limit, units)
     data[f"{key}_error"] = ("time", np.hypot(correction, noise), units)
     data[f"{key}_sd"] = ("time", np.sqrt(variance), units)
     data[f"{key}_sd_error"] = ("time", np.abs(np.sqrt(variance) - slow_sd), units)

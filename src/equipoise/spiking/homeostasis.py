@@ -102,6 +102,11 @@ class Regulator:
         self.values = {k: dict(v) for k, v in values.items()}
         self._write()
 
+    def within(self, values: Mapping[str, Mapping[str, Array]]) -> dict[str, Mapping[str, Array]]:
+        """The values, or the nearest ones that bounds allow."""
+        bound = {g.name: g.within for g in self.groups if isinstance(g, SlowRuleGroup)}
+        return {k: bound[k](v) if k in bound else v for k, v in values.items()}
+
     def forget(self, now: int) -> None:
         """Begin a new window at the end of step `now`; calcium goes on."""
         self._flush(now)

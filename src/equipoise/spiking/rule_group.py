@@ -10,11 +10,13 @@ variable that no rule moves unit by unit moves alike in all neurons; several rul
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.attached_rules import Scope
+from equipoise.model.remedies import Bounds, check_bounds
 from equipoise.model.slow_variables import (
     Gain as GainOf,
 )
@@ -127,7 +129,7 @@ class SlowRuleGroup:
         return dict(values)
 
     def speeds(self, values: Values, sensed: Array) -> dict[str, Array]:
-        """dx/dt of all variables, summed over the rules."""
+        """dx/dt of all variables, summed over the rules; 0 where a bound holds them."""
         out = {slot.name: np.zeros(1) for slot in self.slots}
         for rule in self.rules:
             x, rows = values, sensed
@@ -138,12 +140,15 @@ class SlowRuleGroup:
             names = [slot_name(v) for v in rule.moves]
             for name, speed in zip(names, rule.rhs([x[k] for k in names], seen), strict=True):
                 out[name] = out[name] + speed
-        return out
+        return {k: np.where(_held(values[k], speed, self.limits[k]), 0.0, speed) for k, speed in out.items()}
 
     def step(self, values: Values, sensed: Array, h: float) -> dict[str, Array]:
-        """The variables after h seconds; weights and gains stop at their bounds."""
-        lowest = self._lowest()
-        return {k: np.maximum(values[k] + h * speed, lowest[k]) for k, speed in self.speeds(values, sensed).items()}
+        """The variables after h seconds; they stop at their bounds."""
+        return self.within({k: values[k] + h * speed for k, speed in self.speeds(values, sensed).items()})
+
+    def within(self, values: Values) -> dict[str, Array]:
+        """The variables, or the nearest ones that the bounds allow."""
+        return {k: np.clip(x, *self.limits[k]) for k, x in values.items()}
 
     def rate(self, name: str, values: Values, sensed: NDArray) -> NDArray:
         """dx/dt of one variable, all neurons alike; small imaginary parts come along by differences."""
@@ -155,13 +160,27 @@ class SlowRuleGroup:
 
         return by_differences(speed, np.concatenate([np.ravel([values[k][0] for k in names]), np.ravel(sensed)]))
 
-    def _lowest(self) -> dict[str, float]:
-        out: dict[str, float] = {}
-        for variable in (v for rule in self.rules for v in rule.moves):
-            bound = variable.lower if isinstance(variable, Weight) else -np.inf
-            out[slot_name(variable)] = LEAST_GAIN if isinstance(variable, GainOf) else bound
+    @cached_property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Between which values each variable stays."""
+        out: dict[str, tuple[float, float]] = {}
+        for rule in self.rules:
+            for variable in rule.moves:
+                name = slot_name(variable)
+                lower, upper = out.get(name, (_LEAST[type(variable)], np.inf))
+                if isinstance(rule, Bounds):
+                    lower, upper = max(lower, rule.lower), min(upper, rule.upper)
+                out[name] = lower, upper
         return out
 
+
+def _held(x: Array, speed: Array, limits: tuple[float, float]) -> NDArray[np.bool_]:
+    """Whether variables are, up to rounding, at a bound that they would pass."""
+    below, above = (abs(b) * 1e-9 if np.isfinite(b) else 0.0 for b in limits)
+    return ((x <= limits[0] + below) & (speed < 0.0)) | ((x >= limits[1] - above) & (speed > 0.0))
+
+
+_LEAST = {ThresholdOf: -np.inf, GainOf: LEAST_GAIN, Weight: 0.0}
 
 Group = RuleGroup | FunctionGroup | SlowRuleGroup
 
@@ -210,6 +229,7 @@ def checked(rules: Sequence[SlowRule], network: Network) -> tuple[SlowRule, ...]
             raise ValueError(
                 f"spiking: rules[{i}] moves {name!r}, which is no population.{suggest(name, network.layout.names)}"
             )
+    check_bounds("spiking", rules)
     return tuple(rules)
 
 

@@ -187,7 +187,7 @@ class Walk:
         gain, carried = propagate(A, h, response.by_sensed(z, s)), np.eye(z.size) + propagate(A, h, A)
         self.answer = response.S @ dz
         self.noise = noticed(self.noise, s, self.answer, (gain, carried), self._echo(settled))
-        regulator.set(q.shifted(regulator.values, dz))
+        regulator.set(regulator.within(q.shifted(regulator.values, dz)))
         return h
 
     def _echo(self, settled: float) -> float:

@@ -16,7 +16,7 @@ from equipoise.model.slow_variables import SlowRule
 from equipoise.model.synaptic_rules import CrossHomeostasis, HomeostaticWeights
 from equipoise.papers.framework import Claim
 from equipoise.papers.layout import panels
-from equipoise.papers.pairs import PUBLISHED, Pair
+from equipoise.papers.pairs import PUBLISHED, Pair, kept_above
 from equipoise.units import ms, second
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _pair(W) -> Pair:
 def _rules(kind: type[CrossHomeostasis] | type[HomeostaticWeights]) -> list[SlowRule]:
     """The rule onto E and onto I; a trial counts as a second."""
     targets = SET_POINTS[::-1] if kind is CrossHomeostasis else SET_POINTS
-    return [kind(name, rate=t, speed=ALPHA, lower=FLOOR) for name, t in zip("EI", targets, strict=True)]
+    return [kind(name, rate=t, speed=ALPHA) for name, t in zip("EI", targets, strict=True)]
 
 
 def _trials(start, kind) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +136,7 @@ def _settled(pair: Pair, start: np.ndarray) -> np.ndarray:
 def _continuous(W, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rates and weights at `times` [trials] under cross-homeostasis in continuous time, from the lit state."""
     pair = _pair(W)
-    rules, span = _rules(CrossHomeostasis), float(times[-1]) * second
+    rules, span = kept_above(FLOOR, _rules(CrossHomeostasis)), float(times[-1]) * second
     path = rate.evolve(pair.circuit(), rules=rules, duration=span, start=pair.rates, times=times)
     at = np.searchsorted(path["time"].values, times, side="right") - 1
     return path["rate"].values[at], path["slow"].values[at]

@@ -63,17 +63,20 @@ def _changed(pair: Pair, name: str, value: float) -> Pair:
 
 def _held(pair: Pair, h: float, reading: Reading) -> float:
     """E_ss where every assumption holds for this reading, else NaN."""
-    E, I = pair.set_point(h)  # noqa: E741
-    wanted = (pair.D > 0.0) == (reading == "A")
-    return E if E > 0.0 and I > 0.0 and pair.fast_stable and wanted else np.nan
+    return rate.set_point(pair.circuit(), _rule(h, reading), throw=False).E
+
+
+def _rule(h: float, reading: Reading) -> InputCentricThreshold:
+    return InputCentricThreshold("E", set_point=h, tau=TAU, reading=reading)
 
 
 def _simulated(pair: Pair, h: float, reading: Reading) -> float:
     """E [Hz] at the end of a simulation of both time scales that starts off the equilibrium; NaN without an end."""
     E, I = pair.set_point(h)  # noqa: E741
     start = replace(pair, thresholds=(h - E / pair.gains[0] + DISTURBED, pair.thresholds[1]))
-    rule = InputCentricThreshold("E", set_point=h, tau=TAU, reading=reading)
-    path = rate.evolve(start.circuit(), rules=[rule], duration=SPAN, start=[E, I], times=[0.0, SPAN], full=True)
+    path = rate.evolve(
+        start.circuit(), rules=[_rule(h, reading)], duration=SPAN, start=[E, I], times=[0.0, SPAN], full=True
+    )
     return float(path["rate"][-1, 0]) if path.attrs["status"] == "OK" else np.nan
 
 

@@ -27,6 +27,7 @@ from equipoise.model.protocols import Baclofen, ChemogeneticDrive, NMDARBlock, P
 from equipoise.model.rate_neurons import ThresholdLinear
 from equipoise.model.slow_variables import SlowRule
 from equipoise.model.synaptic_rules import CrossHomeostasis, HomeostaticWeights, InhibitoryScaling, SynapticScaling
+from equipoise.papers.pairs import kept_above
 from equipoise.rate.fixed_points import settle
 from equipoise.rate.network import RateNetwork
 from equipoise.rate.units import units
@@ -119,7 +120,7 @@ def _nmdar(D: float, more_drive: str, slower: float = 1.0) -> Rules:
 
 def _weights(kind: type, speeds: tuple[float, float], targets: tuple[float, float] = (E, I)) -> Rules:
     pairs = zip(("E", "I"), targets, speeds, strict=True)
-    return [kind(name, rate=rate, speed=speed / hour, lower=0.1) for name, rate, speed in pairs]
+    return kept_above(0.1, [kind(name, rate=rate, speed=speed / hour) for name, rate, speed in pairs])
 
 
 def _dual(D: float) -> Rules:
