@@ -46,6 +46,7 @@ from equipoise.model.manipulations import WeightBlock as WeightBlock
 from equipoise.model.neurons import EIF as EIF
 from equipoise.model.neurons import LIF as LIF
 from equipoise.model.neurons import PIF as PIF
+from equipoise.model.neurons import ConductanceLIF as ConductanceLIF
 from equipoise.model.neurons import IntegrateAndFire as IntegrateAndFire
 from equipoise.model.noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
 from equipoise.model.populations import Population as Population
@@ -57,6 +58,7 @@ from equipoise.model.rate_neurons import RateNeuron as RateNeuron
 from equipoise.model.rate_neurons import Softplus as Softplus
 from equipoise.model.rate_neurons import ThresholdLinear as ThresholdLinear
 from equipoise.model.spread import Spread as Spread
+from equipoise.model.synapses import ConductanceSynapse as ConductanceSynapse
 from equipoise.model.synapses import DeltaSynapse as DeltaSynapse
 from equipoise.model.synapses import ExponentialSynapse as ExponentialSynapse
 from equipoise.model.synaptic_rules import CrossHomeostasis as CrossHomeostasis
