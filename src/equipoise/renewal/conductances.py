@@ -186,8 +186,8 @@ def _rare(parts: _Parts, is_slow: NDArray[np.bool_], rate: float) -> str:
     if rate * longest >= RAREST or longest == 0.0:
         return ""
     return (
-        f"spikes are rarer than one in {1.0 / RAREST:g} correlation times of {longest / ms:.3g} ms, so that the rate is "
-        "lower in truth"
+        f"spikes are rarer than one in {1.0 / RAREST:g} correlation times of {longest / ms:.3g} ms, so that the rate "
+        "is lower in truth"
     )
 
 
