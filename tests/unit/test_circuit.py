@@ -178,9 +178,8 @@ PARTS = {
     ),
     "Projection.connectivity must be ErdosRenyi(...), FixedInDegree(...) or AllToAll(), got 3. For a number of "
     "inputs use in_degree=.": lambda: eq.Projection(source="E", target="I", weight=1.0, connectivity=3),
-    "Projection.synapse must be DeltaSynapse() or ExponentialSynapse(tau), got 0.005.": lambda: projection(
-        "E", "I", synapse=5e-3
-    ),
+    "Projection.synapse must be DeltaSynapse(), ExponentialSynapse(tau) or ConductanceSynapse(tau, reversal), got "
+    "0.005.": lambda: projection("E", "I", synapse=5e-3),
     "Projection.source must be a name such as 'E', got Population(": lambda: projection(
         eq.Population("E", neuron=LIF), "I"
     ),

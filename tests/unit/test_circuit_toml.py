@@ -347,8 +347,8 @@ COMPLAINTS = [  # replace, by, the located error
     ('tau_m = "20 ms"', 'tau_m = "20 s"', "neurons.lif.tau_m: must lie in [0.1, 1000] ms, got 20000 ms."),
     ('tau_m = "20 ms"', "tau_m = inf", "neurons.lif.tau_m: must be a time such as \"10 ms\", got inf."),
     ('model = "LIF"', 'model = "LIFF"', "model: must be one of the known models, got 'LIFF'. Did you mean 'LIF'?"),
-    ('model = "LIF"', "", "neurons.lif.model: must be given, one of PIF, LIF, EIF, ThresholdLinear, PowerLaw, "
-     "Softplus, AbbottChance, FICurve."),
+    ('model = "LIF"', "", "neurons.lif.model: must be given, one of PIF, LIF, EIF, ConductanceLIF, "
+     "ThresholdLinear, PowerLaw, Softplus, AbbottChance, FICurve."),
     ('v_reset = "10 mV"', 'v_reset = "30 mV"', "neurons.lif.v_reset: must lie below v_threshold=0.02, got 0.03."),
     ('v_threshold = "20 mV"', "", "neurons.lif.v_threshold: must be given, since potentials are in volts here"),
     ('v_reset = "10 mV"', "v_reset = 10", "neurons.lif.v_reset: must have a unit, as neurons.lif.v_threshold has"),
@@ -422,7 +422,8 @@ def test_a_neuron_of_ones_own_has_no_toml_form():
 
     circuit = eq.Circuit(populations=[eq.Population("E", neuron=Mine())], projections=[])
     with pytest.raises(
-        TypeError, match=r"Circuit\.to_toml: Mine has no TOML form\. Those that have one: PIF, LIF, EIF, Thr"
+        TypeError,
+        match=r"Circuit\.to_toml: Mine has no TOML form\. Those that have one: PIF, LIF, EIF, ConductanceLIF, Thr",
     ):
         circuit.to_toml()
 

@@ -21,6 +21,7 @@ from equipoise.model.delays import expected
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
 from equipoise.model.slow_variables import SlowRule
+from equipoise.model.synapses import ConductanceSynapse
 from equipoise.model.weight_spread import moments_of
 from equipoise.quantities import Array, check, suggest
 
@@ -94,10 +95,17 @@ class Circuit:
         """The calcium rule attached to a population, if there is one."""
         return next((r for r in self.rules if r.population == population), None)
 
+    def sign_of(self, projection: Projection) -> float:
+        """+1 for excitation, -1 for inhibition: the sign of the weight, or the side of the threshold of a reversal."""
+        if isinstance(projection.synapse, ConductanceSynapse):
+            neuron = self.node(projection.target).neuron  # type: ignore[union-attr]
+            return 1.0 if projection.synapse.reversal > neuron.v_threshold else -1.0
+        return math.copysign(1.0, projection.weight)
+
     # --- arrays (post, pre) -------------------------------------------------------------------------------------------
     def weights(self) -> Array:
-        """Signed weights J [V or thresholds]; 0 where nothing is connected."""
-        return self._array(lambda p: p.weight)
+        """Signed weights J [V or thresholds], of conductances [S]; 0 where nothing is connected."""
+        return self._array(lambda p: self.sign_of(p) * abs(p.weight))
 
     def in_degrees(self) -> Array:
         """Mean in-degrees K."""
@@ -160,7 +168,7 @@ class Circuit:
         return replace(self, populations=nodes, sources=())
 
     def with_weights(self, weights: ArrayLike) -> Self:
-        """The circuit with signed weights (post, pre) [V or thresholds]; 0 where nothing is connected."""
+        """The circuit with signed weights (post, pre) as `weights` gives them; 0 where nothing is connected."""
         given = np.asarray(weights, dtype=np.float64)
         connected = self.connected()
         if given.shape != connected.shape:
@@ -172,10 +180,20 @@ class Circuit:
             pair = f"{self.names[j]} -> {self.names[i]}"
             raise ValueError(f"Circuit.with_weights: weights[{i}, {j}] ({pair}) must {wanted}, got {given[i, j]:g}.")
         place = {name: i for i, name in enumerate(self.names)}
-        return replace(
-            self,
-            projections=[replace(p, weight=float(given[place[p.target], place[p.source]])) for p in self.projections],
-        )
+
+        def weighed(p: Projection) -> Projection:
+            weight = float(given[place[p.target], place[p.source]])
+            if not isinstance(p.synapse, ConductanceSynapse):
+                return replace(p, weight=weight)
+            sign = self.sign_of(p)
+            if weight * sign < 0.0:
+                raise ValueError(
+                    f"Circuit.with_weights: weights of {p} must be {'positive' if sign > 0.0 else 'negative'}, as its "
+                    f"reversal says, got {weight:g}."
+                )
+            return replace(p, weight=abs(weight))
+
+        return replace(self, projections=[weighed(p) for p in self.projections])
 
     def with_rules(self, rules: Iterable[AttachedRule | SlowRule]) -> Self:
         """The circuit with these rules in place of its own."""
@@ -186,6 +204,7 @@ class Circuit:
 
         Every in-degree is multiplied by f = K/K_old and every weight by f^-1/2, so that J sqrt(K) stays the same and
         balance is kept whatever the ratios of the in-degrees. Sizes stay: beyond them use ``circuit.infinite()`` first.
+        Conductances then grow in all as sqrt(K), so that the membrane becomes faster.
         """
         new_k, old_k = check("Circuit.scaled: K", K, IN_DEGREE), float(self.in_degrees().max())
 

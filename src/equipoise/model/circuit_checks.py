@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.connectivity import AllToAll
-from equipoise.model.neurons import IntegrateAndFire
+from equipoise.model.neurons import ConductanceLIF, IntegrateAndFire
 from equipoise.model.populations import Population
 from equipoise.model.projections import Projection
 from equipoise.model.rate_neurons import FICurve
 from equipoise.model.slow_variables import InputFrom, Pooled, SlowRule, Weight
+from equipoise.model.synapses import ConductanceSynapse
 from equipoise.quantities import suggest
 from equipoise.units import mV
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 LARGEST_WEIGHT = 4.0
 # A drive that alone crosses the distance to threshold more often than this [Hz] is a forgotten unit as well.
 LARGEST_DRIVE = 1e4
+# No membrane spans more, and no potential counted in thresholds is so small.
+LARGEST_SPAN_IN_VOLTS = 200 * mV
 
 
 def check_circuit(circuit: "Circuit") -> None:
@@ -29,11 +32,13 @@ def check_circuit(circuit: "Circuit") -> None:
     _types(circuit)
     _names(circuit)
     _ends(circuit)
+    _one_unit(circuit)
     for i, population in enumerate(circuit.populations):
         _drive(i, population)
     for i, p in enumerate(circuit.projections):
         _in_degree(circuit, i, p)
         _all_to_all(circuit, i, p)
+        _synapse(circuit, i, p)
         _weight(circuit, i, p)
     _dale(circuit)
     _rules(circuit)
@@ -117,8 +122,8 @@ def _all_to_all(circuit: "Circuit", i: int, p: Projection) -> None:
 
 def _weight(circuit: "Circuit", i: int, p: Projection) -> None:
     neuron = next(n.neuron for n in circuit.populations if n.name == p.target)
-    if not isinstance(neuron, IntegrateAndFire):
-        return  # the unit is the neuron's own
+    if not isinstance(neuron, IntegrateAndFire) or isinstance(neuron, ConductanceLIF):
+        return  # the unit is the neuron's own; conductances have been checked
     distance = neuron.v_threshold - neuron.v_reset
     if abs(p.weight) <= LARGEST_WEIGHT * distance:
         return
@@ -127,6 +132,39 @@ def _weight(circuit: "Circuit", i: int, p: Projection) -> None:
         f"Circuit.projections[{i}].weight: must not exceed {LARGEST_WEIGHT:g} times v_threshold - v_reset = "
         f"{distance:g} of {p.target!r}, got {p.weight:g}.{hint}"
     )
+
+
+def _one_unit(circuit: "Circuit") -> None:
+    """Beside neurons that are always in volts all others are."""
+    physical = next((p for p in circuit.populations if isinstance(p.neuron, ConductanceLIF)), None)
+    for i, p in enumerate(circuit.populations):
+        if physical and isinstance(p.neuron, IntegrateAndFire) and span_of(p.neuron) >= LARGEST_SPAN_IN_VOLTS:
+            raise ValueError(
+                f"Circuit.populations[{i}].neuron: must be in volts, as {physical.name!r} (ConductanceLIF) is, got "
+                f"{p.name!r} with v_threshold - v_reset = {span_of(p.neuron):g}. Did you mean v_threshold="
+                f"{p.neuron.v_threshold:g} * mV?"
+            )
+
+
+def _synapse(circuit: "Circuit", i: int, p: Projection) -> None:
+    """Conductances act on neurons that have a capacitance, and nothing else does."""
+    neuron = circuit.node(p.target).neuron  # type: ignore[union-attr]
+    kind, place = type(neuron).__name__, f"Circuit.projections[{i}].synapse"
+    if isinstance(neuron, ConductanceLIF) and not isinstance(p.synapse, ConductanceSynapse):
+        raise TypeError(
+            f"{place}: must be a conductance, since {p.target!r} has ConductanceLIF neurons, got {p.synapse!r}. "
+            "Give eq.ConductanceSynapse(tau, reversal) and the weight in nS, or eq.LIF neurons."
+        )
+    if isinstance(p.synapse, ConductanceSynapse) and not isinstance(neuron, ConductanceLIF):
+        raise TypeError(
+            f"{place}: must be a current, since {p.target!r} has {kind} neurons, which have no capacitance, got "
+            f"{p.synapse!r}. Give eq.ConductanceLIF neurons, or eq.ExponentialSynapse(tau) and a signed weight."
+        )
+
+
+def span_of(neuron: IntegrateAndFire) -> float:
+    """From reset to threshold."""
+    return neuron.v_threshold - neuron.v_reset
 
 
 def _drive(i: int, p: Population) -> None:
@@ -146,12 +184,19 @@ def _dale(circuit: "Circuit") -> None:
     first: dict[str, int] = {}
     for i, p in enumerate(circuit.projections):
         other = circuit.projections[first.setdefault(p.source, i)]
-        if p.sign != other.sign:
+        if circuit.sign_of(p) != circuit.sign_of(other):
+            (where, got), (_, beside) = _effect(p), _effect(other)
             raise ValueError(
-                f"Circuit.projections[{i}].weight: must have the sign of projections[{first[p.source]}] (Dale's law: "
-                f"one sign for all outputs of {p.source!r}), got {p.weight:g} for {p} "
-                f"beside {other.weight:g} for {other}."
+                f"Circuit.projections[{i}].{where}: must have the sign of projections[{first[p.source]}] (Dale's law: "
+                f"one sign for all outputs of {p.source!r}), got {got} for {p} beside {beside} for {other}."
             )
+
+
+def _effect(p: Projection) -> tuple[str, str]:
+    """What decides whether a projection excites: where it stands, and its value in words."""
+    if isinstance(p.synapse, ConductanceSynapse):
+        return "synapse.reversal", f"{p.synapse.reversal / mV:g} mV"
+    return "weight", f"{p.weight:g}"
 
 
 def _rules(circuit: "Circuit") -> None:

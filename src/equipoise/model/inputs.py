@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equipoise.model.neurons import IntegrateAndFire
+from equipoise.model.neurons import ConductanceLIF, IntegrateAndFire
 from equipoise.quantities import Array, check_fields, quantity
 from equipoise.units import kHz
 
@@ -59,6 +59,11 @@ class DrivenNeuron:
     def __post_init__(self):
         if not isinstance(self.neuron, IntegrateAndFire):
             raise TypeError(f"DrivenNeuron.neuron must be a neuron such as eq.LIF(), got {self.neuron!r}.")
+        if isinstance(self.neuron, ConductanceLIF):
+            raise TypeError(
+                "DrivenNeuron.neuron must take weights as jumps of its potential, got a ConductanceLIF, whose weights "
+                "are conductances. Give an eq.LIF such as that of eq.renewal.effective(neuron, conductances)."
+            )
         for name in ("excitation", "inhibition"):
             given = getattr(self, name)
             if not isinstance(given, PoissonInputs):

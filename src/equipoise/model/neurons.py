@@ -6,12 +6,13 @@ reset at `v_threshold`, then silent for `tau_ref`. A new neuron subclasses `Inte
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
+from typing import Any
 
 import numpy as np
 
-from equipoise.quantities import Array, check_fields, quantity
-from equipoise.units import ms
+from equipoise.quantities import Array, Quantity, check, check_fields, quantity
+from equipoise.units import ms, mV, nF, nS, pF, uS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,3 +121,59 @@ class EIF(IntegrateAndFire):
         """Nine free standard deviations below reset and mean."""
         centre = min(self.v_leak + mu * self.tau_m, self.v_reset)
         return centre - 9.0 * sigma * math.sqrt(self.tau_m / 2.0)
+
+
+HIGHEST_VOLTAGE = 200 * mV
+"""No membrane goes further from 0 V; a larger number is a forgotten unit."""
+_TAU_M = Quantity("capacitance/g_leak, the membrane time constant", unit="ms", low=0.1 * ms, high=1000 * ms)
+
+
+def voltage(meaning: str, *, symbol: str, default: Any = MISSING) -> Any:
+    """A potential that is always in volts: the field of a membrane with conductances, whose reversals are physical."""
+    return quantity(meaning, default=default, unit="mV", low=-HIGHEST_VOLTAGE, high=HIGHEST_VOLTAGE, symbol=symbol)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConductanceLIF(IntegrateAndFire):
+    """Leaky integrate-and-fire neuron whose synapses are conductances; always in volts, farads and siemens.
+
+    C dV/dt = g_leak (v_leak - V) + sum_k g_k (E_k - V) + I. Each synapse type k brings its reversal E_k
+    (`ConductanceSynapse`). The input of `equipoise.renewal` and the drive of a population are currents over the
+    capacitance, I/C [V/s], as of every neuron; under them alone it is the LIF with `tau_m` = C/g_leak.
+    """
+
+    capacitance: float = quantity(
+        "membrane capacitance", default=200 * pF, unit="pF", low=0.1 * pF, high=100 * nF, symbol="C"
+    )
+    g_leak: float = quantity(
+        "leak conductance", default=10 * nS, unit="nS", low=0.0, high=10 * uS, open_low=True, symbol="g_L"
+    )
+    v_leak: float = voltage("leak potential", default=-60 * mV, symbol="E_L")
+    v_threshold: float = voltage("spike threshold", default=-50 * mV, symbol="v_th")
+    v_reset: float = voltage("reset potential", default=-60 * mV, symbol="v_r")
+    tau_ref: float = quantity("refractory period", default=5 * ms, unit="ms", low=0.0, high=100 * ms)
+
+    def __post_init__(self):
+        super().__post_init__()
+        check("ConductanceLIF.tau_m", self.tau_m, _TAU_M)
+
+    @property
+    def tau_m(self) -> float:
+        """C/g_leak [s], the membrane time constant at rest; synaptic conductances shorten it."""
+        return self.capacitance / self.g_leak
+
+    @property
+    def passive(self) -> LIF:
+        """The neuron without synaptic conductances."""
+        return LIF(
+            tau_m=self.tau_m, v_leak=self.v_leak, v_threshold=self.v_threshold, v_reset=self.v_reset,
+            tau_ref=self.tau_ref,
+        )  # fmt: skip
+
+    def drift(self, v: Array) -> Array:
+        """(v_leak - v)/tau_m."""
+        return self.passive.drift(v)
+
+    def lower_bound(self, mu: float, sigma: float) -> float:
+        """That of the neuron without synaptic conductances."""
+        return self.passive.lower_bound(mu, sigma)

@@ -6,7 +6,7 @@ import re
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from equipoise.model.neurons import IntegrateAndFire
+from equipoise.model.neurons import ConductanceLIF, IntegrateAndFire
 from equipoise.model.rate_neurons import FICurve, RateNeuron
 from equipoise.model.spread import Spread, check_spread
 from equipoise.quantities import check_fields, quantity
@@ -49,6 +49,16 @@ def spiking_neuron(function: str, population: Population) -> IntegrateAndFire:
         f"{function}: {population.name!r} has {type(population.neuron).__name__} neurons, which are rates and do not "
         "spike. Study the circuit with eq.rate, or give it spiking neurons such as eq.LIF()."
     )
+
+
+def refuse_conductances(function: str, population: Population) -> None:
+    """TypeError for neurons whose synapses are conductances, for levels that know white-noise currents alone."""
+    if isinstance(population.neuron, ConductanceLIF):
+        raise TypeError(
+            f"{function}: {population.name!r} has ConductanceLIF neurons, whose time constant depends on their input; "
+            "this level takes synaptic currents only. Use eq.spiking, or one cell at a time "
+            "eq.renewal.effective(neuron, conductances)."
+        )
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
 """Projections: all connections from one population or source to one population."""
 
-import math
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 
 from equipoise.model.connectivity import AllToAll, Connectivity, ErdosRenyi, FixedInDegree
 from equipoise.model.delays import DelayLaw, NormalDelay, UniformDelay
-from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse, Synapse
+from equipoise.model.synapses import ConductanceSynapse, DeltaSynapse, Synapse
 from equipoise.model.weight_spread import LogNormalSpread, NormalSpread, WeightSpread
-from equipoise.quantities import check_fields, quantity
-from equipoise.units import ms, second
+from equipoise.quantities import Quantity, check, check_fields, quantity
+from equipoise.units import ms, nS, second, uS
+
+PEAK_CONDUCTANCE = Quantity("peak conductance", unit="nS", low=0.0, high=10 * uS, open_low=True, symbol="g")
+"""The weight of a projection of conductance synapses."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Projection:
     is short for ``connectivity=ErdosRenyi(in_degree=1000)``. `delay` in s, or the law that each synapse draws its own
     from (`UniformDelay`, `NormalDelay`). With a `weight_spread` (`LogNormalSpread`, `NormalSpread`) each synapse has a
     weight of its own, and J is their mean. A rate neuron receives J K r in its own unit; with `AllToAll()` J is the
-    total coupling.
+    total coupling. The weight of a `ConductanceSynapse` is its peak conductance [S], above 0.
     """
 
     _: KW_ONLY
@@ -49,23 +51,31 @@ class Projection:
         if self.weight == 0.0:
             raise ValueError("Projection.weight (signed weight) must not be 0. Leave the projection out instead.")
         object.__setattr__(self, "connectivity", _connectivity(self.connectivity, in_degree))
-        if not isinstance(self.synapse, DeltaSynapse | ExponentialSynapse):
+        if not isinstance(self.synapse, Synapse):
             raise TypeError(
-                f"Projection.synapse must be DeltaSynapse() or ExponentialSynapse(tau), got {self.synapse!r}."
+                "Projection.synapse must be DeltaSynapse(), ExponentialSynapse(tau) or ConductanceSynapse(tau, "
+                f"reversal), got {self.synapse!r}."
             )
+        if isinstance(self.synapse, ConductanceSynapse):
+            _check_conductance(self.weight)
         if not isinstance(self.weight_spread, LogNormalSpread | NormalSpread | None):
             raise TypeError(
                 "Projection.weight_spread must be LogNormalSpread(cv), NormalSpread(cv) or None, got "
                 f"{self.weight_spread!r}. For a coefficient of variation c write eq.LogNormalSpread(c)."
             )
 
-    @property
-    def sign(self) -> float:
-        """+1 for excitation, -1 for inhibition."""
-        return math.copysign(1.0, self.weight)
-
     def __str__(self) -> str:
         return f"{self.source} -> {self.target}"
+
+
+def _check_conductance(weight: float) -> None:
+    """A peak conductance; the error says where its sign is."""
+    if weight < 0.0:
+        raise ValueError(
+            f"Projection.weight (peak conductance) must be above 0 nS, got {weight / nS:g} nS. Whether a conductance "
+            "excites or inhibits is said by its reversal: eq.ConductanceSynapse(tau, reversal)."
+        )
+    check("Projection.weight", weight, PEAK_CONDUCTANCE)
 
 
 def _connectivity(given: Connectivity | None, in_degree: float | None) -> Connectivity:

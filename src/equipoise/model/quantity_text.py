@@ -17,6 +17,9 @@ _ARITHMETIC = Context(prec=60)
 KINDS: dict[str, tuple[str, ...]] = {
     "time": ("ms", "us", "second", "minute", "hour", "day"),
     "rate": ("Hz", "kHz"),
+    "voltage": ("mV", "uV", "V"),
+    "conductance": ("nS", "uS", "siemens"),
+    "capacitance": ("pF", "nF", "uF", "farad"),
     "potential": ("mV", "uV", "V"),
     "potential per second": ("mV/s", "uV/s", "V/s"),
     "concentration": ("uM", "nM"),
@@ -24,6 +27,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 _ALIASES = {
     "s": "second", "min": "minute", "h": "hour", "µs": "us", "µV": "uV", "µV/s": "uV/s", "µM": "uM", "µM^2": "uM^2",
+    "µS": "uS", "S": "siemens", "µF": "uF", "F": "farad",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +19,7 @@ from equipoise.model.slow_variables import SlowRule, SlowVariable, variable_of
 from equipoise.model.toml_schema import (
     DRIVE,
     IN_POTENTIALS,
+    IN_VOLTS,
     SECTIONS,
     SLOTS,
     SLOW_RULES,
@@ -28,6 +29,7 @@ from equipoise.model.toml_schema import (
     potentials_with_default,
     required,
     slot_of,
+    weight_of,
 )
 from equipoise.quantities import Quantity, check, suggest
 
@@ -162,7 +164,16 @@ class _Reader:
             self.fail(f"{place}: must have one of {', '.join(wirings[:-1])} and {wirings[-1]}, got {got}.")
         connectivity = self.connectivity(f"{place}.{given[0]}", given[0], row[given[0]])
         rest = {k: v for k, v in row.items() if k not in wirings}
-        return self.make(place, Projection, connectivity=connectivity, **self.values(place, Projection, rest, added))
+        own = {"weight": weight_of(self.synapse_class(row.get("synapse")))}
+        values = self.values(place, Projection, rest, added, own)
+        return self.make(place, Projection, connectivity=connectivity, **values)
+
+    def synapse_class(self, given: Any) -> type | None:
+        """The class of a synapse, which says what the weight is; complaints come where it is read."""
+        named = self.tree.get("synapses", {})
+        table = named.get(given) if isinstance(given, str) and isinstance(named, dict) else given
+        model = table.get("model") if isinstance(table, dict) else None
+        return SLOTS["synapse"].models.get(model) if isinstance(model, str) else None
 
     def connectivity(self, place: str, key: str, value: Any) -> Connectivity:
         """What one of the keys of connectivity says."""
@@ -220,9 +231,16 @@ class _Reader:
             self.fail(f"{place}.model: must be given, one of {', '.join(models)}.")
         return fitting[0]
 
-    def values(self, place: str, cls: type, table: Mapping[str, Any], defaults: Iterable[str] = ()) -> dict[str, Any]:
-        """Checked values of the fields of a class; those among `defaults` stand in that table."""
-        known = {f.name: f for f in fields(cls)}
+    def values(
+        self,
+        place: str,
+        cls: type,
+        table: Mapping[str, Any],
+        defaults: Iterable[str] = (),
+        own: Mapping[str, Field] | None = None,
+    ) -> dict[str, Any]:
+        """Checked values of the fields of a class; those among `defaults` stand in that table, `own` replace others."""
+        known = {f.name: f for f in fields(cls)} | dict(own or {})
         self.keys(place, table, known, needed=[n for n, f in known.items() if required(f) and n != "connectivity"])
         out, broken = {}, False
         for name, value in table.items():
@@ -259,7 +277,7 @@ class _Reader:
                 number = parse(value, kind)
             except ValueError as error:
                 self.fail(f"{place}: {error}")
-            if kind in IN_POTENTIALS:
+            if kind in (*IN_POTENTIALS, *IN_VOLTS):
                 self.volts.append(place)
         elif isinstance(value, bool) or not isinstance(value, int | float):
             self.fail(f"{place}: must be {'a number' if kind == 'number' else describe(kind)}, got {_short(value)}.")

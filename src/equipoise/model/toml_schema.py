@@ -5,7 +5,7 @@ written here.
 """
 
 from collections.abc import Iterable
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 
 from equipoise.model.bursts import PoissonBursts
 from equipoise.model.calcium import Calcium
@@ -29,12 +29,13 @@ from equipoise.model.intrinsic_rules import (
 from equipoise.model.kinetics import Pathway, ProteinKinetics
 from equipoise.model.mitochondria import Mitochondrion
 from equipoise.model.mitochondrial_rule import MitochondrialThreshold
-from equipoise.model.neurons import EIF, LIF, PIF
+from equipoise.model.neurons import EIF, LIF, PIF, ConductanceLIF
 from equipoise.model.populations import Population
+from equipoise.model.projections import PEAK_CONDUCTANCE, Projection
 from equipoise.model.rate_neurons import AbbottChance, FICurve, PowerLaw, Softplus, ThresholdLinear
 from equipoise.model.remedies import Bounds, Leak
 from equipoise.model.spread import Spread
-from equipoise.model.synapses import DeltaSynapse, ExponentialSynapse
+from equipoise.model.synapses import ConductanceSynapse, DeltaSynapse, ExponentialSynapse
 from equipoise.model.synaptic_rules import CrossHomeostasis, HomeostaticWeights, InhibitoryScaling, SynapticScaling
 from equipoise.model.weight_spread import LogNormalSpread, NormalSpread
 
@@ -59,8 +60,10 @@ class Slot:
 
 
 SLOTS = {
-    "neuron": Slot((PIF, LIF, EIF, ThresholdLinear, PowerLaw, Softplus, AbbottChance, FICurve), "neurons"),
-    "synapse": Slot((DeltaSynapse, ExponentialSynapse), "synapses"),
+    "neuron": Slot(
+        (PIF, LIF, EIF, ConductanceLIF, ThresholdLinear, PowerLaw, Softplus, AbbottChance, FICurve), "neurons"
+    ),
+    "synapse": Slot((DeltaSynapse, ExponentialSynapse, ConductanceSynapse), "synapses"),
     "delay": Slot((UniformDelay, NormalDelay)),
     "weight_spread": Slot((LogNormalSpread, NormalSpread)),
     "sensor": Slot((Calcium,), "sensors"),
@@ -81,13 +84,20 @@ SLOW_RULES = Slot(
     )
 )  # fmt: skip
 """Rules on slow variables, each a row of [[rules]] that names its `model`."""
+_WEIGHT = next(f for f in fields(Projection) if f.name == "weight")
 DRIVE = next(f for f in fields(Population) if f.name == "drive")
 SECTIONS = {slot.section: slot for slot in SLOTS.values() if slot.section}
 
 _POTENTIALS = ("weight", "v_threshold", "v_reset", "v_leak", "v_bound", "v_onset", "slope")
 IN_POTENTIALS = ("potential", "potential per second")
 """Kinds that are in volts or in thresholds, as the circuit chooses."""
-_KIND_OF_UNIT = {"ms": "time", "hour": "time", "Hz": "rate", "uM": "concentration"}
+IN_VOLTS = ("voltage", "conductance")
+"""Kinds that say that the circuit is in volts."""
+_KIND_OF_UNIT = {
+    "ms": "time", "hour": "time", "Hz": "rate", "uM": "concentration",
+    "mV": "voltage", "nS": "conductance", "pF": "capacitance",
+}  # fmt: skip
+_PEAK_CONDUCTANCE: Field = field(metadata={"quantity": PEAK_CONDUCTANCE})
 
 
 def kind_of(f: Field) -> str:
@@ -95,13 +105,20 @@ def kind_of(f: Field) -> str:
     about = f.metadata.get("quantity")
     if about is None:
         return "plain"
+    if about.unit in _KIND_OF_UNIT:
+        return _KIND_OF_UNIT[about.unit]
     if f.name in _POTENTIALS:
         return "potential"
     if f.name == "drive":
         return "potential per second"
     if f.name == "second_moment":
         return "squared concentration"
-    return _KIND_OF_UNIT[about.unit] if about.unit else "number"
+    return "number"
+
+
+def weight_of(synapse: type | None) -> Field:
+    """The weight of a projection with synapses of this class: a potential, or a peak conductance."""
+    return _PEAK_CONDUCTANCE if synapse is ConductanceSynapse else _WEIGHT
 
 
 def slot_of(f: Field) -> Slot | None:

@@ -6,6 +6,7 @@ from dataclasses import Field, fields
 from typing import Any
 
 from equipoise.model.circuit import Circuit
+from equipoise.model.circuit_checks import LARGEST_SPAN_IN_VOLTS, span_of
 from equipoise.model.connectivity import AllToAll, Connectivity, FixedInDegree
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.projections import Projection
@@ -22,18 +23,15 @@ from equipoise.model.toml_schema import (
     is_variable,
     kind_of,
     slot_of,
+    weight_of,
 )
-from equipoise.units import mV
-
-# No membrane spans more, and no potential counted in thresholds is so small.
-_LARGEST_SPAN_IN_VOLTS = 200 * mV
 
 
 def in_volts(circuit: Circuit) -> bool:
     """Whether potentials and weights of a circuit are in volts; else they are in units of the threshold."""
     own = [p.neuron.neuron if isinstance(p.neuron, FICurve) else p.neuron for p in circuit.populations]
-    spans = [n.v_threshold - n.v_reset for n in own if isinstance(n, IntegrateAndFire)]
-    return max(spans, default=math.inf) < _LARGEST_SPAN_IN_VOLTS
+    spans = [span_of(n) for n in own if isinstance(n, IntegrateAndFire)]
+    return max(spans, default=math.inf) < LARGEST_SPAN_IN_VOLTS
 
 
 def write_circuit(circuit: Circuit) -> str:
@@ -71,8 +69,10 @@ class _Writer:
 
     def projection(self, p: Projection) -> list[str]:
         """Lines of a [[projections]] table."""
-        lines = self.fields(p, skip=("connectivity",))
-        return [*lines[:3], _connectivity(p.connectivity), *lines[3:]]
+        ends = self.fields(p, skip=tuple(f.name for f in fields(p) if f.name not in ("source", "target")))
+        weight = f"weight = {self.value(weight_of(type(p.synapse)), p.weight)}"
+        rest = self.fields(p, skip=("source", "target", "weight", "connectivity"))
+        return [*ends, weight, _connectivity(p.connectivity), *rest]
 
     def attached(self, r) -> str:
         """A [[rules]] table."""

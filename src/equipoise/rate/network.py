@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.populations import Source
+from equipoise.model.populations import Source, refuse_conductances
 from equipoise.model.projections import Projection
 from equipoise.model.rate_neurons import RateNeuron
 from equipoise.quantities import Array, finite, suggest
@@ -249,6 +249,8 @@ def assembled(circuit: Circuit, sizes: tuple[int, ...], wires: tuple[tuple, tupl
                 f"rate: {p} has weights that differ between synapses, which rates do not know. "
                 "Leave weight_spread out, or use eq.theory or eq.spiking."
             )
+    for population in circuit.populations:
+        refuse_conductances("rate", population)
     own = tuple(curves.curve_of(p) for p in circuit.populations)
 
     def each(values: Iterator[float]) -> Array:

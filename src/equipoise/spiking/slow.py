@@ -180,14 +180,14 @@ def weights_of(network: Network, population: int) -> tuple[ChannelWeight | Sourc
         if p.target != name:
             continue
         label, free, tau_s = f"J_{name}{p.source}", network.origin.projections[index].weight, p.synapse.time_constant
-        size, acting = (abs(free), tau_s), p.weight / free
+        sign, size, acting = circuit.sign_of(p), (abs(free), tau_s), p.weight / free
         if index not in channels:
             i = next(sources)
             reaches = network.externals[i].amplitude[: network.layout.sizes[population]] != 0.0
-            out.append(SourceWeight(label, population, p.sign, i, *size, acting, reaches))
+            out.append(SourceWeight(label, population, sign, i, *size, acting, reaches))
         elif channels[index] not in seen:
             seen.add(channels[index])
-            out.append(ChannelWeight(label, population, p.sign, channels[index], *size, acting))
+            out.append(ChannelWeight(label, population, sign, channels[index], *size, acting))
     return tuple(out)
 
 

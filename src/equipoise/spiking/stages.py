@@ -155,7 +155,7 @@ def _check_kinds(first: Circuit, circuit: Circuit) -> None:
                 f"{a.name!r}. Simulate the manipulated circuit by itself."
             )
     for p, q in zip(first.projections, circuit.projections, strict=True):
-        if (p.delay, p.synapse, p.sign) != (q.delay, q.synapse, q.sign):
+        if (p.delay, p.synapse, first.sign_of(p)) != (q.delay, q.synapse, circuit.sign_of(q)):
             raise ValueError(
                 f"spiking: a manipulation may change weight and in-degree of {p} while it runs, but not its sign, "
                 "delay or synapse. Simulate the manipulated circuit by itself."

@@ -11,7 +11,7 @@ from equipoise import renewal
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint
 from equipoise.model.neurons import LIF, PIF
-from equipoise.model.populations import Population, spiking_neuron
+from equipoise.model.populations import Population, refuse_conductances, spiking_neuron
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope, spectral
 from equipoise.theory import network_state as states
@@ -30,6 +30,7 @@ def wiring_of(circuit: Circuit) -> Wiring:
     times = circuit.synaptic_times()
     inner = [np.unique(row[connected]) for row, connected in zip(times, circuit.connected(), strict=True)]
     for population, kinds in zip(circuit.populations, inner, strict=True):
+        refuse_conductances("mean_field", population)
         _check_spread(population)
         if kinds.size > 1:
             raise TypeError(

@@ -116,7 +116,7 @@ def _synaptic_times(circuit: Circuit, name: str) -> dict[str, float]:
     if len({p.synapse.time_constant > 0.0 for p in mine}) > 1:
         raise TypeError(f"backends.nest: {name!r} has delta and exponential synapses; NEST's models have one kind.")
     for sign, key in ((1.0, "tau_syn_ex"), (-1.0, "tau_syn_in")):
-        times = sorted({p.synapse.time_constant for p in mine if p.sign == sign} - {0.0})
+        times = sorted({p.synapse.time_constant for p in mine if circuit.sign_of(p) == sign} - {0.0})
         if len(times) > 1:
             listed = ", ".join(f"{t / ms:g}" for t in times)
             raise TypeError(

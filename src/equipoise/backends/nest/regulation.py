@@ -82,7 +82,7 @@ class Regulated:
 
     def _speed(self, k: int, sensed: Array, others: Array) -> Array:
         """dJ/dt [V/s] of one projection."""
-        return self.rule.rhs(self._state(k, others), sensed)[0 if self.projections[k].sign > 0.0 else 1]
+        return self.rule.rhs(self._state(k, others), sensed)[0 if self.projections[k].weight > 0.0 else 1]
 
     def _state(self, k: int, others: Array) -> Array:
         return np.array([self.sizes[k], self.sizes[k], *others])

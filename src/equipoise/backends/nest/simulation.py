@@ -127,9 +127,9 @@ def _weights(circuit: Circuit, outcome: Outcome | None) -> tuple[Array, dict[tup
     means, own = circuit.weights(), {}
     for cells in outcome.cells if outcome else ():
         for p, size in zip(cells.projections, cells.sizes, strict=True):
-            means[circuit.names.index(p.target), circuit.names.index(p.source)] = p.sign * size.mean()
+            means[circuit.names.index(p.target), circuit.names.index(p.source)] = circuit.sign_of(p) * size.mean()
             if size.ndim:
-                own[p.source, p.target] = p.sign * size
+                own[p.source, p.target] = circuit.sign_of(p) * size
     return means, own
 
 
