@@ -1,0 +1,167 @@
+"""Avalanches in recorded or simulated activity, and what their sizes and durations say.
+
+An avalanche is a run of bins above a threshold between two that are not. Independent Poisson counts have avalanches too:
+their durations are geometric and their mean size is T times the mean of a bin that is not empty, so that the crackling
+exponent of pure chance is exactly 1. `poisson_null` makes such activity, to be shown beside.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from equipoise.measures.estimates import estimate, level
+from equipoise.quantities import Array, Quantity, check, finite, seed_sequence, steps_of
+from equipoise.results import Avalanches, Recording, SpikeTrains
+from equipoise.units import hour, ms
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_EXPONENT, _CRACKLING = "exponent of the power law", "exponent of the mean size of a duration"
+FEWEST = 20
+"""Avalanches that an exponent needs."""
+_BIN = Quantity("bin of the counts", "ms", low=0.0, high=1 * hour, open_low=True)
+
+
+def activity(trains: SpikeTrains | Recording, *, bin: float) -> NDArray[np.int64]:  # noqa: A002
+    """Spikes of all units together in each `bin` [s] (bins,); a rest of the window shorter than a bin is left out."""
+    spikes = trains.spikes if isinstance(trains, Recording) else trains
+    if not isinstance(spikes, SpikeTrains):
+        raise TypeError(f"measures.activity: trains must be SpikeTrains or a Recording, got {type(trains).__name__}.")
+    width = check("measures.activity: bin", bin, _BIN)
+    bins = int(np.floor(spikes.duration / width * (1.0 + 1e-12)))
+    if bins == 0:
+        raise ValueError(f"measures.activity: bin must fit into {spikes.duration:g} s, got {width / ms:g} ms.")
+    # A spike on an edge of a grid belongs to the bin that it begins, whatever rounding does to the quotient.
+    place = np.floor((spikes.times - spikes.t_start) / width + 1e-9).astype(np.int64)
+    return np.bincount(place[place < bins], minlength=bins)
+
+
+def avalanches(counts: ArrayLike, *, threshold: float = 0.0) -> Avalanches:
+    """The avalanches in counts per bin (bins,): runs above `threshold`, sizes summed, durations in bins.
+
+    One that the beginning or the end of the counts cuts off is left out.
+    """
+    given = _counts("measures.avalanches", counts)
+    limit = float(finite("measures.avalanches", "threshold", threshold))
+    edges = np.diff((given > limit).astype(np.int8))
+    starts, stops = np.flatnonzero(edges == 1) + 1, np.flatnonzero(edges == -1) + 1
+    stops = stops[np.searchsorted(stops, starts[0], side="right") :] if starts.size else stops[:0]
+    starts = starts[: stops.size]
+    total = np.concatenate([[0], np.cumsum(given)])
+    return Avalanches(total[stops] - total[starts], stops - starts, np.zeros(starts.size, bool))
+
+
+def poisson_null(counts: ArrayLike, *, seed: int | np.random.SeedSequence) -> NDArray[np.int64]:
+    """Independent Poisson counts of the same mean, as many as there are (bins,)."""
+    given = _counts("measures.poisson_null", counts)
+    return np.random.default_rng(seed_sequence(seed)).poisson(given.mean(), given.size)
+
+
+def power_law(values: ArrayLike, *, low: int = 1, high: float = np.inf, confidence: float = 0.95) -> "xr.DataArray":
+    """Maximum likelihood exponent a of P(x) = x^-a/sum_{low..high} k^-a for whole x, with its interval.
+
+    The normalisation is exact, zeta(a, low) - zeta(a, high + 1); without an upper end a > 1. The interval is that of the
+    curvature of the likelihood. Values outside [low, high] do not enter; with fewer than 20 the result is NaN and
+    INSUFFICIENT_DATA. That the values follow a power law at all, it does not say.
+    Source: Clauset, Shalizi & Newman 2009, SIAM Rev. 51:661, Appendix B.
+    """
+    x = _within("measures.power_law", values, low, high)
+    z = level(confidence)
+    if x.size < FEWEST or (x == x[0]).all():
+        return estimate("power_law", _EXPONENT, (np.nan, np.nan), x.size, z)
+    top = None if np.isinf(high) else int(high)
+    a = _most_likely(float(np.log(x).mean()), low, top)
+    step = 1e-3
+    curvature = np.diff([_log_norm(a + k * step, low, top) for k in (-1, 0, 1)], 2)[0] / step**2
+    return estimate("power_law", _EXPONENT, (a, 1.0 / np.sqrt(x.size * curvature)), x.size, z)
+
+
+def naive_exponent(values: ArrayLike, *, low: int = 1, high: float = np.inf) -> float:
+    """The exponent 1 + n/sum log(x/low) of continuous x, often used for counts, where it is too large.
+
+    For a = 3/2 and low = 1 it tends to 1.78 instead; `power_law` is the estimate to use. NaN where all x are `low`.
+    """
+    x = _within("measures.naive_exponent", values, low, high)
+    logs = np.log(x / low).sum()
+    return float(1.0 + x.size / logs) if logs > 0.0 else np.nan
+
+
+def size_of_duration(found: Avalanches) -> "xr.Dataset":
+    """Mean size of the avalanches of each duration that occurs, its standard error and how many there are."""
+    import xarray as xr
+
+    kept = ~found.capped
+    durations, place, n = np.unique(found.durations[kept], return_inverse=True, return_counts=True)
+    sizes = found.sizes[kept].astype(np.float64)
+    mean = np.bincount(place, sizes, durations.size) / n
+    spread = np.bincount(place, (sizes - mean[place]) ** 2, durations.size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.where(n > 1, np.sqrt(spread / (n * np.maximum(n - 1.0, 1.0))), np.nan)
+    columns = {"size": ("duration", mean), "error": ("duration", error), "n": ("duration", n)}
+    return xr.Dataset(columns, coords={"duration": durations})
+
+
+def crackling(found: Avalanches, *, low: int = 1, high: float = np.inf, confidence: float = 0.95) -> "xr.DataArray":
+    """Exponent of the mean size of avalanches that last T, <S>(T) ~ T^c, over durations in [low, high].
+
+    Least squares of log <S>(T) on log T, weighted by how well each mean is known. Chance has c = 1 (`poisson_null`), the
+    critical branching process 2 for long avalanches. Durations that occur once do not enter; with fewer than three the
+    result is NaN and INSUFFICIENT_DATA.
+    """
+    data, z = size_of_duration(found), level(confidence)
+    data = data.isel(duration=(data["duration"] >= low) & (data["duration"] <= high) & (data["error"] > 0.0).values)
+    if data["duration"].size < 3:
+        return estimate("crackling", _CRACKLING, (np.nan, np.nan), int(data["n"].sum()), z)
+    x, y = np.log(data["duration"].values), np.log(data["size"].values)
+    weight = (data["size"].values / data["error"].values) ** 2
+    x = x - np.average(x, weights=weight)
+    power = float(np.sum(weight * x * x))
+    return estimate("crackling", _CRACKLING, (float(np.sum(weight * x * y)) / power, power**-0.5), int(data["n"].sum()), z)
+
+
+def _log_norm(a: float, low: int, high: int | None) -> float:
+    """log sum_{low..high} k^-a."""
+    from scipy.special import zeta
+
+    if high is None:
+        return float(np.log(zeta(a, low)))
+    if high - low < 100_000:
+        return float(np.log(np.sum(np.arange(low, high + 1, dtype=np.float64) ** -a)))
+    return float(np.log(np.sum(np.arange(low, low + 1000, dtype=np.float64) ** -a) + _tail(a, low + 1000, high)))
+
+
+def _tail(a: float, first: int, last: int) -> float:
+    """sum_{first..last} k^-a by the Euler-Maclaurin formula, good to 1e-15 from first = 1000 on."""
+    x, y = float(first), float(last)
+    area = np.log(y / x) if a == 1.0 else (x ** (1.0 - a) - y ** (1.0 - a)) / (a - 1.0)
+    ends = 0.5 * (x**-a + y**-a) + a / 12.0 * (x ** (-a - 1.0) - y ** (-a - 1.0))
+    return float(area + ends)
+
+
+def _most_likely(mean_log: float, low: int, high: int | None) -> float:
+    from scipy.optimize import minimize_scalar
+
+    span = (1.0 + 1e-9, 20.0) if high is None else (-5.0, 20.0)
+    found = minimize_scalar(
+        lambda a: a * mean_log + _log_norm(a, low, high), bounds=span, method="bounded", options={"xatol": 1e-9}
+    )
+    return float(found.x)
+
+
+def _counts(function: str, counts: ArrayLike) -> NDArray[np.int64]:
+    given = finite(function, "counts", counts, low=0.0)
+    if given.ndim != 1 or given.size == 0:
+        raise ValueError(f"{function}: counts must be 1-D and not empty, got shape {given.shape}.")
+    return given.astype(np.int64)
+
+
+def _within(function: str, values: ArrayLike, low: int, high: float) -> Array:
+    given = finite(function, "values", values, low=1.0)
+    for name, value in (("low", low), ("high", high)):
+        if value < 1 or (np.isfinite(value) and value != int(value)):
+            raise ValueError(f"{function}: {name} must be a whole number of at least 1, got {value!r}.")
+    if high <= low:
+        raise ValueError(f"{function}: high must exceed low={low}, got {high:g}.")
+    return given[(given >= low) & (given <= high)]
