@@ -2,13 +2,17 @@
 //
 //   p = drive + sum of the weights of its inputs that fired in the last step, kept in [0, 1]
 //
-// and then cannot for `refractory` steps. Only units that fired are followed to their targets.
+// and then cannot for `refractory` steps. Only units that fired are followed to their targets. Where all act on all, p is
+// the same for all, so that the numbers of firing units suffice: two binomial draws a step, exactly the same law.
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "arrays.hpp"
 #include "bind_membrane.hpp"
+#include "variates.hpp"
 
 namespace {
 
@@ -66,10 +70,32 @@ void run(Words words, IndexIn starts, Targets targets, In weights, double drive,
   store(random, words);
 }
 
+// network = (E units, I units, J, g J); fired (E and I, refractory + 1): how many fired in the last steps, latest first.
+void run_all_to_all(Words words, In network, double drive, IndexOut fired, IndexOut counts) {
+  Random random = load(words);
+  const std::size_t memory = fired.size() / 2;
+  for (std::size_t t = 0; t < counts.size(); ++t) {
+    const double input = network(2) * static_cast<double>(fired(0)) - network(3) * static_cast<double>(fired(memory));
+    const double p = std::fmin(std::fmax(drive + input, 0.0), 1.0);
+    counts(t) = 0;
+    for (std::size_t k = 0; k < 2; ++k) {
+      std::int64_t* mine = fired.data() + k * memory;
+      double ready = network(k);
+      for (std::size_t i = 0; i + 1 < memory; ++i) ready -= static_cast<double>(mine[i]);
+      std::copy_backward(mine, mine + memory - 1, mine + memory);
+      mine[0] = variates::binomial(ready, p, random);
+      counts(t) += mine[0];
+    }
+  }
+  store(random, words);
+}
+
 }  // namespace
 
 void bind_excitable(nb::module_& m) {
   m.def("excitable_run", &run, nb::call_guard<nb::gil_scoped_release>(), nb::arg("words"), nb::arg("starts"),
         nb::arg("targets"), nb::arg("weights"), nb::arg("drive"), nb::arg("refractory"), nb::arg("clocks"),
         nb::arg("counts"));
+  m.def("excitable_run_all_to_all", &run_all_to_all, nb::call_guard<nb::gil_scoped_release>(), nb::arg("words"),
+        nb::arg("network"), nb::arg("drive"), nb::arg("fired"), nb::arg("counts"));
 }

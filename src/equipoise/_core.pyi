@@ -159,6 +159,12 @@ def excitable_run(
     unit can fire, `refractory` (or -1 without refractoriness) where it fired last.
     """
 
+def excitable_run_all_to_all(words: Words, network: Array, drive: float, fired: Index, counts: Index) -> None:
+    """The same where all act on all; network (E units, I units, J, g J).
+
+    `fired` (E and I, refractory + 1), flattened, and `words` (4,) go on: how many fired in the last steps, latest first.
+    """
+
 # --- LIF; neuron (v_threshold, v_reset, v_leak, tau_m, tau_ref) -------------------------------------------------------
 def lif_rate(neuron: Array, mu: Array, sigma: Array, out: Array) -> None:
     """`out`: the firing rate r [Hz]."""

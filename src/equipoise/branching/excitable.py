@@ -5,16 +5,16 @@ A unit that is not refractory fires in a step with probability
     p = [h + sum over its inputs that fired in the last step of J_j], kept in [0, 1],   J_j = J or -g J,
 
 and is then silent for `refractory` steps (Kinouchi & Copelli 2006, Nat. Phys. 2:348; with inhibition Larremore et al.
-2014, Phys. Rev. Lett. 112:138103). With K inputs a unit, a share f of them inhibitory, the largest eigenvalue of the
-weights, to leading order in K, is the branching ratio
+2014, Phys. Rev. Lett. 112:138103). With the coupling w = K J of K inputs, a share f of them inhibitory, the largest
+eigenvalue of the weights, to leading order in K, is the branching ratio
 
-    sigma = K J ((1 - f) - f g),
+    sigma = w ((1 - f) - f g),
 
-and where inputs are many the density rho of firing units follows rho = (h + sigma rho)(1 - refractory rho).
+and where many inputs fire together the share rho of firing units follows rho = (h + sigma rho)(1 - refractory rho).
 
-An inhibitory spike that meets neither drive nor excitation does nothing. So sigma holds where about a unit's worth of
-inputs fires or the drive is larger than g J; a network of few active units branches by excitation alone, K J (1 - f), and
-with inhibition never falls silent at sigma = 1: there Larremore et al. found ceaseless activity.
+An inhibitory spike that meets neither drive nor excitation does nothing. So few active units branch by excitation alone,
+w (1 - f), and a network whose inhibition makes sigma = 1 never falls silent: the ceaseless activity of Larremore et al. It
+holds of the order of ten firing inputs a unit, ever less of the network as K grows.
 """
 
 from dataclasses import dataclass
@@ -27,60 +27,76 @@ from equipoise import _core
 from equipoise.quantities import Array, Quantity, check, check_fields, finite, quantity, seed_sequence
 
 _DRIVE = Quantity("probability to fire by external drive", low=0.0, high=1.0)
+_SHARE = Quantity("share of units that fire first", low=0.0, high=1.0)
 PIECE = 2_000
 """Steps of one call into the core, between which Ctrl-C acts."""
+MOST_SYNAPSES = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExcitableNetwork:
-    """N units with K inputs each at random; `weight` J is the probability that one excitatory input fires a unit.
+    """N units of which each acts on all others, or hears `in_degree` K of them at random.
 
-    `g` is the strength of an inhibitory synapse relative to J, `inhibitory` the share f of inhibitory units.
+    `coupling` w = K J is the number of units that an excitatory spike alone makes fire on average, `g` the strength of an
+    inhibitory synapse relative to an excitatory one, `inhibitory` the share f of inhibitory units.
     """
 
     size: int
-    in_degree: int
-    weight: float = quantity("probability that one input fires a unit", low=0.0, high=1.0, symbol="J")
+    coupling: float = quantity("units that an excitatory spike makes fire", low=0.0, high=1e3, symbol="w")
     g: float = quantity("strength of inhibition relative to excitation", default=0.0, low=0.0, high=1e3)
     inhibitory: float = quantity("share of inhibitory units", default=0.2, low=0.0, high=1.0, symbol="f")
     refractory: int = 1
+    in_degree: int | None = None
 
     def __post_init__(self):
         check_fields(self)
-        for name, low, high in (("size", 2, 10**7), ("in_degree", 1, self.size), ("refractory", 0, 10**6)):
+        limits = {"size": (2, 10**9 if self.in_degree is None else 10**7), "refractory": (0, 10**6)}
+        for name, (low, high) in {**limits, "in_degree": (1, self.size)}.items():
             value = getattr(self, name)
+            if value is None:
+                continue
             if isinstance(value, bool) or value != int(value) or not low <= value <= high:
-                raise ValueError(
-                    f"ExcitableNetwork.{name} must be a whole number in [{low}, {high}], got {value!r}."
-                )
+                raise ValueError(f"ExcitableNetwork.{name} must be a whole number in [{low}, {high}], got {value!r}.")
+        if self.size * (self.in_degree or 1) > MOST_SYNAPSES:
+            raise ValueError(
+                f"ExcitableNetwork: {self.size * (self.in_degree or 1):,} synapses are too many, at most "
+                f"{MOST_SYNAPSES:,}. Leave in_degree out to connect all to all, which needs none."
+            )
+
+    @property
+    def excitatory_units(self) -> int:
+        """Number of excitatory units, the first ones."""
+        return round((1.0 - self.inhibitory) * self.size)
+
+    @property
+    def weight(self) -> float:
+        """J, by how much one excitatory input raises the probability to fire."""
+        return self.coupling / (self.in_degree or self.size)
 
     @property
     def sigma(self) -> float:
-        """K J ((1 - f) - f g), the branching ratio."""
-        return self.in_degree * self.weight * (1.0 - self.inhibitory * (1.0 + self.g))
+        """w ((1 - f) - f g), the branching ratio."""
+        return self.coupling * (1.0 - self.inhibitory * (1.0 + self.g))
 
     @property
     def critical_g(self) -> float:
-        """The g at which sigma = 1; negative where excitation alone stays below."""
-        return ((1.0 - self.inhibitory) - 1.0 / (self.in_degree * self.weight)) / self.inhibitory
+        """The g at which sigma = 1; negative where excitation alone stays below, infinite without inhibition."""
+        above = (1.0 - self.inhibitory) - 1.0 / self.coupling if self.coupling > 0.0 else -np.inf
+        return above / self.inhibitory if self.inhibitory > 0.0 else np.copysign(np.inf, above)
 
     def density(self, drive: ArrayLike) -> Array:
-        """Mean-field density rho of firing units at a drive h of any shape.
+        """Share rho of units that fire at a drive h of any shape, for infinitely many inputs.
 
-        rho = p/(1 + refractory p), p = min(1, h + sigma rho): the larger root of the quadratic, or saturation.
+        rho = p/(1 + refractory p) with p = min(1, h + sigma rho): the largest root.
         """
-        h, s, r = _drives("ExcitableNetwork.density", drive), self.sigma, float(self.refractory)
+        h, s, r = finite("ExcitableNetwork.density", "drive", drive, low=0.0), self.sigma, float(self.refractory)
         b = 1.0 - s + r * h
         with np.errstate(invalid="ignore", divide="ignore"):
             root = np.sqrt(b * b + 4.0 * r * s * h)
             # two forms of one root, so that neither cancels; without refractoriness it is h/(1 - sigma)
             rho = np.where(b > 0.0, 2.0 * h / (b + root), (root - b) / (2.0 * r * s))
         full = 1.0 / (1.0 + r)
-        return np.where(np.isfinite(rho), np.clip(rho, 0.0, full), full)
-
-
-def _drives(function: str, drive: ArrayLike) -> Array:
-    return finite(function, "drive", drive, low=0.0)
+        return np.where((h + s * full >= 1.0) | ~np.isfinite(rho), full, np.minimum(rho, full))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,6 +116,7 @@ class BuiltNetwork:
 
         n = self.model.size
         matrix = csc_array((np.repeat(self.weights, np.diff(self.starts)), self.targets, self.starts), shape=(n, n))
+        matrix.sum_duplicates()
         start = np.ones(n) / np.sqrt(n)
         return float(eigs(matrix, k=1, which="LR", v0=start, return_eigenvectors=False)[0].real)
 
@@ -109,21 +126,22 @@ class BuiltNetwork:
 
 
 def build(model: ExcitableNetwork, *, seed: int | np.random.SeedSequence) -> BuiltNetwork:
-    """Draw the synapses: each unit gets K inputs, with replacement; the last share f of units is inhibitory."""
+    """Draw the synapses: each unit gets K inputs, with replacement. ValueError where all act on all."""
     if not isinstance(model, ExcitableNetwork):
         raise TypeError(f"branching.build: model must be an ExcitableNetwork, got {model!r}.")
-    n, rng = model.size, np.random.default_rng(seed_sequence(seed))
-    sources = rng.integers(0, n, n * model.in_degree, dtype=np.int32)
-    order = np.argsort(sources, kind="stable")
-    targets = (order // model.in_degree).astype(np.int32)
+    if model.in_degree is None:
+        raise ValueError("branching.build: all units act on all, there is nothing to draw. Give it to run as it is.")
+    n, K, rng = model.size, model.in_degree, np.random.default_rng(seed_sequence(seed))
+    sources = rng.integers(0, n, n * K, dtype=np.int32)
+    targets = (np.argsort(sources, kind="stable") // K).astype(np.int32)
     starts = np.zeros(n + 1, np.int64)
     np.cumsum(np.bincount(sources, minlength=n), out=starts[1:])
-    excitatory = np.arange(n) < round((1.0 - model.inhibitory) * n)
-    return BuiltNetwork(model, starts, targets, model.weight * np.where(excitatory, 1.0, -model.g))
+    signs = np.where(np.arange(n) < model.excitatory_units, 1.0, -model.g)
+    return BuiltNetwork(model, starts, targets, model.weight * signs)
 
 
 def run(
-    network: BuiltNetwork | ExcitableNetwork,
+    network: ExcitableNetwork | BuiltNetwork,
     steps: int,
     *,
     drive: float,
@@ -133,18 +151,34 @@ def run(
 ) -> NDArray[np.int64]:
     """Units that fire in each step (steps,) under a drive h, after `warmup` steps that are left out.
 
-    A share `active` of the units fires before the first step. A network that is only described is built with the
-    same seed.
+    A share `active` of the units fires before the first step. A network that is only described, and not all-to-all, is
+    built with the same seed.
     """
-    built = build(network, seed=seed) if isinstance(network, ExcitableNetwork) else network
-    if not isinstance(built, BuiltNetwork):
+    if not isinstance(network, ExcitableNetwork | BuiltNetwork):
         raise TypeError(f"branching.run: network must be an ExcitableNetwork or a built one, got {network!r}.")
-    h, share = (check(f"branching.run: {k}", v, _DRIVE) for k, v in (("drive", drive), ("active", active)))
+    h, share = check("branching.run: drive", drive, _DRIVE), check("branching.run: active", active, _SHARE)
     rng = np.random.default_rng(seed_sequence(seed).spawn(1)[0])
-    words, refractory = rng.integers(0, 2**64, 4, dtype=np.uint64), int(built.model.refractory)
-    clocks = np.where(rng.random(built.model.size) < share, refractory or -1, 0).astype(np.int32)
+    if isinstance(network, ExcitableNetwork):
+        network = network if network.in_degree is None else build(network, seed=seed)
+    advance = (_all_to_all if isinstance(network, ExcitableNetwork) else _wired)(network, h, share, rng)
     counts = np.empty(int(warmup) + int(steps), np.int64)
     for first in range(0, counts.size, PIECE):
-        here = counts[first : first + PIECE]
-        _core.excitable_run(words, built.starts, built.targets, built.weights, h, refractory, clocks, here)
+        advance(counts[first : first + PIECE])
     return counts[int(warmup) :]
+
+
+def _wired(built: BuiltNetwork, drive: float, active: float, rng: np.random.Generator):
+    """What fills an array with the next counts."""
+    words, refractory = rng.integers(0, 2**64, 4, dtype=np.uint64), int(built.model.refractory)
+    clocks = np.where(rng.random(built.model.size) < active, refractory or -1, 0).astype(np.int32)
+    return lambda counts: _core.excitable_run(
+        words, built.starts, built.targets, built.weights, drive, refractory, clocks, counts
+    )
+
+
+def _all_to_all(model: ExcitableNetwork, drive: float, active: float, rng: np.random.Generator):
+    words, n = rng.integers(0, 2**64, 4, dtype=np.uint64), model.excitatory_units
+    fired = np.zeros((2, int(model.refractory) + 1), np.int64)
+    fired[:, 0] = rng.binomial([n, model.size - n], active)
+    network, state = np.array([n, model.size - n, model.weight, model.g * model.weight]), fired.ravel()
+    return lambda counts: _core.excitable_run_all_to_all(words, network, drive, state, counts)
