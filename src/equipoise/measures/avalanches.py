@@ -81,7 +81,7 @@ def power_law(values: ArrayLike, *, low: int = 1, high: float = np.inf, confiden
 def naive_exponent(values: ArrayLike, *, low: int = 1, high: float = np.inf) -> float:
     """The exponent 1 + n/sum log(x/low) of continuous x, often used for counts, where it is too large.
 
-    For a = 3/2 and low = 1 it tends to 1.78 instead; `power_law` is the estimate to use. NaN where all x are `low`.
+    For a = 3/2 and low = 1 it tends to 1.66 instead; `power_law` is the estimate to use. NaN where all x are `low`.
     """
     x = _within("measures.naive_exponent", values, low, high)
     logs = np.log(x / low).sum()
