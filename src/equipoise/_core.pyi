@@ -17,7 +17,7 @@ Shorts = NDArray[np.uint16]
 Halves = NDArray[np.int16]
 HalfWords = NDArray[np.uint32]
 
-# --- branching; law (kind: 0 Poisson, 1 geometric, 2 binomial; trials; litter), mean offspring `mean` ------------------
+# --- branching; law (kind: 0 Poisson, 1 geometric, 2 binomial; trials; litter), mean offspring `mean` -----------------
 def branching_avalanches(
     key: Words,
     first: int,
@@ -142,7 +142,7 @@ def random_bits(words: Words, out: Words) -> None:
 def random_normal(words: Words, out: Array) -> None:
     """`out`: standard normal variates."""
 
-# --- networks of probabilistic units -----------------------------------------------------------------------------------
+# --- networks of probabilistic units ----------------------------------------------------------------------------------
 def excitable_run(
     words: Words,
     starts: Index,
@@ -162,7 +162,8 @@ def excitable_run(
 def excitable_run_all_to_all(words: Words, network: Array, drive: float, fired: Index, counts: Index) -> None:
     """The same where all act on all; network (E units, I units, J, g J).
 
-    `fired` (E and I, refractory + 1), flattened, and `words` (4,) go on: how many fired in the last steps, latest first.
+    `fired` (E and I, refractory + 1), flattened, and `words` (4,) go on: how many fired in the last steps, the latest
+    first.
     """
 
 # --- LIF; neuron (v_threshold, v_reset, v_leak, tau_m, tau_ref) -------------------------------------------------------

@@ -117,7 +117,7 @@ def test_density_at_its_limits():
 
 
 def test_everything_peaks_at_the_critical_ratio():
-    """Branching ratio, susceptibility and dynamic range along g, and none of them in Poisson counts of the same mean."""
+    """Branching ratio, susceptibility and dynamic range along g, and none of it in Poisson counts of the same mean."""
     g, drives = np.array([0.5, 1.0, 1.3, 1.5, 1.7, 2.0, 3.0]), np.geomspace(1e-6, 1.0, 19)
     found = []
     for value in g:
@@ -145,7 +145,7 @@ def test_everything_peaks_at_the_critical_ratio():
 
 
 def test_inhibition_alone_cannot_silence_a_sparse_network():
-    """Ceaseless activity (Larremore et al. 2014): at sigma = 0.96 and 100 inputs, far above mean field; not without g."""
+    """Ceaseless activity (Larremore et al. 2014) at sigma = 0.96 with 100 inputs; excitation alone at 0.96 ends."""
     with_g = br.ExcitableNetwork(size=5000, in_degree=100, coupling=2.0, g=1.6, refractory=2)
     without = br.ExcitableNetwork(size=5000, in_degree=100, coupling=1.2, g=0.0, refractory=2)
     assert with_g.sigma == pytest.approx(without.sigma)

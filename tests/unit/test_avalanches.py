@@ -96,7 +96,7 @@ def test_critical_avalanches_have_the_exponents_three_halves_and_two():
     sizes, durations = me.power_law(found.sizes, low=100), me.power_law(found.durations, low=100)
     assert float(sizes.low) - 0.01 < 1.5 < float(sizes.high) + 0.01
     assert float(durations.low) - 0.03 < 2.0 < float(durations.high) + 0.03  # P(T = t) = 1/(t (t + 1))
-    assert float(me.crackling(found, low=30, high=300)) == pytest.approx(2.0, abs=0.1)
+    assert float(me.crackling(found, low=30, high=300)) == pytest.approx(1.98, abs=0.05)
 
 
 def test_capped_avalanches_do_not_enter_the_sizes_of_durations():
@@ -106,6 +106,19 @@ def test_capped_avalanches_do_not_enter_the_sizes_of_durations():
     assert data["size"].values.tolist() == [1.0, 5.0]
     assert data["n"].values.tolist() == [1, 2]
     assert data["error"].values[1] == pytest.approx(1.0)
+
+
+def test_the_interval_of_the_crackling_exponent_covers():
+    """200 samples with exactly <S> = 3 T^1.6 and skewed sizes, few of each long duration."""
+    rng, hits, values = np.random.default_rng(10), 0, []
+    for _ in range(200):
+        T = np.minimum(np.floor(1.0 / rng.random(3000)), 200).astype(int)
+        sizes = rng.gamma(1.5, 3.0 * T**1.6 / 1.5)
+        found = me.crackling(Avalanches(sizes, T, np.zeros(T.size, bool)))
+        hits += float(found.low) <= 1.6 <= float(found.high)
+        values.append(float(found))
+    assert abs(hits / 200 - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 200)
+    assert abs(np.mean(values) - 1.6) < 4 * np.std(values) / np.sqrt(200)
 
 
 @pytest.mark.parametrize("mean", [0.5, 1.5])
@@ -195,5 +208,3 @@ def test_too_little_is_said():
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-

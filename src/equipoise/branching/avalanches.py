@@ -32,7 +32,7 @@ def avalanches(
     caps = _at_least("max_generations", max_generations, 1), _at_least("max_size", max_size, 1)
     if caps[1] > LARGEST:
         raise ValueError(f"branching.avalanches: max_size must be at most 1e15, got {caps[1]:g}.")
-    key = seed_sequence(seed).generate_state(2, np.uint64)
+    key = seed_sequence(seed).generate_state(2, np.uint64).astype(np.uint64)
     sizes, durations, capped = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.uint8)
     for first in range(0, count, PIECE):
         here = slice(first, first + PIECE)

@@ -4,8 +4,9 @@
                                                Var A = (v <A> + h)/(1 - m^2), v the variance of the offspring of one.
 
 Homeostasis towards a target activity r* moves m by (r* - A)/(r* tau) a step and keeps it at 0 or above. On average it
-comes to rest where <A> = r*, that is at m = 1 - h/r*, or at 0 where the drive alone is more: the drive decides how close
-to the critical point m = 1 homeostasis takes the process (Zierenberg, Wilting & Priesemann 2018, Phys. Rev. X 8:031018).
+comes to rest where <A> = r*, that is at m = 1 - h/r*, or at 0 where the drive alone is more: the drive decides how
+close to the critical point m = 1 homeostasis takes the process (Zierenberg, Wilting & Priesemann 2018, Phys. Rev. X
+8:031018).
 """
 
 from dataclasses import dataclass, replace
@@ -62,8 +63,8 @@ class DrivenBranching:
     def autocovariance_of(self, seen: float, lag: ArrayLike) -> Array:
         """Covariance of A(t) and A(t + lag) where each unit is seen with probability `seen`, at fixed m.
 
-        C(k) = seen^2 m^k Var A for k > 0, and seen^2 Var A + seen (1 - seen) <A> at lag 0: the regression slopes C(k)/C(0)
-        keep their ratios m however little is seen (Wilting & Priesemann 2018, Nat. Commun. 9:2325).
+        C(k) = seen^2 m^k Var A for k > 0, and seen^2 Var A + seen (1 - seen) <A> at lag 0: the regression slopes
+        C(k)/C(0) keep their ratios m however little is seen (Wilting & Priesemann 2018, Nat. Commun. 9:2325).
         """
         share = check("DrivenBranching: seen", seen, _SHARE)
         k = finite("DrivenBranching", "lag", lag, low=0.0)
@@ -94,7 +95,7 @@ def simulate(process: DrivenBranching, steps: int, *, seed: int | np.random.Seed
     for name, value in (("steps", steps), ("warmup", warmup)):
         if isinstance(value, bool) or value != int(value) or value < 0:
             raise ValueError(f"branching.simulate: {name} must be a whole number of at least 0, got {value!r}.")
-    words = seed_sequence(seed).generate_state(4, np.uint64)
+    words = seed_sequence(seed).generate_state(4, np.uint64).astype(np.uint64)
     state = np.array([round(process.mean) if np.isfinite(process.mean) else 0, process.offspring.sigma], np.float64)
     total = int(steps) + int(warmup)
     counts, means = np.empty(total, np.int64), np.empty(total)

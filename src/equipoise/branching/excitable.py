@@ -12,11 +12,12 @@ eigenvalue of the weights, to leading order in K, is the branching ratio
 
 and where many inputs fire together the share rho of firing units follows rho = (h + sigma rho)(1 - refractory rho).
 
-An inhibitory spike that meets neither drive nor excitation does nothing. So few active units branch by excitation alone,
-w (1 - f), and a network whose inhibition makes sigma = 1 never falls silent: the ceaseless activity of Larremore et al. It
-holds of the order of ten firing inputs a unit, ever less of the network as K grows.
+An inhibitory spike that meets neither drive nor excitation does nothing. So few active units branch by excitation
+alone, w (1 - f), and a network whose inhibition makes sigma = 1 never falls silent: the ceaseless activity of Larremore
+et al. It holds of the order of ten firing inputs a unit, ever less of the network as K grows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,14 +32,16 @@ _SHARE = Quantity("share of units that fire first", low=0.0, high=1.0)
 PIECE = 2_000
 """Steps of one call into the core, between which Ctrl-C acts."""
 MOST_SYNAPSES = 2**31 - 1
+Advance = Callable[[NDArray[np.int64]], None]
+"""Fills an array with the next counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExcitableNetwork:
     """N units of which each acts on all others, or hears `in_degree` K of them at random.
 
-    `coupling` w = K J is the number of units that an excitatory spike alone makes fire on average, `g` the strength of an
-    inhibitory synapse relative to an excitatory one, `inhibitory` the share f of inhibitory units.
+    `coupling` w = K J is the number of units that an excitatory spike alone makes fire on average, `g` the strength of
+    an inhibitory synapse relative to an excitatory one, `inhibitory` the share f of inhibitory units.
     """
 
     size: int
@@ -118,7 +121,7 @@ class BuiltNetwork:
         matrix = csc_array((np.repeat(self.weights, np.diff(self.starts)), self.targets, self.starts), shape=(n, n))
         matrix.sum_duplicates()
         start = np.ones(n) / np.sqrt(n)
-        return float(eigs(matrix, k=1, which="LR", v0=start, return_eigenvectors=False)[0].real)
+        return float(np.real(eigs(matrix, k=1, which="LR", v0=start, return_eigenvectors=False)).max())
 
     def __repr__(self) -> str:
         m = self.model
@@ -158,17 +161,17 @@ def run(
         raise TypeError(f"branching.run: network must be an ExcitableNetwork or a built one, got {network!r}.")
     h, share = check("branching.run: drive", drive, _DRIVE), check("branching.run: active", active, _SHARE)
     rng = np.random.default_rng(seed_sequence(seed).spawn(1)[0])
-    if isinstance(network, ExcitableNetwork):
-        network = network if network.in_degree is None else build(network, seed=seed)
-    advance = (_all_to_all if isinstance(network, ExcitableNetwork) else _wired)(network, h, share, rng)
+    if isinstance(network, ExcitableNetwork) and network.in_degree is None:
+        advance = _all_to_all(network, h, share, rng)
+    else:
+        advance = _wired(network if isinstance(network, BuiltNetwork) else build(network, seed=seed), h, share, rng)
     counts = np.empty(int(warmup) + int(steps), np.int64)
     for first in range(0, counts.size, PIECE):
         advance(counts[first : first + PIECE])
     return counts[int(warmup) :]
 
 
-def _wired(built: BuiltNetwork, drive: float, active: float, rng: np.random.Generator):
-    """What fills an array with the next counts."""
+def _wired(built: BuiltNetwork, drive: float, active: float, rng: np.random.Generator) -> Advance:
     words, refractory = rng.integers(0, 2**64, 4, dtype=np.uint64), int(built.model.refractory)
     clocks = np.where(rng.random(built.model.size) < active, refractory or -1, 0).astype(np.int32)
     return lambda counts: _core.excitable_run(
@@ -176,7 +179,7 @@ def _wired(built: BuiltNetwork, drive: float, active: float, rng: np.random.Gene
     )
 
 
-def _all_to_all(model: ExcitableNetwork, drive: float, active: float, rng: np.random.Generator):
+def _all_to_all(model: ExcitableNetwork, drive: float, active: float, rng: np.random.Generator) -> Advance:
     words, n = rng.integers(0, 2**64, 4, dtype=np.uint64), model.excitatory_units
     fired = np.zeros((2, int(model.refractory) + 1), np.int64)
     fired[:, 0] = rng.binomial([n, model.size - n], active)

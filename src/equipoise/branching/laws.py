@@ -5,8 +5,8 @@ Sizes: P(S = n) = P(n units have n - 1 offspring)/n (Otter 1949, Ann. Math. Stat
 C(2n - 2, n - 1)/n p^n (1 - p)^(n-1) for geometric ones.
 
 Durations: P(T > t) = g(P(T > t - 1)), P(T > 0) = 1 (Watson & Galton 1875). At the critical point the tail is 2/(v t), v
-the variance of the offspring, and for geometric offspring P(T >= t) = 1/t exactly. The mean size of avalanches that last
-t generations then grows as t^2; for critical geometric offspring it is (t^2 + t + 1)/3.
+the variance of the offspring, and for geometric offspring P(T >= t) = 1/t exactly. The mean size of avalanches that
+last t generations then grows as t^2; for critical geometric offspring it is (t^2 + t + 1)/3.
 """
 
 from itertools import pairwise
@@ -49,8 +49,9 @@ def duration_survival(offspring: Offspring, t: ArrayLike) -> Array:
 def mean_size_of_duration(offspring: Offspring, t: ArrayLike) -> Array:
     """<S | T = t> for whole durations t >= 1 of any shape, the crackling relation; NaN where T = t has no probability.
 
-    With F_t(s) = E[s^S; T <= t] = s f(F_t-1(s)), its derivative D_t = P(T <= t) + f'(P(T <= t - 1)) D_t-1 at s = 1 is the
-    mean size of the avalanches that ended, and D_t - D_t-1 that of those which last t. Differences lose digits as 1e-16 t.
+    With F_t(s) = E[s^S; T <= t] = s f(F_t-1(s)), its derivative D_t = P(T <= t) + f'(P(T <= t - 1)) D_t-1 at s = 1 is
+    the mean size of the avalanches that ended, and D_t - D_t-1 that of those which last t. Differences lose digits as
+    1e-16 t.
     """
     law = check_offspring("branching.mean_size_of_duration", offspring)
     times = _generations("branching.mean_size_of_duration", t)

@@ -1,7 +1,8 @@
 """How many units one active unit activates: laws of mean sigma, the branching ratio.
 
-A law gives its generating function f by what is left of it, g(x) = 1 - f(1 - x), which keeps its digits where extinction
-is almost certain. The offspring of n units together are Poisson, negative binomial or binomial: one draw a generation.
+A law gives its generating function f by what is left of it, g(x) = 1 - f(1 - x), which keeps its digits where
+extinction is almost certain. The offspring of n units together are Poisson, negative binomial or binomial: one draw a
+generation.
 """
 
 from dataclasses import dataclass

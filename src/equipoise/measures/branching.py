@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from equipoise import dynamics
 from equipoise.measures.estimates import estimate, level
 from equipoise.quantities import Array, finite
 
@@ -25,10 +26,10 @@ _MEANING = "branching ratio"
 def branching_ratio(counts: ArrayLike, *, lags: int = 1, confidence: float = 0.95) -> "xr.DataArray":
     """Branching ratio m per bin of counts (bins,) of stationary activity, with its interval.
 
-    With `lags` = 1 the slope of A(t + 1) on A(t), right where all units are seen. With more the m of b m^k fitted to the
-    slopes at lags 1 .. `lags`, right where a part of them is seen too, and kept in [0, 1.2]. The interval is that of a
-    jackknife over 20 blocks; slopes of a record of n bins are too small by (1 + 3 m)/n. Fewer than 20 bins a lag, or
-    counts that never change, give NaN and INSUFFICIENT_DATA.
+    With `lags` = 1 the slope of A(t + 1) on A(t), right where all units are seen. With more the m of b m^k fitted to
+    the slopes at lags 1 .. `lags`, right where a part of them is seen too, and kept in [0, 1.2]. The interval is that
+    of a jackknife over 20 blocks; slopes of a record of n bins are too small by (1 + 3 m)/n. Fewer than 20 bins a lag,
+    or counts that never change, give NaN and INSUFFICIENT_DATA.
     """
     given, z = finite("measures.branching_ratio", "counts", counts, low=0.0), level(confidence)
     if given.ndim != 1:
@@ -58,8 +59,6 @@ def _ratio(products: Array) -> float:
 
 def _decay(slopes: Array) -> float:
     """The m of the b m^k that is closest to the slopes; b is linear and drops out."""
-    from scipy.optimize import minimize_scalar
-
     k = np.arange(slopes.size)
 
     def explained(m: float) -> float:
@@ -68,5 +67,4 @@ def _decay(slopes: Array) -> float:
 
     coarse = np.linspace(0.0, LARGEST, 121)
     best = coarse[np.argmin([explained(m) for m in coarse])]
-    span = (max(best - 0.01, 0.0), min(best + 0.01, LARGEST))
-    return float(minimize_scalar(explained, bounds=span, method="bounded", options={"xatol": 1e-10}).x)
+    return dynamics.lowest_point(explained, max(best - 0.01, 0.0), min(best + 0.01, LARGEST))[0]

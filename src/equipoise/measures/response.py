@@ -6,12 +6,14 @@ from numpy.typing import ArrayLike
 from equipoise.quantities import finite
 
 
-def dynamic_range(drive: ArrayLike, response: ArrayLike, *, rest: float | None = None, most: float | None = None) -> float:
+def dynamic_range(
+    drive: ArrayLike, response: ArrayLike, *, rest: float | None = None, most: float | None = None
+) -> float:
     """Dynamic range 10 log10(h_0.9/h_0.1) [dB], h_x the drive with response F_0 + x (F_max - F_0).
 
-    `drive` (n,) rises and is above 0; `rest` is F_0 and `most` is F_max, by default the responses (n,) to the weakest and
-    the strongest drive. Drives between two given ones are interpolated, linear in the response and in log h. NaN where
-    the response does not rise. Source: Kinouchi & Copelli 2006, Nat. Phys. 2:348.
+    `drive` (n,) rises and is above 0; `rest` is F_0 and `most` is F_max, by default the responses (n,) to the weakest
+    and the strongest drive. Drives between two given ones are interpolated, linear in the response and in log h. NaN
+    where the response does not rise. Source: Kinouchi & Copelli 2006, Nat. Phys. 2:348.
     """
     h = finite("measures.dynamic_range", "drive", drive, low=0.0, open_low=True)
     F = finite("measures.dynamic_range", "response", response)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from equipoise import dynamics
 from equipoise.quantities import Array
 from equipoise.rate.state import RateState
 
@@ -37,16 +38,15 @@ class Amplification:
     henrici: float
 
     def __repr__(self) -> str:
-        return (
-            f"Amplification: {self.peak:.4g} times after {1e3 * self.time:.4g} ms; growth {self.numerical_abscissa:+.4g} "
-            f"1/s at first, {self.spectral_abscissa:+.4g} 1/s at last; departure from normality {self.henrici:.4g} 1/s"
-        )
+        growth = f"growth {self.numerical_abscissa:+.4g} 1/s at first, {self.spectral_abscissa:+.4g} 1/s at last"
+        when = f"{self.peak:.4g} times after {1e3 * self.time:.4g} ms"
+        return f"Amplification: {when}; {growth}; departure from normality {self.henrici:.4g} 1/s"
 
 
 def amplification(state: RateState) -> Amplification:
     """Transient amplification of the fast dynamics at a fixed point.
 
-    The peak is sought up to the time at which it is certain to be past, ||exp(J t)|| < 1, and sharpened to 1e-8.
+    The peak is sought up to the time at which it is certain to be past, ||exp(J t)|| < 1, and then sharpened.
     ValueError for more than 500 units, whose exponentials take too long; TypeError for what is no state.
     """
     if not isinstance(state, RateState):
@@ -83,24 +83,20 @@ def _norm(J: Array, t: float) -> float:
 
 def _peak_time(J: Array, last: float) -> float:
     """When the norm is largest: on a grid up to where it has fallen below 1 for good, then between its neighbours."""
-    from scipy.optimize import minimize_scalar
-
     span = -1.0 / last
     while _norm(J, span) >= 1.0:  # exp(J s) with norm below 1 bounds all later times by what came before
         span *= 2.0
     times, norms = _on_grid(J, span)
     k = int(np.argmax(norms))
     ends = times[max(k - 1, 0)], times[min(k + 1, times.size - 1)]
-    found = minimize_scalar(
-        lambda t: -_norm(J, t), bounds=ends, method="bounded", options={"xatol": 1e-8 * float(ends[1])}
-    )
-    return float(found.x) if -found.fun >= norms[k] else float(times[k])
+    best, lowest = dynamics.lowest_point(lambda t: -_norm(J, t), float(ends[0]), float(ends[1]))
+    return best if -lowest >= norms[k] else float(times[k])
 
 
 def _on_grid(J: Array, span: float) -> tuple[Array, Array]:
     """Norms at equal steps of a span, and finer ones up to what the fastest mode needs."""
-    fast = 1.0 / np.linalg.norm(J, 2)
-    pieces = [_steps(J, end) for end in np.unique([min(10.0 * fast, span), min(100.0 * fast, span), span])]
+    fast = 1.0 / float(np.linalg.norm(J, 2))
+    pieces = [_steps(J, end) for end in {min(10.0 * fast, span), min(100.0 * fast, span), span}]
     times, norms = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
     order = np.argsort(times)
     return times[order], norms[order]

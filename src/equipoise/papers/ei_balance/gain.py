@@ -1,9 +1,9 @@
 """Balanced is not safe: all weights scaled at a fixed ratio of inhibition to excitation raise the gain, then oscillate.
 
 The pair of Murphy & Miller 2009, W = w [[1, -k], [1, -k]] with k = 1.1: inhibition is 1.1 times excitation whatever w.
-With inhibition as fast as excitation the eigenvalues are -1 and -1 - (k - 1) w, the state is stable at any w, and the gain
-of excitation (1 + k w)/(1 + (k - 1) w) and transient amplification grow with w. With inhibition twice as slow the trace of
-the Jacobian vanishes at w = (1 + tau_E/tau_I)/(1 - k tau_E/tau_I), where oscillations begin.
+With inhibition as fast as excitation the eigenvalues are -1 and -1 - (k - 1) w, the state is stable at any w, and the
+gain of excitation (1 + k w)/(1 + (k - 1) w) and transient amplification grow with w. With inhibition twice as slow the
+trace of the Jacobian vanishes at w = (1 + tau_E/tau_I)/(1 - k tau_E/tau_I), where oscillations begin.
 """
 
 from typing import TYPE_CHECKING
@@ -132,21 +132,21 @@ def claims(data: "xr.Dataset") -> list[Claim]:
         Claim(
             "An input is amplified before inhibition squelches it",
             "Living on the Edge",
-            f"disturbances grow {float(strong['amplification']):.2f} times before they decay, {float(weak['amplification']):.2f} "
-            "times with weak weights",
+            f"disturbances grow {float(strong['amplification']):.2f} times before they decay, "
+            f"{float(weak['amplification']):.2f} times with weak weights",
             bool(strong["amplification"] > 3.0 and weak["amplification"] == 1.0),
         ),
         Claim(
             "Amplification is no matter of eigenvalues: the slowest does not move",
             "derived",
-            f"slowest mode {float(weak['slowest']):.1f} and {float(strong['slowest']):.1f} 1/s, departure from normality "
-            f"{float(weak['henrici']):.0f} and {float(strong['henrici']):.0f} 1/s",
+            f"slowest mode {float(weak['slowest']):.1f} and {float(strong['slowest']):.1f} 1/s, departure from "
+            f"normality {float(weak['henrici']):.0f} and {float(strong['henrici']):.0f} 1/s",
             bool(np.allclose(data["slowest"].values, -1.0 / TAU) and (np.diff(data["henrici"].values) > 0).all()),
         ),
         Claim(
             "The gain for input common to both populations grows with the weights, too",
             "derived",
-            f"{float(weak['common_gain']):.2f} -> {float(strong['common_gain']):.2f}: balance cancels what both receive",
+            f"{float(weak['common_gain']):.2f} -> {float(strong['common_gain']):.2f}: balance cancels it",
             bool(strong["common_gain"] > weak["common_gain"]),
             expected=False,
         ),
@@ -190,5 +190,5 @@ def _draw_courses(ax: "Axes", time: "xr.DataArray", rows: "xr.DataArray", shades
     for row, shade in zip(rows, shades, strict=True):
         weight = float(row[rows.dims[0]])
         ax.plot(time, row, color=plotting.EXCITATION, alpha=shade, label=f"w = {weight:g}")
-    ax.margins(y=0.3)
+    ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room for the legend
     ax.legend(loc="upper right", ncols=len(shades), handlelength=1.0, columnspacing=0.8)
