@@ -1,5 +1,7 @@
 """Transient amplification against closed forms, bounds that hold for every matrix, and the simulated rates."""
 
+import sys
+
 import numpy as np
 import pytest
 from rate_circuits import pair, projections
@@ -108,6 +110,6 @@ def test_what_does_not_decay_has_no_bound():
 def test_bad_input_is_named(monkeypatch):
     with pytest.raises(TypeError, match=r"state must be a RateState such as eq\.rate\.settle"):
         eq.rate.amplification(pair())
-    monkeypatch.setattr("equipoise.rate.amplification.LARGEST", 1)
+    monkeypatch.setattr(sys.modules["equipoise.rate.amplification"], "LARGEST", 1)
     with pytest.raises(ValueError, match="at most 1 units, got 2"):
         eq.rate.amplification(eq.rate.fixed_points(pair())[-1])

@@ -170,6 +170,11 @@ def test_inhibition_alone_cannot_silence_a_sparse_network():
         (lambda: br.build(3, seed=1), TypeError, "model must be an ExcitableNetwork, got 3"),
         (lambda: br.run(3, 10, drive=0.1, seed=1), TypeError, "network must be an ExcitableNetwork or a built one"),
         (
+            lambda: br.run(br.ExcitableNetwork(size=10, coupling=1.0), 1.5, drive=0.1, seed=1),
+            ValueError,
+            "branching.run: steps must be a whole number of at least 0, got 1.5",
+        ),
+        (
             lambda: br.run(br.ExcitableNetwork(size=10, coupling=1.0), 10, drive=1.5, seed=1),
             ValueError,
             r"drive .* must lie in \[0, 1\], got 1.5",

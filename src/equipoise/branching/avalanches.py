@@ -4,7 +4,7 @@ import numpy as np
 
 from equipoise import _core
 from equipoise.branching.offspring import Offspring, check_offspring
-from equipoise.quantities import seed_sequence
+from equipoise.quantities import seed_sequence, whole
 from equipoise.results import Avalanches
 
 PIECE = 20_000
@@ -24,27 +24,19 @@ def avalanches(
 
     An avalanche is `capped` where it would last longer than `max_generations`, or has grown larger than `max_size`
     (at most 1e15): it is cut off there, and its size and duration are lower bounds. At the critical point one in
-    v max_generations/2 is, v the variance of the offspring. The result depends on the seed alone, and the first
-    avalanches of a longer list are those of a shorter one. ValueError or TypeError for what is no whole number.
+    v max_generations/2 is, v the variance of the offspring. The result depends on the seed alone (and on the last digit
+    of the machine's logarithm), and the first avalanches of a longer list are those of a shorter one. ValueError or
+    TypeError for what is no whole number.
     """
     law = check_offspring("branching.avalanches", offspring)
-    count = _at_least("n", n, 0)
-    caps = _at_least("max_generations", max_generations, 1), _at_least("max_size", max_size, 1)
-    if caps[1] > LARGEST:
-        raise ValueError(f"branching.avalanches: max_size must be at most 1e15, got {caps[1]:g}.")
+    count = whole("branching.avalanches: n", n)
+    generations = whole("branching.avalanches: max_generations", max_generations, low=1)
+    most = whole("branching.avalanches: max_size", max_size, low=1, high=LARGEST)
     key = seed_sequence(seed).generate_state(2, np.uint64).astype(np.uint64)
     sizes, durations, capped = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.uint8)
     for first in range(0, count, PIECE):
         here = slice(first, first + PIECE)
         _core.branching_avalanches(
-            key, first, law.code, law.sigma, *caps, sizes[here], durations[here], capped[here]
+            key, first, law.code, law.sigma, generations, most, sizes[here], durations[here], capped[here]
         )  # fmt: skip
     return Avalanches(sizes, durations, capped.astype(bool))
-
-
-def _at_least(name: str, value: int, low: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer | float) or value != int(value):
-        raise TypeError(f"branching.avalanches: {name} must be a whole number, got {value!r}.")
-    if value < low:
-        raise ValueError(f"branching.avalanches: {name} must be at least {low}, got {value}.")
-    return int(value)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from equipoise import _core
 from equipoise.branching.offspring import Offspring, check_offspring
-from equipoise.quantities import Array, Quantity, check, check_fields, finite, quantity, seed_sequence
+from equipoise.quantities import Array, Quantity, check, check_fields, finite, quantity, seed_sequence, whole
 
 PIECE = 100_000
 """Steps of one call into the core, between which Ctrl-C acts."""
@@ -92,17 +92,15 @@ def simulate(process: DrivenBranching, steps: int, *, seed: int | np.random.Seed
     """
     if not isinstance(process, DrivenBranching):
         raise TypeError(f"branching.simulate: process must be a DrivenBranching, got {process!r}.")
-    for name, value in (("steps", steps), ("warmup", warmup)):
-        if isinstance(value, bool) or value != int(value) or value < 0:
-            raise ValueError(f"branching.simulate: {name} must be a whole number of at least 0, got {value!r}.")
+    steps, warmup = whole("branching.simulate: steps", steps), whole("branching.simulate: warmup", warmup)
     words = seed_sequence(seed).generate_state(4, np.uint64).astype(np.uint64)
     state = np.array([round(process.mean) if np.isfinite(process.mean) else 0, process.offspring.sigma], np.float64)
-    total = int(steps) + int(warmup)
+    total = steps + warmup
     counts, means = np.empty(total, np.int64), np.empty(total)
     for first in range(0, total, PIECE):
         here = slice(first, first + PIECE)
         _advance(process, words, state, counts[here], means[here])
-    return Activity(counts[int(warmup) :], means[int(warmup) :])
+    return Activity(counts[warmup:], means[warmup:])
 
 
 def _advance(process: DrivenBranching, words: NDArray, state: Array, counts: NDArray, means: Array) -> None:

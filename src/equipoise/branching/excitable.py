@@ -14,7 +14,7 @@ and where many inputs fire together the share rho of firing units follows rho = 
 
 An inhibitory spike that meets neither drive nor excitation does nothing. So few active units branch by excitation
 alone, w (1 - f), and a network whose inhibition makes sigma = 1 never falls silent: the ceaseless activity of Larremore
-et al. It holds of the order of ten firing inputs a unit, ever less of the network as K grows.
+et al. It takes a few firing inputs a unit, which are ever less of the network as K grows.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise import _core
-from equipoise.quantities import Array, Quantity, check, check_fields, finite, quantity, seed_sequence
+from equipoise.quantities import Array, Quantity, check, check_fields, finite, quantity, seed_sequence, whole
 
 _DRIVE = Quantity("probability to fire by external drive", low=0.0, high=1.0)
 _SHARE = Quantity("share of units that fire first", low=0.0, high=1.0)
@@ -53,13 +53,10 @@ class ExcitableNetwork:
 
     def __post_init__(self):
         check_fields(self)
-        limits = {"size": (2, 10**9 if self.in_degree is None else 10**7), "refractory": (0, 10**6)}
-        for name, (low, high) in {**limits, "in_degree": (1, self.size)}.items():
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if isinstance(value, bool) or value != int(value) or not low <= value <= high:
-                raise ValueError(f"ExcitableNetwork.{name} must be a whole number in [{low}, {high}], got {value!r}.")
+        whole("ExcitableNetwork.size", self.size, low=2, high=10**9 if self.in_degree is None else 10**7)
+        whole("ExcitableNetwork.refractory", self.refractory, high=10**6)
+        if self.in_degree is not None:
+            whole("ExcitableNetwork.in_degree", self.in_degree, low=1, high=self.size)
         if self.size * (self.in_degree or 1) > MOST_SYNAPSES:
             raise ValueError(
                 f"ExcitableNetwork: {self.size * (self.in_degree or 1):,} synapses are too many, at most "
@@ -159,16 +156,17 @@ def run(
     """
     if not isinstance(network, ExcitableNetwork | BuiltNetwork):
         raise TypeError(f"branching.run: network must be an ExcitableNetwork or a built one, got {network!r}.")
+    steps, warmup = whole("branching.run: steps", steps), whole("branching.run: warmup", warmup)
     h, share = check("branching.run: drive", drive, _DRIVE), check("branching.run: active", active, _SHARE)
     rng = np.random.default_rng(seed_sequence(seed).spawn(1)[0])
     if isinstance(network, ExcitableNetwork) and network.in_degree is None:
         advance = _all_to_all(network, h, share, rng)
     else:
         advance = _wired(network if isinstance(network, BuiltNetwork) else build(network, seed=seed), h, share, rng)
-    counts = np.empty(int(warmup) + int(steps), np.int64)
+    counts = np.empty(warmup + steps, np.int64)
     for first in range(0, counts.size, PIECE):
         advance(counts[first : first + PIECE])
-    return counts[int(warmup) :]
+    return counts[warmup:]
 
 
 def _wired(built: BuiltNetwork, drive: float, active: float, rng: np.random.Generator) -> Advance:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import _core
-from equipoise.quantities import Array, Quantity, check
+from equipoise.quantities import Array, Quantity, check, whole
 
 _SIGMA = Quantity("branching ratio, mean number of offspring", low=0.0, high=100.0, symbol="sigma")
 
@@ -126,8 +126,7 @@ class BinomialOffspring(Offspring):
     trials: int = 10
 
     def __post_init__(self):
-        if isinstance(self.trials, bool) or int(self.trials) != self.trials or not 1 <= self.trials <= 1000:
-            raise ValueError(f"BinomialOffspring.trials must be a whole number in [1, 1000], got {self.trials!r}.")
+        whole("BinomialOffspring.trials", self.trials, low=1, high=1000)
         super().__post_init__()
 
     @property

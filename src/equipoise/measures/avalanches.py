@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from equipoise import dynamics
 from equipoise.measures.estimates import estimate, level
-from equipoise.quantities import Array, Quantity, check, finite, seed_sequence
+from equipoise.quantities import Array, Quantity, check, finite, seed_sequence, whole
 from equipoise.results import Avalanches, Recording, SpikeTrains
 from equipoise.units import hour, ms
 
@@ -163,9 +163,9 @@ def _counts(function: str, counts: ArrayLike) -> NDArray[np.int64]:
 
 def _within(function: str, values: ArrayLike, low: int, high: float) -> Array:
     given = finite(function, "values", values, low=1.0)
-    for name, value in (("low", low), ("high", high)):
-        if value < 1 or (np.isfinite(value) and value != int(value)):
-            raise ValueError(f"{function}: {name} must be a whole number of at least 1, got {value!r}.")
+    whole(f"{function}: low", low, low=1)
+    if not np.isinf(high):
+        whole(f"{function}: high", high, low=1)
     if high <= low:
         raise ValueError(f"{function}: high must exceed low={low}, got {high:g}.")
     return given[(given >= low) & (given <= high)]

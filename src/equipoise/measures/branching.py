@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from equipoise import dynamics
 from equipoise.measures.estimates import estimate, level
-from equipoise.quantities import Array, finite
+from equipoise.quantities import Array, finite, whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,15 +34,14 @@ def branching_ratio(counts: ArrayLike, *, lags: int = 1, confidence: float = 0.9
     given, z = finite("measures.branching_ratio", "counts", counts, low=0.0), level(confidence)
     if given.ndim != 1:
         raise ValueError(f"measures.branching_ratio: counts must be 1-D, got shape {given.shape}.")
-    if isinstance(lags, bool) or lags != int(lags) or lags < 1:
-        raise ValueError(f"measures.branching_ratio: lags must be a whole number of at least 1, got {lags!r}.")
+    lags = whole("measures.branching_ratio: lags", lags, low=1)
     if given.size < BLOCKS * (lags + 1) or np.ptp(given) == 0.0:
         return estimate("branching_ratio", _MEANING, (np.nan, np.nan), given.size, z)
-    products = _products(given - given.mean(), int(lags))
-    whole = products.sum(axis=1)
-    left_out = np.array([_ratio(part) for part in (whole[:, None] - products).T])
+    products = _products(given - given.mean(), lags)
+    total = products.sum(axis=1)
+    left_out = np.array([_ratio(part) for part in (total[:, None] - products).T])
     error = np.sqrt((BLOCKS - 1) * left_out.var())
-    return estimate("branching_ratio", _MEANING, (_ratio(whole), float(error)), given.size, z)
+    return estimate("branching_ratio", _MEANING, (_ratio(total), float(error)), given.size, z)
 
 
 def _products(y: Array, lags: int) -> Array:
