@@ -208,7 +208,8 @@ def test_offspring_of_many_units_at_once(law, units):
 @pytest.fixture(scope="module", params=ALL, ids=label)
 def many(request):
     law = request.param
-    return law, br.avalanches(law, MILLION, seed=20, max_generations=10_000, max_size=10**9)
+    most = 10**6 if law.sigma > 1.0 else 10**9  # those that explode need not be followed far
+    return law, br.avalanches(law, MILLION, seed=20, max_generations=10_000, max_size=most)
 
 
 def test_sizes_of_a_million_avalanches(many):
@@ -229,7 +230,7 @@ def test_how_many_are_capped(many):
     expected = MILLION * float(br.duration_survival(law, 10_001))
     assert abs(int(found.capped.sum()) - expected) < 4.5 * np.sqrt(expected + 1.0)
     assert (found.durations[found.capped] <= 10_000).all()
-    assert (found.capped == ((found.durations == 10_000) | (found.sizes > 10**9)) & found.capped).all()
+    assert ((found.durations == 10_000) | (found.sizes > 10**6))[found.capped].all()
 
 
 def test_mean_size_of_a_million_avalanches(many):

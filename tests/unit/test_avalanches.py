@@ -45,6 +45,9 @@ def test_activity_counts_every_spike_once():
     trains = SpikeTrains(times, np.array([0, 1, 0, 2, 1, 0]), 3, 0.0, 1.0)
     assert me.activity(trains, bin=0.1).tolist() == [2, 1, 1, 1, 0, 0, 0, 0, 0, 1]
     assert me.activity(trains, bin=0.3).tolist() == [4, 1, 0]  # the last 0.1 s fill no bin
+    last = SpikeTrains.single([0.3, 1.0], t_start=0.0, t_stop=1.0)
+    assert me.activity(last, bin=0.1).tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0, 1]
+    assert me.activity(last, bin=0.3).sum() == 1
 
 
 # --- exponents --------------------------------------------------------------------------------------------------------
@@ -201,6 +204,7 @@ def test_too_little_is_said():
         (lambda: me.power_law([0, 2]), ValueError, r"values must be finite and at least 1, got 0 at index \(0,\)"),
         (lambda: me.branching_ratio([1, 2], lags=0), ValueError, "lags must be a whole number of at least 1, got 0"),
         (lambda: me.dynamic_range([1, 1], [0, 1]), ValueError, "drive must be 1-D, rising, and as long as response"),
+        (lambda: me.crackling([1, 2, 3]), TypeError, r"found must be Avalanches, got \[1, 2, 3\]. Use measures.aval"),
         (lambda: me.susceptibility([1, 2], 0), ValueError, "size must be finite and above 0, got 0"),
         (lambda: Avalanches(np.ones(2), np.ones(3), np.ones(2)), ValueError, "must be 1-D of one length"),
     ],

@@ -28,7 +28,10 @@ _BIN = Quantity("bin of the counts", "ms", low=0.0, high=1 * hour, open_low=True
 
 
 def activity(trains: SpikeTrains | Recording, *, bin: float) -> NDArray[np.int64]:  # noqa: A002
-    """Spikes of all units together in each `bin` [s] (bins,); a rest of the window shorter than a bin is left out."""
+    """Spikes of all units together in each `bin` [s] (bins,); a rest of the window shorter than a bin is left out.
+
+    A spike on an edge belongs to the bin that it begins, at the end of the window to the last.
+    """
     spikes = trains.spikes if isinstance(trains, Recording) else trains
     if not isinstance(spikes, SpikeTrains):
         raise TypeError(f"measures.activity: trains must be SpikeTrains or a Recording, got {type(trains).__name__}.")
@@ -36,8 +39,9 @@ def activity(trains: SpikeTrains | Recording, *, bin: float) -> NDArray[np.int64
     bins = int(np.floor(spikes.duration / width * (1.0 + 1e-12)))
     if bins == 0:
         raise ValueError(f"measures.activity: bin must fit into {spikes.duration:g} s, got {width / ms:g} ms.")
-    # A spike on an edge of a grid belongs to the bin that it begins, whatever rounding does to the quotient.
+    # Spikes on a grid stay in their bins whatever rounding does to the quotient.
     place = np.floor((spikes.times - spikes.t_start) / width + 1e-9).astype(np.int64)
+    place[spikes.times == spikes.t_stop] = int(np.ceil(spikes.duration / width - 1e-9)) - 1
     return np.bincount(place[place < bins], minlength=bins)
 
 
@@ -95,6 +99,8 @@ def size_of_duration(found: Avalanches) -> "xr.Dataset":
     """Mean size of the avalanches of each duration that occurs, its standard error and how many there are."""
     import xarray as xr
 
+    if not isinstance(found, Avalanches):
+        raise TypeError(f"measures: found must be Avalanches, got {found!r}. Use measures.avalanches(counts).")
     kept = ~found.capped
     durations, place, n = np.unique(found.durations[kept], return_inverse=True, return_counts=True)
     sizes = found.sizes[kept].astype(np.float64)
