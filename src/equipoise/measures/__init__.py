@@ -16,6 +16,7 @@ from equipoise.measures.irregularity import lvr as lvr
 from equipoise.measures.irregularity import rate as rate
 from equipoise.measures.irregularity import refractory_violations as refractory_violations
 from equipoise.measures.irregularity import summary as summary
+from equipoise.measures.recovery import recovery as recovery
 from equipoise.measures.response import dynamic_range as dynamic_range
 from equipoise.measures.response import susceptibility as susceptibility
 from equipoise.measures.trains import GroupedTrains as GroupedTrains
