@@ -10,6 +10,7 @@ import numpy as np
 
 from equipoise import branching, measures, plotting
 from equipoise.papers.framework import Claim, Progress
+from equipoise.papers.layout import panels
 from equipoise.quantities import Array
 from equipoise.results import Avalanches
 
@@ -52,8 +53,7 @@ def compute(progress: Progress = lambda _: None, plan: Plan = PLAN) -> "xr.Datas
     chance = measures.avalanches(counts)
     progress(0.8)
     steered = [_steered(drive, plan.steps) for drive in DRIVES]
-    crackling = [measures.crackling(x, low=30, high=300) for x in (found[1], chance)]
-    crackling[1] = measures.crackling(chance)
+    crackling = [measures.crackling(found[1], low=30, high=300), measures.crackling(chance)]
     return xr.Dataset(
         {
             "size_density": (("ratio", "size"), [_density(x) for x in found]),
@@ -199,10 +199,9 @@ COLOURS = dict(zip(RATIOS, (plotting.EPOCHS[0], plotting.INK, plotting.EPOCHS[1]
 
 def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     """Sizes, durations and crackling with their laws and with chance, and where homeostasis leads."""
-    titles = ("Sizes of avalanches", "Durations", "Crackling", "Homeostasis under drive")
-    sizes, durations, crackling, homeostasis = canvas.subplots(1, 4)
-    for letter, ax, title in zip("ABCD", (sizes, durations, crackling, homeostasis), titles, strict=True):
-        ax.set_title(f"{letter}  {title}")
+    sizes, durations, crackling, homeostasis = panels(
+        canvas, "Sizes of avalanches", "Durations", "Crackling", "Homeostasis under drive"
+    )
     for ratio, colour in COLOURS.items():
         row = data.sel(ratio=ratio)
         _points_and_law(sizes, data["size"], row["size_density"], row["size_law"], colour)

@@ -18,6 +18,7 @@ from equipoise.model.populations import Population
 from equipoise.model.projections import Projection
 from equipoise.model.rate_neurons import ThresholdLinear
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 from equipoise.quantities import Array
 from equipoise.units import ms, second
 
@@ -163,10 +164,9 @@ def claims(data: "xr.Dataset") -> list[Claim]:
 # --- drawing ----------------------------------------------------------------------------------------------------------
 def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     """Gain and amplification, answers to a pulse, the Hopf point, and rates below and beyond it."""
-    titles = ("Gain at fixed balance", "A pulse is amplified", "With slow inhibition", "rates oscillate")
-    gain, pulse, onset, course = canvas.subplots(1, 4)
-    for letter, ax, title in zip("ABCD", (gain, pulse, onset, course), titles, strict=True):
-        ax.set_title(f"{letter}  {title}")
+    gain, pulse, onset, course = panels(
+        canvas, "Gain at fixed balance", "A pulse is amplified", "With slow inhibition", "rates oscillate"
+    )
     gain.plot(data["weight"], data["gain"], **plotting.LOOK["e"], label="E to input of E")
     gain.plot(data["weight"], data["common_gain"], color=plotting.QUIET, label="E to common input")
     gain.plot(data["weight"], data["amplification"], color=plotting.INK, ls="--", label="transient")
