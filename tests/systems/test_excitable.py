@@ -167,6 +167,16 @@ def test_inhibition_alone_cannot_silence_a_sparse_network():
             "10,000,000,000 synapses are too many, .* Leave in_degree out",
         ),
         (lambda: br.build(br.ExcitableNetwork(size=10, coupling=1.0), seed=1), ValueError, "all units act on all"),
+        (
+            lambda: br.BuiltNetwork(
+                br.ExcitableNetwork(size=2, in_degree=1, coupling=1.0),
+                np.array([0, 1, 2]),
+                np.array([0, 2], np.int32),
+                np.ones(2),
+            ),
+            ValueError,
+            "2 units need 2 weights, and 3 starts .* units from 0 to 1. Use branching.build",
+        ),
         (lambda: br.build(3, seed=1), TypeError, "model must be an ExcitableNetwork, got 3"),
         (lambda: br.run(3, 10, drive=0.1, seed=1), TypeError, "network must be an ExcitableNetwork or a built one"),
         (

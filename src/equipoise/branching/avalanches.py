@@ -7,7 +7,7 @@ from equipoise.branching.offspring import Offspring, check_offspring
 from equipoise.quantities import seed_sequence, whole
 from equipoise.results import Avalanches
 
-PIECE = 20_000
+PIECE = 1_000
 """Avalanches of one call into the core, between which Ctrl-C acts."""
 LARGEST = 10**15
 

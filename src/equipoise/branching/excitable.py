@@ -53,10 +53,12 @@ class ExcitableNetwork:
 
     def __post_init__(self):
         check_fields(self)
-        whole("ExcitableNetwork.size", self.size, low=2, high=10**9 if self.in_degree is None else 10**7)
-        whole("ExcitableNetwork.refractory", self.refractory, high=10**6)
+        size = whole("ExcitableNetwork.size", self.size, low=2, high=10**9 if self.in_degree is None else 10**7)
+        numbers = {"size": size, "refractory": whole("ExcitableNetwork.refractory", self.refractory, high=10**6)}
         if self.in_degree is not None:
-            whole("ExcitableNetwork.in_degree", self.in_degree, low=1, high=self.size)
+            numbers["in_degree"] = whole("ExcitableNetwork.in_degree", self.in_degree, low=1, high=size)
+        for name, value in numbers.items():
+            object.__setattr__(self, name, value)
         if self.size * (self.in_degree or 1) > MOST_SYNAPSES:
             raise ValueError(
                 f"ExcitableNetwork: {self.size * (self.in_degree or 1):,} synapses are too many, at most "
@@ -108,6 +110,15 @@ class BuiltNetwork:
     targets: NDArray[np.int32]
     weights: Array
 
+    def __post_init__(self):
+        n, ends = self.model.size, self.starts
+        fits = self.weights.shape == (n,) and ends.shape == (n + 1,) and ends[0] == 0 and ends[-1] == self.targets.size
+        if not fits or (np.diff(ends) < 0).any() or (self.targets.size and not _within(self.targets, n)):
+            raise ValueError(
+                f"BuiltNetwork: {n} units need {n} weights, and {n + 1} starts that rise from 0 to the number of "
+                f"targets, which are units from 0 to {n - 1}. Use branching.build to draw them."
+            )
+
     @cached_property
     def largest_eigenvalue(self) -> float:
         """Largest real part of the spectrum of the weights, which sigma is for large K."""
@@ -123,6 +134,10 @@ class BuiltNetwork:
     def __repr__(self) -> str:
         m = self.model
         return f"BuiltNetwork({m.size:,} units, K = {m.in_degree}, g = {m.g:g}, sigma = {m.sigma:.4g})"
+
+
+def _within(targets: NDArray[np.int32], n: int) -> bool:
+    return bool(targets.min() >= 0 and targets.max() < n)
 
 
 def build(model: ExcitableNetwork, *, seed: int | np.random.SeedSequence) -> BuiltNetwork:
@@ -170,7 +185,7 @@ def run(
 
 
 def _wired(built: BuiltNetwork, drive: float, active: float, rng: np.random.Generator) -> Advance:
-    words, refractory = rng.integers(0, 2**64, 4, dtype=np.uint64), int(built.model.refractory)
+    words, refractory = rng.integers(0, 2**64, 4, dtype=np.uint64), built.model.refractory
     clocks = np.where(rng.random(built.model.size) < active, refractory or -1, 0).astype(np.int32)
     return lambda counts: _core.excitable_run(
         words, built.starts, built.targets, built.weights, drive, refractory, clocks, counts
@@ -179,7 +194,7 @@ def _wired(built: BuiltNetwork, drive: float, active: float, rng: np.random.Gene
 
 def _all_to_all(model: ExcitableNetwork, drive: float, active: float, rng: np.random.Generator) -> Advance:
     words, n = rng.integers(0, 2**64, 4, dtype=np.uint64), model.excitatory_units
-    fired = np.zeros((2, int(model.refractory) + 1), np.int64)
+    fired = np.zeros((2, model.refractory + 1), np.int64)
     fired[:, 0] = rng.binomial([n, model.size - n], active)
     network, state = np.array([n, model.size - n, model.weight, model.g * model.weight]), fired.ravel()
     return lambda counts: _core.excitable_run_all_to_all(words, network, drive, state, counts)

@@ -126,7 +126,7 @@ class BinomialOffspring(Offspring):
     trials: int = 10
 
     def __post_init__(self):
-        whole("BinomialOffspring.trials", self.trials, low=1, high=1000)
+        object.__setattr__(self, "trials", whole("BinomialOffspring.trials", self.trials, low=1, high=1000))
         super().__post_init__()
 
     @property
