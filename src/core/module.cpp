@@ -3,9 +3,11 @@
 
 namespace nb = nanobind;
 
+void bind_branching(nb::module_& m);
 void bind_calcium(nb::module_& m);
 void bind_cell_loop(nb::module_& m);
 void bind_driven(nb::module_& m);
+void bind_excitable(nb::module_& m);
 void bind_isi_sampler(nb::module_& m);
 void bind_lif(nb::module_& m);
 void bind_lif_laplace(nb::module_& m);
@@ -19,9 +21,11 @@ void bind_trains(nb::module_& m);
 
 NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_branching(m);
   bind_calcium(m);
   bind_cell_loop(m);
   bind_driven(m);
+  bind_excitable(m);
   bind_isi_sampler(m);
   bind_lif(m);
   bind_lif_laplace(m);

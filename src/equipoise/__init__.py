@@ -1,6 +1,7 @@
 """Excitatory-inhibitory balance and its homeostasis. Public names only; the subpackages say what they do."""
 
 from equipoise import backends as backends
+from equipoise import branching as branching
 from equipoise import compare as compare
 from equipoise import dynamics as dynamics
 from equipoise import inference as inference

@@ -17,6 +17,35 @@ Shorts = NDArray[np.uint16]
 Halves = NDArray[np.int16]
 HalfWords = NDArray[np.uint32]
 
+# --- branching; law (kind: 0 Poisson, 1 geometric, 2 binomial; trials; litter), mean offspring `mean` -----------------
+def branching_avalanches(
+    key: Words,
+    first: int,
+    law: Array,
+    mean: float,
+    most_generations: int,
+    most_units: int,
+    sizes: Index,
+    durations: Index,
+    capped: Bytes,
+) -> None:
+    """Avalanches `first`, `first` + 1, ... of one seed each: all units, generations, and whether a cap cut it off."""
+
+def branching_driven(
+    words: Words, law: Array, drive: float, homeostasis: Array, state: Array, activity: Index, means: Array
+) -> None:
+    """Activity step by step under a Poisson `drive`, and the mean offspring m, moved by homeostasis.
+
+    homeostasis (rate, target, largest m, most units): m += rate (target - activity), and beyond the most units nothing
+    changes any more. `state` (activity, m) and `words` (4,) go on.
+    """
+
+def log_poisson(counts: Array, means: Array, out: Array) -> None:
+    """`out`: log probability of Poisson counts."""
+
+def log_binomial(counts: Array, trials: Array, chances: Array, out: Array) -> None:
+    """`out`: log probability of binomial counts."""
+
 # --- calcium along given spikes: decay by tau, C -> retention C + influx at a spike -----------------------------------
 def calcium_integrals(
     tau: float,
@@ -112,6 +141,30 @@ def random_bits(words: Words, out: Words) -> None:
 
 def random_normal(words: Words, out: Array) -> None:
     """`out`: standard normal variates."""
+
+# --- networks of probabilistic units ----------------------------------------------------------------------------------
+def excitable_run(
+    words: Words,
+    starts: Index,
+    targets: Ints,
+    weights: Array,
+    drive: float,
+    refractory: int,
+    clocks: Ints,
+    counts: Index,
+) -> None:
+    """`counts`: how many units fire in each step, with probability drive + the weights of inputs that fired before.
+
+    Unit j acts on targets[starts[j] : starts[j + 1]] by weights[j]. `clocks` (n,) and `words` (4,) go on: steps until a
+    unit can fire, `refractory` (or -1 without refractoriness) where it fired last.
+    """
+
+def excitable_run_all_to_all(words: Words, network: Array, drive: float, fired: Index, counts: Index) -> None:
+    """The same where all act on all; network (E units, I units, J, g J).
+
+    `fired` (E and I, refractory + 1), flattened, and `words` (4,) go on: how many fired in the last steps, the latest
+    first.
+    """
 
 # --- LIF; neuron (v_threshold, v_reset, v_leak, tau_m, tau_ref) -------------------------------------------------------
 def lif_rate(neuron: Array, mu: Array, sigma: Array, out: Array) -> None:

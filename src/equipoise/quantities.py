@@ -127,6 +127,16 @@ def _numbers(given: NDArray[Any]) -> Array:
     return given.astype(np.float64)
 
 
+def whole(label: str, value: Any, *, low: int = 0, high: float = np.inf) -> int:
+    """Return `value` as an int between `low` and `high`; TypeError or ValueError that says what `label` must be."""
+    wanted = f"a whole number of at least {low}" if np.isinf(high) else f"a whole number in [{low}, {high:,}]"
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{label} must be {wanted}, got {value!r}.")
+    if not (np.isfinite(value) and value == int(value) and low <= value <= high):
+        raise ValueError(f"{label} must be {wanted}, got {value:,}.")
+    return int(value)
+
+
 def together(function: str, **arrays: Array) -> tuple[Array, ...]:
     """Broadcast arrays against each other; the error names function and shapes."""
     try:

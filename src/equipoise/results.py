@@ -185,6 +185,34 @@ class Recording:
         return f"Recording({self.source or 'unnamed'}: {self.spikes!r}; epochs: {epochs})"
 
 
+@dataclass(frozen=True, eq=False)
+class Avalanches:
+    """Avalanches: `sizes` (units or spikes), `durations` (generations or bins), and which were `capped`, each (n,).
+
+    A capped avalanche was cut off: its size and duration are lower bounds.
+    """
+
+    sizes: NDArray[np.int64]
+    durations: NDArray[np.int64]
+    capped: NDArray[np.bool_]
+
+    def __post_init__(self):
+        if not self.sizes.shape == self.durations.shape == self.capped.shape or self.sizes.ndim != 1:
+            raise ValueError(
+                "Avalanches: sizes, durations and capped must be 1-D of one length, got "
+                f"{self.sizes.shape}, {self.durations.shape} and {self.capped.shape}."
+            )
+
+    def __len__(self) -> int:
+        return self.sizes.size
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "Avalanches(none)"
+        most = f"largest {self.sizes.max():,}, longest {self.durations.max():,}"
+        return f"Avalanches({len(self):,}, mean size {self.sizes.mean():.4g}, {most}, {self.capped.sum():,} capped)"
+
+
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Call `write` on a temporary file beside `path` and move the result there: no file is ever half written."""
     path = Path(path)

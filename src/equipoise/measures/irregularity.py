@@ -12,12 +12,12 @@ batch means (Meketon & Schmeiser 1984; block length by Andrews 1991). They assum
 window; a drift longer than the blocks is not in them. No random numbers are involved.
 """
 
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.measures.estimates import level
 from equipoise.measures.trains import GroupedTrains, group
 from equipoise.quantities import Array, Quantity, check
 from equipoise.results import Recording, SpikeTrains, Status
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 MIN_INTERVALS = 10
 
 _REFRACTORY = Quantity("refractory constant", "ms", low=0.0, high=100 * ms)
-_CONFIDENCE = Quantity("confidence level of the interval", low=0.5, high=0.9999)
 
 _NAMES = {
     "rate": ("firing rate", "Hz"),
@@ -49,7 +48,7 @@ def rate(trains: SpikeTrains | Recording, *, confidence: float = 0.95) -> "xr.Da
     a silent unit has rate 0 with a finite upper end and status OK.
     """
     grouped = group(trains)
-    return _labelled("rate", grouped, *_rate(grouped, *grouped.statistics(0.0), _level(confidence)))
+    return _labelled("rate", grouped, *_rate(grouped, *grouped.statistics(0.0), level(confidence)))
 
 
 def cv(trains: SpikeTrains | Recording, *, confidence: float = 0.95) -> "xr.DataArray":
@@ -88,7 +87,7 @@ def refractory_violations(
     trains: SpikeTrains | Recording, *, tau_ref: float = 2 * ms, confidence: float = 0.95
 ) -> "xr.DataArray":
     """Fraction of intervals shorter than `tau_ref` [s], with the coordinate `count`; interval by Wilson (1927)."""
-    grouped, z = group(trains), _level(confidence)
+    grouped, z = group(trains), level(confidence)
     count = grouped.short_intervals(_refractory("tau_ref", tau_ref))
     array = _labelled("refractory_violations", grouped, *_wilson(count, grouped.n_intervals, z))
     return array.assign_coords(count=("unit", count))
@@ -104,7 +103,7 @@ def summary(
     """All measures of each unit with their intervals: `cv`, `cv_low`, `cv_high` and so on, and one status per unit."""
     import xarray as xr
 
-    grouped, z = group(trains), _level(confidence)
+    grouped, z = group(trains), level(confidence)
     statistics = grouped.statistics(_refractory("refractory", refractory))
     arrays = {name: _from_statistics(name, *statistics, z) for name in ("cv", "cv2", "lv", "lvr", "cv_local")}
     arrays = {"rate": _rate(grouped, *statistics, z)} | arrays
@@ -130,7 +129,7 @@ def _three(array: "xr.DataArray") -> dict[str, tuple]:
 def _measure(name: str, trains, confidence: float, refractory: float = 5 * ms) -> "xr.DataArray":
     grouped = group(trains)
     statistics = grouped.statistics(_refractory("refractory", refractory))
-    return _labelled(name, grouped, *_from_statistics(name, *statistics, _level(confidence)))
+    return _labelled(name, grouped, *_from_statistics(name, *statistics, level(confidence)))
 
 
 def _from_statistics(name: str, values: dict, variances: dict, z: float) -> tuple[Array, Array, Array]:
@@ -201,7 +200,3 @@ def _text(known) -> np.ndarray:
 
 def _refractory(name: str, value: float) -> float:
     return check(f"measures.{name}", value, _REFRACTORY)
-
-
-def _level(confidence: float) -> float:
-    return NormalDist().inv_cdf(0.5 + 0.5 * check("measures.confidence", confidence, _CONFIDENCE))

@@ -1,5 +1,7 @@
 """Level 2, rates: circuits of rate neurons and of spiking neurons by their f-I curves, fast and slow."""
 
+from equipoise.rate.amplification import Amplification as Amplification
+from equipoise.rate.amplification import amplification as amplification
 from equipoise.rate.branch import branch as branch
 from equipoise.rate.conditions import Condition as Condition
 from equipoise.rate.fixed_points import fixed_points as fixed_points
