@@ -47,7 +47,8 @@ class Spread:
 
 def can_vary(neuron: Any) -> tuple[str, ...]:
     """The parameters of a neuron that may differ; a cut-off behind an onset does not matter, so it is not one."""
-    own = [f.name for f in fields(Spread) if hasattr(neuron, f.name)]
+    its = {f.name for f in fields(neuron)}
+    own = [f.name for f in fields(Spread) if f.name in its]
     return tuple(name for name in own if not (name == "v_threshold" and "v_onset" in own))
 
 
