@@ -44,7 +44,7 @@ def test_potentials_are_measured_from_the_leak_and_scaled_to_20_mv():
         "C_m": 250.0, "tau_m": 20.0, "t_ref": 2.0, "E_L": 0.0, "V_reset": 20.0, "V_th": 40.0, "I_e": 0.0
     }  # fmt: skip
     assert cell.start == pytest.approx((20.0, 40.0))
-    assert cell.weight_unit(circuit().projections[0]) * 0.1 * mV == pytest.approx(0.2)
+    assert cell.weight_unit(circuit(), circuit().projections[0]) * 0.1 * mV == pytest.approx(0.2)
 
 
 def test_neurons_that_differ_have_lists_of_parameters():
@@ -75,7 +75,7 @@ def test_a_current_carries_the_charge_of_its_jump():
     projection = micro.projection("L23E", "L23E")
     stretched = cell.scale * 1e-3  # NEST's mV for one mV
     assert cell.model == "iaf_psc_exp"
-    assert cell.weight_unit(projection) * projection.weight / stretched == pytest.approx(87.8)
+    assert cell.weight_unit(micro, projection) * projection.weight / stretched == pytest.approx(87.8)
     assert cell.parameters["tau_syn_ex"] == cell.parameters["tau_syn_in"] == 0.5
 
 
