@@ -25,7 +25,9 @@ def driven(cell=CELL, *, size=500, weights=(0.25 * nS, 1 * nS), synapses=(AMPA, 
     )
 
 
-def network(n_e=800, n_i=200, *, k=100, synapses=(AMPA, GABA), weights=(0.5 * nS, 4 * nS), how=None, cell=CELL):
+def network(
+    n_e=800, n_i=200, *, k=100, synapses=(AMPA, GABA), weights=(0.25 * nS, 8 * nS, 0.25 * nS), how=None, cell=CELL
+):
     """Two populations with k inputs each, 4 : 1, and 400 trains of 15 Hz; `how` goes to what is recurrent."""
     inputs = (("E", weights[0], synapses[0], k * 4 // 5), ("I", weights[1], synapses[1], k // 5))
     return eq.Circuit(
@@ -33,12 +35,14 @@ def network(n_e=800, n_i=200, *, k=100, synapses=(AMPA, GABA), weights=(0.5 * nS
         sources=[eq.Source("X", rate=15 * Hz)],
         projections=[
             *(
-                eq.Projection(source=s, target=t, weight=w, synapse=kind, in_degree=degree, **(how or {}))
+                eq.Projection(
+                    source=s, target=t, weight=w, synapse=kind, connectivity=eq.FixedInDegree(degree), **(how or {})
+                )
                 for t in "EI"
                 for s, w, kind, degree in inputs
             ),
             *(
-                eq.Projection(source="X", target=t, weight=0.25 * nS, synapse=AMPA, connectivity=eq.FixedInDegree(400))
+                eq.Projection(source="X", target=t, weight=weights[2], synapse=AMPA, connectivity=eq.FixedInDegree(400))
                 for t in "EI"
             ),
         ],

@@ -130,7 +130,7 @@ def test_the_step_is_of_second_order(g_e, g_i):
 
 # --- under Poisson conductances ---------------------------------------------------------------------------------------
 def fine_steps(cell, g, first, dt, parts=50):
-    """The potential at the end of each step of dt, by midpoint steps of dt/parts; conductances g (step, 2) at starts."""
+    """Potentials at the ends of steps dt, by midpoint steps of dt/parts; conductances g (step, 2) at their starts."""
     h, v, spikes, silent, out = dt / parts, first, [], 0, []
     taus, reversals = (np.array([getattr(s, name) for s in (AMPA, GABA)]) for name in ("tau", "reversal"))
     middles = np.exp(-h * (np.arange(parts)[:, None] + 0.5) / taus)

@@ -130,21 +130,18 @@ def _synapses(circuit: Circuit, name: str) -> dict[str, float]:
         raise TypeError(f"backends.nest: {name!r} has delta and exponential synapses; NEST's models have one kind.")
     for sign, effect, key in ((1.0, "excitatory", "ex"), (-1.0, "inhibitory", "in")):
         kinds = [p.synapse for p in mine if circuit.sign_of(p) == sign]
-        if time := _only({s.time_constant for s in kinds} - {0.0}, f"{name!r} has {effect}", "time constant", ms):
+        if time := _only({s.time_constant for s in kinds} - {0.0}, f"{name!r} has {effect}", "time constant", "ms"):
             out[f"tau_syn_{key}"] = in_ms(time)
         reversals = {s.reversal for s in kinds if isinstance(s, ConductanceSynapse)}
-        reversal = _only(reversals, f"{name!r} has {effect}", "reversal", mV)
+        reversal = _only(reversals, f"{name!r} has {effect}", "reversal", "mV")
         if reversal is not None:
             out[f"E_{key}"] = (reversal - circuit.node(name).neuron.v_leak) / mV  # type: ignore[union-attr]
     return out
 
 
-def _only(values: set[float], who: str, what: str, unit: float) -> float | None:
-    """The one value, or None where there are none."""
+def _only(values: set[float], who: str, what: str, unit: str) -> float | None:
+    """The one value, of ms or mV, or None where there are none."""
     if len(values) > 1:
-        listed = ", ".join(f"{x / unit:g}" for x in sorted(values))
-        raise TypeError(
-            f"backends.nest: {who} synapses of {listed} {'ms' if unit == ms else 'mV'}; "
-            f"NEST's model has one {what} for each sign."
-        )
+        listed = ", ".join(f"{1e3 * x:g}" for x in sorted(values))
+        raise TypeError(f"backends.nest: {who} synapses of {listed} {unit}; NEST's model has one {what} for each sign.")
     return next(iter(values), None)
