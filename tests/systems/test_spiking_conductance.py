@@ -18,7 +18,7 @@ SPREAD = {"delay": eq.UniformDelay(low=0.3 * ms, high=1.7 * ms), "weight_spread"
 CHOSEN = {"E": [0, 3, 511, 512], "I": 3, "L": 2}
 
 
-def looked_at(net, advance, steps=150, **options):
+def looked_at(net, advance, steps=70, **options):
     start = kernel.begin(net)
     probes = probes_at(net, CHOSEN, start.currents).along(steps)
     return *advance(net, start, steps, probes=probes, **options), probes
@@ -48,7 +48,7 @@ def test_kernel_and_reference_agree_bit_for_bit(circuit, threads):
     net = BUILD(beside_currents(circuit), seed=4, threads=threads, drive={"E": 0.2, "L": 0.5})
     compiled = looked_at(net, kernel.advance)
     assert_same(compiled, looked_at(net, reference.advance))
-    assert _core.spiking_count(compiled[1].ravel()) > 200
+    assert _core.spiking_count(compiled[1].ravel()) > 100
     assert (np.abs(compiled[2].trace[:, :6]).max(axis=0) > 0.0)[:, [1, 2, 4, 5]].all()
 
 
