@@ -39,9 +39,9 @@ check: .venv/with-check .venv/with-test
 LIBASAN := $(wildcard $(shell $(CXX) -print-file-name=libasan.so 2>/dev/null))
 SANITIZED := $(addprefix tests/, systems/test_branching.py systems/test_cell_loop.py systems/test_excitable.py systems/test_isi_sampling.py systems/test_lif.py \
 	systems/test_pif.py systems/test_rate_simulation.py systems/test_simulation.py \
-	systems/test_spectral_mean_field.py systems/test_spiking_calcium.py systems/test_spiking_differences.py \
-	systems/test_spiking_probes.py systems/test_spiking_step.py systems/test_spiking_synapses.py \
-	systems/test_spiking_wiring.py systems/test_threshold_integration.py unit/test_calcium.py unit/test_core_stub.py \
+	systems/test_spectral_mean_field.py systems/test_spiking_calcium.py systems/test_spiking_conductance.py \
+	systems/test_spiking_differences.py systems/test_spiking_probes.py systems/test_spiking_step.py \
+	systems/test_spiking_synapses.py systems/test_spiking_wiring.py systems/test_threshold_integration.py unit/test_calcium.py unit/test_core_stub.py \
 	unit/test_lif_tables.py unit/test_measures.py unit/test_spiking_input.py)
 
 ifeq ($(LIBASAN),)
@@ -76,6 +76,7 @@ bench-spiking: .venv/with-nest
 	$(BIN)/python benchmarks/spiking.py
 	$(BIN)/python benchmarks/spiking.py plain
 	$(BIN)/python benchmarks/spiking.py 50000 3
+	$(BIN)/python benchmarks/spiking_conductance.py
 	$(BIN)/python benchmarks/spiking_ensemble.py
 	$(BIN)/python benchmarks/spiking_homeostasis.py
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from spiking import Ours
+from spiking import Ours, circuit
 
 BAR = 25.0
 
@@ -52,7 +52,7 @@ def main() -> int:
         first = {threads: program.turn()["wall"] for threads, program in programs.items()}
         threads = min(first, key=first.__getitem__)
         print("Brian2, s per simulated second by threads (0: no OpenMP):", {k: round(v, 2) for k, v in first.items()})
-        ours, ratios, theirs = Ours(n, os.cpu_count() or 1), [], {}
+        ours, ratios, theirs = Ours(circuit(n), os.cpu_count() or 1), [], {}
         for k in range(pairs):
             theirs, mine = programs[threads].turn(), ours.turn()
             ratios.append(theirs["wall"] / mine)

@@ -11,13 +11,13 @@ import statistics
 import sys
 from multiprocessing import get_context
 
-from spiking import Ours
+from spiking import Ours, circuit
 
 BAR = 0.9
 
 
 def worker(pipe, n: int) -> None:
-    ours = Ours(n, 1)
+    ours = Ours(circuit(n), 1)
     pipe.send("ready")
     while pipe.recv() == "turn":
         pipe.send(ours.turn())

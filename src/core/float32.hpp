@@ -35,8 +35,12 @@ EQ_INLINE float log32(float x) {
   return static_cast<float>(e) * 0.6931472f + p;
 }
 
-// e^x for -87 <= x <= 88, relative error below 2e-7: x = n log 2 + r, n by rounding to the grid of 1.5 x 2^23.
-EQ_INLINE float exp32(float x) {
+// x = n log 2 + r, n by rounding to the grid of 1.5 x 2^23: 2^n, and e^r - 1.
+struct Parts32 {
+  float power, rest;
+};
+
+EQ_INLINE Parts32 exp_parts(float x) {
   constexpr float grid = 12582912.0f;
   const float shifted = x * 1.442695f + grid, n = shifted - grid;
   const float r = (x - n * 0.693359375f) + n * 2.1219444e-4f;
@@ -44,8 +48,19 @@ EQ_INLINE float exp32(float x) {
   p = p * r + 0.04190204f;
   p = p * r + 0.16666514f;
   p = p * r + 0.4999911f;
-  p = (p * r) * r + r + 1.0f;
-  return p * float_of((bits_of(shifted) - bits_of(grid) + 127) * (1 << 23));
+  return {float_of((bits_of(shifted) - bits_of(grid) + 127) * (1 << 23)), (p * r) * r + r};
+}
+
+// e^x for -87 <= x <= 88, relative error below 2e-7.
+EQ_INLINE float exp32(float x) {
+  const Parts32 e = exp_parts(x);
+  return (e.rest + 1.0f) * e.power;
+}
+
+// 1 - e^{-x} for 0 <= x, relative error below 1e-6 also where x is small.
+EQ_INLINE float lost32(float x) {
+  const Parts32 e = exp_parts(x < 87.0f ? -x : -87.0f);
+  return (1.0f - e.power) - e.power * e.rest;
 }
 
 struct Pair32 {

@@ -4,7 +4,8 @@
 // the raster holds the spikes of one step, one bit a neuron. What arrives is gathered per channel, one channel for each
 // weight a neuron distinguishes, and weighed once per step by the neuron's own weight: counts where synapses are alike,
 // sums of relative weights where each has its own. What a channel or a source brings goes to a sink: the potential
-// itself, or a current that decays with the time constant of its synapses.
+// itself, or a current that decays with the time constant of its synapses. Where neurons have conductances these stand
+// in place of currents, over the capacitance [1/s].
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -27,11 +28,19 @@ struct Vector {
 
 inline constexpr std::int64_t potential = -1;  // the sink that is no current
 
+// A synaptic current s [V/s], or a conductance over capacitance [1/s] of this reversal; currents have none.
+struct Current {
+  float decay;     // over one step
+  float reversal;  // from the leak potential
+  bool inhibits;
+};
+
 // What the neurons of one population share.
 struct Cells {
   std::size_t first, last;           // columns
   bool alike;                        // whether they have the same membranes
-  std::vector<float> currents;       // the decay of each synaptic current s [V/s] over one step
+  bool conduct;                      // whether their synapses are conductances
+  std::vector<Current> currents;
   std::vector<std::int64_t> sinks;   // of each channel
   std::vector<std::int64_t> summed;  // whether a channel holds sums; else counts,
   std::vector<bool> listed;          // some of which lists bring
@@ -67,6 +76,7 @@ struct Membranes {
   Strips refractory;  // steps of silence after a spike, a whole number
   // What the spike-generating current of the EIF adds, gain e^{(v - onset) steepness}; gain is 0 for other neurons.
   Strips gain, onset, steepness;
+  Strips leak;                    // dt g_leak/C of neurons with conductances, which have no decay; else 0
   std::vector<Strips> transfers;  // of each current: the potential gains transfer x s (Rotter & Diesmann 1999)
 };
 
@@ -142,10 +152,19 @@ struct Network {
 // Steps are counted anew after a turn, so that the ends of refractory periods keep to 16 bits.
 inline constexpr std::size_t steps_of_turn = 8192;
 
+// The values of a column that every neuron has.
+struct Column {
+  std::size_t number;
+  const float* threshold;
+  float* v;
+  std::int16_t* until;  // the neuron is silent until this step, counted like k
+  std::uint64_t* row;
+};
+
 struct State {
   float* v;
   std::int16_t* silent;      // steps of refractoriness left; during the run, the step of its end within a turn
-  float* currents;           // (current, neuron)
+  float* currents;           // (current, neuron); or conductances
   std::uint16_t* counts;     // (channel, neuron) of what lists bring, zero between steps
   float* sums;               // likewise of weighted lists; null where there are none
   std::uint64_t* raster;     // (row, column, 8 words); row `history` is the first new step

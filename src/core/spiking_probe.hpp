@@ -1,8 +1,9 @@
 // Probes: what chosen neurons feel, step by step, taken from the step itself.
 //
-// In a row of the trace a neuron has four values: its potential after the step, and the excitatory, inhibitory and
-// noisy input of the step [V/s]. Input to the potential is a jump over dt. Input to currents is followed apart by kind,
-// in `split`, as the currents themselves. A run without probes has a step without any of this.
+// In a row of the trace a neuron has six values: its potential after the step, the excitatory, inhibitory and noisy input
+// of the step [V/s], and the excitatory and inhibitory conductance over the capacitance [1/s]. Input to the potential is
+// a jump over dt. Input to currents is followed apart by kind, in `split`, as the currents themselves; conductances give
+// s (reversal - v) after the step. A run without probes has a step without any of this.
 #pragma once
 #include <vector>
 
@@ -11,7 +12,7 @@
 
 namespace spiking {
 
-inline constexpr std::size_t trace_values = 4;  // potential, excitation, inhibition, noise
+inline constexpr std::size_t trace_values = 6;  // potential, excitation, inhibition, noise, two conductances
 inline constexpr std::size_t kinds = 3;
 
 struct Probes {
@@ -39,7 +40,7 @@ class Look {
     for (std::size_t p = begin; p < end; ++p) {
       for (std::size_t v = 0; v < trace_values; ++v) rows[p * trace_values + v] = 0.0f;
       for (std::size_t c = 0; c < cells.currents.size(); ++c)
-        for (std::size_t kind = 0; kind < kinds; ++kind) *current(p, c, kind) *= cells.currents[c];
+        for (std::size_t kind = 0; kind < kinds; ++kind) *current(p, c, kind) *= cells.currents[c].decay;
     }
   }
 
@@ -65,10 +66,15 @@ class Look {
     }
   }
 
-  EQ_INLINE void finish(const Cells& cells, const float* v) const {
+  // s: currents or conductances of the column, `stride` apart.
+  EQ_INLINE void finish(const Cells& cells, const float* v, const float* s, std::size_t stride) const {
     for (std::size_t p = begin; p < end; ++p) {
       float* row = rows + p * trace_values;
       row[0] = v[place(p)];
+      if (cells.conduct) {
+        finish_conducting(cells, s + place(p), stride, row);
+        continue;
+      }
       for (std::size_t kind = 0; kind < kinds; ++kind) {
         float sum = row[1 + kind] * all.per_step;
         for (std::size_t c = 0; c < cells.currents.size(); ++c) sum += *current(p, c, kind);
@@ -78,6 +84,18 @@ class Look {
   }
 
  private:
+  // Excitation and inhibition are told apart by the reversal; nothing else arrives.
+  EQ_INLINE static void finish_conducting(const Cells& cells, const float* s, std::size_t stride, float* row) {
+    for (std::size_t kind = 0; kind < 2; ++kind) row[1 + kind] = 0.0f;
+    for (std::size_t c = 0; c < cells.currents.size(); ++c) {
+      const Current& current = cells.currents[c];
+      const float g = s[c * stride];
+      const std::size_t kind = current.inhibits ? 1 : 0;
+      row[1 + kind] += g * (current.reversal - row[0]);
+      row[4 + kind] += g;
+    }
+  }
+
   EQ_INLINE std::size_t place(std::size_t p) const { return static_cast<std::size_t>(all.places[p]) - base; }
 
   // As add_gaussian pairs the words.

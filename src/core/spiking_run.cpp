@@ -146,12 +146,12 @@ Worker worker_for(int) { return work_baseline; }
 
 // Rows of strips in the order of the members, then one for each current.
 spiking::Membranes membranes_of(const Vector<const float>& pool, const IndexIn& strips, std::size_t columns) {
-  constexpr std::size_t fields = 7;
+  constexpr std::size_t fields = 8;
   const auto row = [&](std::size_t k) { return spiking::Strips{pool.data(), strips.data() + k * columns}; };
   std::vector<spiking::Strips> transfers;
   for (std::size_t k = fields; (k + 1) * columns <= strips.size(); ++k) transfers.push_back(row(k));
   same_size(strips.size(), (fields + transfers.size()) * columns);
-  return {row(0), row(1), row(2), row(3), row(4), row(5), row(6), transfers};
+  return {row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7), transfers};
 }
 
 // Whether the neurons of columns first to last have one value.
@@ -168,7 +168,7 @@ bool alike(const spiking::Membranes& of, std::size_t first, std::size_t last) {
   return std::all_of(all.begin(), all.end(), [=](const spiking::Strips& strips) { return alike(strips, first, last); });
 }
 
-// currents: rows of (population, decay); sinks and summed: (population, channel).
+// currents: rows of (population, decay, reversal, inhibits); sinks and summed: (population, channel).
 std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& currents, const IndexIn& sinks,
                                      const IndexIn& summed, const spiking::Membranes& membranes) {
   const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
@@ -178,11 +178,15 @@ std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& cur
     const std::int64_t *own = sinks.data() + p * channels, *sums = summed.data() + p * channels;
     const auto first = static_cast<std::size_t>(first_columns.data()[p]);
     const auto last = static_cast<std::size_t>(first_columns.data()[p + 1]);
-    out.push_back({first, last, alike(membranes, first, last), {}, {own, own + channels}, {sums, sums + channels},
-                   std::vector<bool>(channels, false)});
+    const bool conduct = membranes.leak.of(first)[0] > 0.0f;  // a column begins with a neuron
+    out.push_back({first, last, alike(membranes, first, last), conduct, {}, {own, own + channels},
+                   {sums, sums + channels}, std::vector<bool>(channels, false)});
   }
-  for (std::size_t i = 0; i + 2 <= currents.size(); i += 2)
-    out[static_cast<std::size_t>(currents.data()[i])].currents.push_back(static_cast<float>(currents.data()[i + 1]));
+  for (std::size_t i = 0; i + 4 <= currents.size(); i += 4) {
+    const double* x = currents.data() + i;
+    out[static_cast<std::size_t>(x[0])].currents.push_back(
+        {static_cast<float>(x[1]), static_cast<float>(x[2]), x[3] != 0.0});
+  }
   return out;
 }
 

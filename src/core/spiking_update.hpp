@@ -5,13 +5,15 @@
 //   u = v decay + x; a silent neuron keeps its v; another takes max(u, floor); at threshold it fires, resets and falls
 //   silent
 //
-// summed in this order. What external input or a channel brings to a current is added to s, once s has decayed.
+// summed in this order. What external input or a channel brings to a current is added to s, once s has decayed. Neurons
+// with conductances take another step: spiking_conduct.hpp.
 #pragma once
 #include <algorithm>
 #include <cstring>
 #include <limits>
 
 #include "float32.hpp"
+#include "spiking_conduct.hpp"
 #include "spiking_deliver.hpp"
 #include "spiking_network.hpp"
 #include "spiking_probe.hpp"
@@ -60,6 +62,7 @@ struct Scratch {
   Input input;
   alignas(64) std::uint32_t words[column_size];
   alignas(64) std::uint16_t counts[column_size];  // of a source
+  Conducted conducted;
 };
 
 // Where a column stands: its first neuron, in all populations and in its own of n places, and the step.
@@ -152,7 +155,7 @@ template <class Values>
 EQ_INLINE void add_currents(const Network& network, const Cells& cells, const State& state, std::size_t column,
                             Input& input) {
   for (std::size_t k = 0; k < cells.currents.size(); ++k) {
-    const float decay = cells.currents[k];
+    const float decay = cells.currents[k].decay;
     const Values transfer(network.membranes.transfers[k].of(column));
     float *s = state.currents + k * network.neurons() + column * column_size, *sum = input.open();
     for (std::size_t i = 0; i < column_size; ++i) {
@@ -207,15 +210,6 @@ EQ_INLINE void add_channels(const Network& network, const Cells& cells, const St
       add_channel(channel, current);
   }
 }
-
-// The values of a column that every neuron has.
-struct Column {
-  std::size_t number;
-  const float* threshold;
-  float* v;
-  std::int16_t* until;  // the neuron is silent until this step, counted like k
-  std::uint64_t* row;
-};
 
 // Who reaches the threshold keeps a v above it until `fire`. Returns whether anyone does. `waiting`: of the input.
 template <class Values, std::size_t waiting>
@@ -272,13 +266,17 @@ EQ_INLINE void fire(const Membranes& membranes, const Column& column, std::int16
   }
 }
 
-// What moves the potentials but arrivals.
+// What moves the potentials but arrivals. Conductances are left aside with what they do to the potential.
 template <class Values>
 EQ_INLINE void begin_input(const Network& network, const Cells& cells, const State& state, std::size_t column,
-                           Input& input) {
-  input.begin(network.drive.of(column));
-  add_upstroke<Values>(network.membranes, column, state.v + column * column_size, input);
-  add_currents<Values>(network, cells, state, column, input);
+                           Scratch& scratch) {
+  scratch.input.begin(network.drive.of(column));
+  if (cells.conduct) {
+    conduct(network, cells, state, column, scratch.conducted);
+    return;
+  }
+  add_upstroke<Values>(network.membranes, column, state.v + column * column_size, scratch.input);
+  add_currents<Values>(network, cells, state, column, scratch.input);
 }
 
 // The row of the raster that takes the spikes is zero. `looked`: there are probes, in this column or others.
@@ -290,9 +288,9 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   const Look look(probes, column, k);
   if constexpr (looked) look.start(cells);
   if (cells.alike)
-    begin_input<Same>(network, cells, state, column, scratch.input);
+    begin_input<Same>(network, cells, state, column, scratch);
   else
-    begin_input<Each>(network, cells, state, column, scratch.input);
+    begin_input<Each>(network, cells, state, column, scratch);
   for (const External& external : network.externals)
     if (external.population == population) {
       add_external<width>(external, network.key, place, current_of(external.sink, network, state, at), scratch);
@@ -307,10 +305,11 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   const Column values{column, network.threshold.of(column), state.v + at, state.silent + at,
                       state.row(state.history + k, network.columns) + column * words_per_column};
   const auto now = static_cast<std::int16_t>(k % steps_of_turn);
-  const bool any = cells.alike ? integrate<Same>(network.membranes, values, now, scratch.input)
-                               : integrate<Each>(network.membranes, values, now, scratch.input);
+  const bool any = cells.conduct ? relax(values, now, scratch.conducted)
+                   : cells.alike ? integrate<Same>(network.membranes, values, now, scratch.input)
+                                 : integrate<Each>(network.membranes, values, now, scratch.input);
   if (any) fire(network.membranes, values, now);
-  if constexpr (looked) look.finish(cells, values.v);
+  if constexpr (looked) look.finish(cells, values.v, state.currents + at, network.neurons());
   inbox.empty(network, cells, state, column);
 }
 

@@ -9,7 +9,7 @@ import pytest
 import equipoise as eq
 from equipoise.backends.nest import kernel, network, neurons, regulation, sensing, synapses
 from equipoise.model.circuit import examples_folder
-from equipoise.units import Hz, hour, ms, mV, second, us
+from equipoise.units import Hz, hour, ms, mV, nS, second, us
 
 SENSOR = eq.Calcium(tau=300 * ms)
 VOLTS = eq.LIF(tau_m=20 * ms, v_threshold=-50 * mV, v_reset=-60 * mV, v_leak=-70 * mV)
@@ -44,7 +44,7 @@ def test_potentials_are_measured_from_the_leak_and_scaled_to_20_mv():
         "C_m": 250.0, "tau_m": 20.0, "t_ref": 2.0, "E_L": 0.0, "V_reset": 20.0, "V_th": 40.0, "I_e": 0.0
     }  # fmt: skip
     assert cell.start == pytest.approx((20.0, 40.0))
-    assert cell.weight_unit(circuit().projections[0]) * 0.1 * mV == pytest.approx(0.2)
+    assert cell.weight_unit(circuit(), circuit().projections[0]) * 0.1 * mV == pytest.approx(0.2)
 
 
 def test_neurons_that_differ_have_lists_of_parameters():
@@ -75,7 +75,7 @@ def test_a_current_carries_the_charge_of_its_jump():
     projection = micro.projection("L23E", "L23E")
     stretched = cell.scale * 1e-3  # NEST's mV for one mV
     assert cell.model == "iaf_psc_exp"
-    assert cell.weight_unit(projection) * projection.weight / stretched == pytest.approx(87.8)
+    assert cell.weight_unit(micro, projection) * projection.weight / stretched == pytest.approx(87.8)
     assert cell.parameters["tau_syn_ex"] == cell.parameters["tau_syn_in"] == 0.5
 
 
@@ -304,3 +304,45 @@ def test_shipped_circuits_run_on_nest(path):
     assert set(network.checked_cells(shipped, 0.1 * ms, 1)) == {p.name for p in shipped.populations}
     assert synapses.expected_bytes(shipped) < 8e9
     assert len(regulation.checked(shipped)) == len(shipped.rules)
+
+
+# --- conductances -----------------------------------------------------------------------------------------------------
+CONDUCTANCE = eq.ConductanceLIF(v_leak=-65 * mV, v_reset=-62 * mV)
+GABA = eq.ConductanceSynapse(10 * ms, reversal=-75 * mV)
+
+
+def conducting(synapses=(eq.AMPA, GABA, eq.AMPA), rules=(), drive=0.0):
+    sources = [eq.Source(name, rate=5 * Hz) for name in "XYZ"]
+    return eq.Circuit(
+        populations=[eq.Population("E", size=10, neuron=CONDUCTANCE, drive=drive)],
+        sources=sources,
+        projections=[
+            eq.Projection(source=s.name, target="E", weight=2 * nS, in_degree=100, synapse=k)
+            for s, k in zip(sources, synapses, strict=True)
+        ],
+        rules=rules,
+    )
+
+
+def test_conductances_keep_their_units_and_show_their_effect_by_a_sign():
+    net = conducting(drive=0.5)
+    cell = neurons.cell(net, net.populations[0], 0.1 * ms, {})
+    assert cell.model == "iaf_cond_exp"
+    assert {k: round(v, 9) for k, v in cell.parameters.items()} == {
+        "C_m": 200.0, "g_L": 10.0, "t_ref": 5.0, "E_L": 0.0, "V_reset": 3.0, "V_th": 15.0, "I_e": 100.0,
+        "tau_syn_ex": 5.0, "E_ex": 65.0, "tau_syn_in": 10.0, "E_in": -10.0,
+    }  # fmt: skip
+    weights = [cell.weight_unit(net, p) * p.weight for p in net.projections]
+    assert weights == pytest.approx([2.0, -2.0, 2.0])
+
+
+def test_conductances_that_nest_lacks_are_refused():
+    slow = eq.ConductanceSynapse(100 * ms, reversal=0.0)
+    shallow = eq.ConductanceSynapse(10 * ms, reversal=-65 * mV)
+    refused(conducting((eq.AMPA, GABA, slow)), TypeError, "'E' has excitatory synapses of 5, 100 ms; NEST's model has")
+    refused(
+        conducting((GABA, GABA, shallow)), TypeError, "inhibitory synapses of -75, -65 mV; .* one reversal for each"
+    )
+    rule = eq.RateHomeostasis(target_e=5 * Hz, target_i=5 * Hz, tau_e=2 * hour, tau_i=1 * hour)
+    net = conducting(rules=[eq.AttachedRule("E", rule)])
+    refused(net, TypeError, "rule of 'E' would move conductances, which is not done here. Use eq.spiking")

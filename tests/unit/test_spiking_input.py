@@ -39,7 +39,11 @@ def circuit(size=300, neuron=LIF, source=20 * Hz, **changes):
             ValueError,
             "population 'E' is infinite; spikes need a number of neurons. G",
         ),
-        (lambda b: b(circuit(neuron=Own())), TypeError, "'E' has Own neurons; this level runs LIF, PIF and EIF"),
+        (
+            lambda b: b(circuit(neuron=Own())),
+            TypeError,
+            "'E' has Own neurons; this level runs LIF, PIF, EIF and ConductanceLIF",
+        ),
         (lambda b: b(circuit(), noise="white"), ValueError, "noise must be 'poisson' or 'gaussian', got 'white'"),
         (
             lambda b: b(circuit(), threads=0),

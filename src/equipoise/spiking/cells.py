@@ -2,7 +2,8 @@
 
 The LIF has du/dt = -u/tau + input with u = v - v_leak, integrated exactly; the PIF the same without the first term and
 with a floor; the EIF has the LIF's terms and slope e^{(v - v_onset)/slope}/tau, held constant over a step (exponential
-Euler, first order in dt).
+Euler, first order in dt). The ConductanceLIF has dv/dt = sum over k of g_k/C (E_k - v) + input, the leak being one of
+the conductances, with each of them and what it draws replaced by its mean over the step (second order in dt).
 """
 
 import math
@@ -14,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.neurons import EIF, PIF
+from equipoise.model.neurons import EIF, PIF, ConductanceLIF, IntegrateAndFire
+from equipoise.model.synapses import ConductanceSynapse, DeltaSynapse, ExponentialSynapse, Synapse
 from equipoise.quantities import Array
 from equipoise.spiking.explicit import Pair
 from equipoise.spiking.layout import Layout
@@ -28,25 +30,25 @@ NO_FLOOR = -float(np.finfo(np.float32).max)
 
 
 class Channel(NamedTuple):
-    """A mean weight that arrives with one synaptic time constant, 0 for delta synapses.
+    """A mean weight that arrives through one kind of synapse.
 
     `summed`: its synapses have weights of their own, else they are alike and counted.
     """
 
     weight: float
-    tau_s: float
+    synapse: Synapse
     summed: bool
 
 
 @dataclass(frozen=True)
 class Receptors:
-    """How the neurons of a population take input: channels, and the time constants of currents.
+    """How the neurons of a population take input: channels, and the synapses of its currents or conductances.
 
     `members`: the projections of each channel, by number.
     """
 
     channels: tuple[Channel, ...]
-    times: tuple[float, ...]
+    currents: tuple[ExponentialSynapse | ConductanceSynapse, ...]
     members: tuple[tuple[int, ...], ...]
 
     @classmethod
@@ -60,18 +62,18 @@ class Receptors:
         given, apart = frozenset(given), frozenset(apart)
         senders = {p.name for p in circuit.populations}
         channels: dict[tuple[Channel, Pair | None], list[int]] = {}
-        times: dict[float, None] = {}
+        currents: dict[ExponentialSynapse | ConductanceSynapse, None] = {}
         for index, p in enumerate(circuit.projections):
             if p.target != population:
                 continue
-            tau_s, ends = p.synapse.time_constant, (p.source, p.target)
+            ends = p.source, p.target
             if p.source in senders:
-                channel = Channel(p.weight, tau_s, p.weight_spread is not None or ends in given)
+                channel = Channel(p.weight, p.synapse, p.weight_spread is not None or ends in given)
                 channels.setdefault((channel, ends if ends in apart else None), []).append(index)
-            if tau_s > 0.0:
-                times[tau_s] = None
+            if not isinstance(p.synapse, DeltaSynapse):
+                currents[p.synapse] = None
         members = tuple(tuple(m) for m in channels.values())
-        return cls(tuple(channel for channel, _ in channels), tuple(times), members)
+        return cls(tuple(channel for channel, _ in channels), tuple(currents), members)
 
     def channel_of(self, projection: int) -> int:
         """The channel of a projection of the circuit, by its number."""
@@ -90,18 +92,20 @@ class Receptors:
             channels.append(channel._replace(weight=first.weight))
         return replace(self, channels=tuple(channels))
 
-    def sink(self, tau_s: float) -> int:
-        """The current of a time constant."""
-        return POTENTIAL if tau_s == 0.0 else self.times.index(tau_s)
+    def sink(self, synapse: Synapse) -> int:
+        """The current or conductance that synapses of a kind feed, or the potential."""
+        return POTENTIAL if isinstance(synapse, DeltaSynapse) else self.currents.index(synapse)
 
 
-def jump(weight: float, tau_s: float) -> float:
-    """What a spike adds to its sink: J [V], or J/tau_s [V/s]."""
-    return weight if tau_s == 0.0 else weight / tau_s
+def jump(weight: float, synapse: Synapse, neuron: IntegrateAndFire) -> float:
+    """What a spike adds to its sink: J [V], J/tau_s [V/s], or of a peak conductance g/C [1/s]."""
+    if isinstance(neuron, ConductanceLIF):
+        return weight / neuron.capacitance
+    return weight if isinstance(synapse, DeltaSynapse) else weight / synapse.tau
 
 
-FIELDS = ("decay", "floor", "reset", "silence", "gain", "onset", "steepness")
-"""Of the step of a neuron: decay of the potential, floor, reset, steps of refractoriness; the upstroke."""
+FIELDS = ("decay", "floor", "reset", "silence", "gain", "onset", "steepness", "leak")
+"""Of the step of a neuron: decay of the potential, floor, reset, steps of refractoriness; the upstroke; dt g_leak/C."""
 
 
 def fields_of_step(of: Neurons, dt: float) -> tuple[Array, ...]:
@@ -110,9 +114,10 @@ def fields_of_step(of: Neurons, dt: float) -> tuple[Array, ...]:
     decay, reset, silence = np.exp(-dt * leak), of["v_reset"] - of["v_leak"], np.rint(of["tau_ref"] / dt)
     if isinstance(of.neuron, EIF):
         slope, onset = of["slope"], of["v_onset"] - of["v_leak"]
-        return decay, np.asarray(NO_FLOOR), reset, silence, slope * -np.expm1(-dt * leak), onset, 1.0 / slope
+        return decay, np.asarray(NO_FLOOR), reset, silence, slope * -np.expm1(-dt * leak), onset, 1.0 / slope, nothing
     floor = of["v_bound"] if isinstance(of.neuron, PIF) else np.asarray(NO_FLOOR)
-    return decay, floor, reset, silence, nothing, nothing, nothing
+    conducts = np.asarray(dt / of.neuron.tau_m if isinstance(of.neuron, ConductanceLIF) else 0.0)
+    return decay, floor, reset, silence, nothing, nothing, nothing, conducts
 
 
 def gain_of_step(rate: Array, dt: float) -> Array:
@@ -130,7 +135,8 @@ def noise_of_step(rate: Array, dt: float) -> Array:
 def transfer_of_step(rate: Array, tau_s: float, dt: float) -> Array:
     """What of a current reaches the potential [s]: tau tau_s/(tau_s - tau) (e^{-dt/tau_s} - e^{-dt/tau}).
 
-    Rotter & Diesmann 1999, Biol. Cybern. 81:381; written so that tau_s = tau is no special case but its limit.
+    Rotter & Diesmann 1999, Biol. Cybern. 81:381; written so that tau_s = tau is no special case but its limit. Without
+    a leak it is tau_s (1 - e^{-dt/tau_s}), which of a conductance is dt times its mean over the step.
     """
     difference = rate - 1.0 / tau_s
     apart = difference != 0.0
@@ -156,35 +162,50 @@ def drive_of(neurons: Sequence[Neurons], layout: Layout, mean: Array, dt: float)
 
 def steps_of_cells(neurons: Sequence[Neurons], receptors: Sequence[Receptors], layout: Layout, dt: float) -> Strips:
     """Rows of `FIELDS`, then of the transfer of each current."""
-    most = max(len(r.times) for r in receptors)
+    most = max(len(r.currents) for r in receptors)
     rows = np.zeros((len(FIELDS) + most, layout.places), np.float32)
     for k, (of, r) in enumerate(zip(neurons, receptors, strict=True)):
-        transfers = [transfer_of_step(of.leak, tau_s, dt) for tau_s in r.times]
+        transfers = [transfer_of_step(of.leak, s.tau, dt) for s in r.currents]
         for row, value in zip(rows, [*fields_of_step(of, dt), *transfers], strict=False):
             # Padding takes the values of equal neurons, so that their columns are equal.
             row[layout.neurons(k) if value.ndim else layout.padded(k)] = value
     return Strips.of(rows)
 
 
-def weights_of(receptors: list[Receptors], layout: Layout) -> Floats:
+def weights_of(circuit: Circuit, receptors: Sequence[Receptors], layout: Layout) -> Floats:
     """What one arrival adds to its sink (channel, place)."""
     out = np.zeros((max(len(r.channels) for r in receptors), layout.places), np.float32)
     for k, r in enumerate(receptors):
         for c, channel in enumerate(r.channels):
-            out[c, layout.neurons(k)] = jump(channel.weight, channel.tau_s)
+            out[c, layout.neurons(k)] = jump(channel.weight, channel.synapse, circuit.populations[k].neuron)
     return out
 
 
-def currents_of(receptors: Sequence[Receptors], dt: float) -> Array:
-    """Rows (population, decay)."""
-    rows = [[k, math.exp(-dt / tau_s)] for k, r in enumerate(receptors) for tau_s in r.times]
-    return np.array(rows, dtype=np.float64).reshape(-1, 2)
+CURRENT = ("population", "decay", "reversal", "inhibits")
+"""Of a current or conductance: whose it is, e^{-dt/tau_s}; the reversal from the leak [V] and on which side it is."""
+
+
+def currents_of(neurons: Sequence[Neurons], receptors: Sequence[Receptors], dt: float) -> Array:
+    """Rows of `CURRENT`; a current has no reversal."""
+    rows = [
+        [k, math.exp(-dt / s.tau), *_reversal(of.neuron, s)]
+        for k, (of, r) in enumerate(zip(neurons, receptors, strict=True))
+        for s in r.currents
+    ]
+    return np.array(rows, dtype=np.float64).reshape(-1, len(CURRENT))
+
+
+def _reversal(neuron: IntegrateAndFire, synapse: Synapse) -> tuple[float, float]:
+    if not isinstance(synapse, ConductanceSynapse):
+        return 0.0, 0.0
+    assert isinstance(neuron, ConductanceLIF)
+    return synapse.reversal - neuron.v_leak, float(synapse.reversal <= neuron.v_threshold)
 
 
 def sinks_of(receptors: list[Receptors]) -> NDArray[np.int64]:
     """The sink of each channel (population, channel); those that a population lacks go nowhere in particular."""
     n = max(len(r.channels) for r in receptors)
-    rows = [[r.sink(c.tau_s) for c in r.channels] + [POTENTIAL] * (n - len(r.channels)) for r in receptors]
+    rows = [[r.sink(c.synapse) for c in r.channels] + [POTENTIAL] * (n - len(r.channels)) for r in receptors]
     return np.array(rows, dtype=np.int64).reshape(len(receptors), n)
 
 

@@ -13,10 +13,15 @@ from equipoise.spiking.kernel import State
 DIMS = {
     "spike_step": ("spike",), "spike_unit": ("spike",), "count": ("bin", "population"), "potential": ("sample", "cell"),
     "excitation": ("sample", "cell"), "inhibition": ("sample", "cell"), "drive": ("sample", "cell"),
+    "g_excitatory": ("sample", "cell"), "g_inhibitory": ("sample", "cell"),
     "slow": ("window", "variable"),
 }  # fmt: skip
 """The columns and their axes; the first one is time."""
-TRACES = {"potential": "V", "excitation": "V/s", "inhibition": "V/s", "drive": "V/s"}
+TRACES = {
+    "potential": "V", "excitation": "V/s", "inhibition": "V/s", "drive": "V/s", "g_excitatory": "S",
+    "g_inhibitory": "S",
+}  # fmt: skip
+"""What is known of a membrane, in the order of a probe's values; the last two only where there are conductances."""
 RUNNING = "RUNNING"
 """What a store says of a run that has not ended; no Status, as nobody gets it as a result."""
 TYPES = {"spike_step": np.int64, "spike_unit": np.int64, "count": np.int64, "slow": np.float64}
@@ -52,18 +57,24 @@ class Plan:
     """What is written down of a network.
 
     `recorded` neurons of each population, steps of a `bin` of counts, and the `cells` (population, neuron) whose
-    membrane is looked at `every` so many steps.
+    membrane is looked at `every` so many steps; `conductances`: some of them have these.
     """
 
     recorded: tuple[int, ...]
     bin: int
     every: int
     cells: tuple[tuple[str, int], ...]
+    conductances: bool
+
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """The columns of each membrane; none where no neurons were chosen."""
+        return tuple(TRACES)[: 0 if not self.cells else 6 if self.conductances else 4]
 
     @property
     def widths(self) -> dict[str, int]:
         """The columns that there are, and how wide they are at first."""
-        traces = dict.fromkeys(TRACES, len(self.cells)) if self.cells else {}
+        traces = dict.fromkeys(self.traces, len(self.cells))
         return {"spike_step": 1, "spike_unit": 1, "count": len(self.recorded), **traces, "slow": 0}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array, Quantity, check, finite, steps_of
 from equipoise.spiking import kernel
-from equipoise.spiking.columns import TRACES, Plan
+from equipoise.spiking.columns import Plan
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import Layout
 from equipoise.spiking.network import Choices, Network, available_memory, drafted
@@ -89,7 +89,8 @@ def estimate(
     rates = base.rates if rate is None else np.full(len(base.layout.sizes), _rate(rate))
     steps, silent = (steps_of("estimate", n, t, base.dt) for n, t in (("duration", duration), ("warmup", warmup)))
     record = record or Record()
-    recorded = recorded_bytes(plan_of(base.layout, base.dt, record), rates, steps, base.dt)
+    circuit = what.circuit if isinstance(what, Network) else what
+    recorded = recorded_bytes(plan_of(circuit, base.layout, base.dt, record), rates, steps, base.dt)
     return Estimate(
         synapses=base.synapses, state=base.state,
         recorded=COPIES * (recorded if record.to is None else BUFFER_BYTES),
@@ -124,7 +125,7 @@ def recorded_bytes(plan: Plan, rates: Array, steps: int, dt: float) -> float:
     """What is written down over so many steps [bytes]."""
     spikes = SPIKE_BYTES * float(np.dot(rates, plan.recorded)) * steps * dt
     counts = 8.0 * len(plan.recorded) * (steps // plan.bin + 1)
-    return spikes + counts + 4.0 * len(TRACES) * len(plan.cells) * (steps // plan.every)
+    return spikes + counts + 4.0 * len(plan.traces) * len(plan.cells) * (steps // plan.every)
 
 
 def size(n: float) -> str:
@@ -164,7 +165,7 @@ def _of_circuit(circuit: Circuit, rate: float | None, dt: float, threads: int | 
     layout, receptors, routes = drafted(circuit, dt, threads, Choices())
     assumed = ASSUMED if rate is None else _rate(rate)
     synapses = sum(r.projection.connectivity.mean(layout.sizes[r.source]) * layout.sizes[r.target] for r in routes)
-    channels, currents = max(len(r.channels) for r in receptors), max(len(r.times) for r in receptors)
+    channels, currents = max(len(r.channels) for r in receptors), max(len(r.currents) for r in receptors)
     place = 14 + 6 * channels + 4 * currents + SOURCE * len(circuit.sources)
     return _Base(
         layout=layout, dt=dt, synapses=expected_bytes(routes, layout, Wiring()),

@@ -7,7 +7,7 @@ step to step. Noise: what the leak makes of mu + sigma xi(t) within a step, exac
     mean mu tau (1 - e^{-dt/tau}),   variance sigma^2 (tau/2) (1 - e^{-2 dt/tau}),   mu = K J r, sigma^2 = K J^2 F r
 
 and mu dt, sigma^2 dt without a leak. Through exponential synapses counts and noise enter the current (tau is then that
-of the synapse), and the mean the potential.
+of the synapse), and the mean the potential. Conductances take counts only: noise could make them negative.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
+from equipoise.model.neurons import ConductanceLIF
 from equipoise.model.populations import Source
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array
@@ -34,7 +35,7 @@ POISSON, GAUSSIAN = 0, 1
 class External:
     """One input of one population: for each of its n places an amplitude, and the laws of counts.
 
-    The amplitude is in V, or in V/s where the sink is a current.
+    The amplitude is in V, in V/s where the sink is a current, and in 1/s where it is a conductance over capacitance.
     """
 
     population: int
@@ -47,26 +48,21 @@ class External:
 
 @dataclass(frozen=True)
 class Trains:
-    """A projection from a source: the summed rate of its trains onto each place of the target [Hz]."""
+    """A projection from a source: the summed rate of its trains onto each place of the target [Hz].
+
+    `jump`: what one spike adds to its sink.
+    """
 
     projection: Projection
     fano: float
     rates: Array
-
-    @property
-    def tau_s(self) -> float:
-        """Synaptic time constant [s]; 0 for delta synapses."""
-        return self.projection.synapse.time_constant
-
-    @property
-    def jump(self) -> float:
-        """What one spike adds to its sink."""
-        return jump(self.projection.weight, self.tau_s)
+    jump: float
 
 
 def trains_onto(circuit: Circuit, layout: Layout, population: int, key: Words) -> list[Trains]:
     """All projections from sources onto a population."""
     name, size = layout.names[population], layout.sizes[population]
+    neuron = circuit.populations[population].neuron
     out = []
     for index, p in enumerate(circuit.projections):
         source = circuit.node(p.source)
@@ -74,7 +70,7 @@ def trains_onto(circuit: Circuit, layout: Layout, population: int, key: Words) -
             padded = layout.padded(population)
             rates = np.zeros(padded.stop - padded.start)
             rates[:size] = source.rate * source_in_degrees(p, size, key, index)
-            out.append(Trains(p, source.fano, rates))
+            out.append(Trains(p, source.fano, rates, jump(p.weight, p.synapse, neuron)))
     return out
 
 
@@ -83,19 +79,26 @@ def poisson(trains: list[Trains], population: int, receptors: Receptors, dt: flo
     for x in trains:
         amplitude = np.where(x.rates > 0.0, x.jump, 0.0).astype(np.float32)
         yield External(
-            population=population, noise=POISSON, stream=0, sink=receptors.sink(x.tau_s), amplitude=amplitude,
+            population=population, noise=POISSON, stream=0, sink=receptors.sink(x.projection.synapse),
+            amplitude=amplitude,
             laws=laws_of(x.rates * dt, x.fano, x.projection.source),
         )  # fmt: skip
 
 
 def gaussian(trains: list[Trains], of: Neurons, population: int, receptors: Receptors, dt: float) -> Iterator[External]:
-    """White noise, one input for each synaptic time constant; the mean is not in it."""
-    for tau_s in dict.fromkeys(x.tau_s for x in trains):
-        variance = np.sum([x.jump**2 * x.fano * x.rates for x in trains if x.tau_s == tau_s], axis=0)
+    """White noise, one input for each kind of synapse; the mean is not in it. TypeError for conductances."""
+    if trains and isinstance(of.neuron, ConductanceLIF):
+        raise TypeError(
+            f"spiking: noise='gaussian' would give {trains[0].projection.target!r} negative conductances. "
+            "Take noise='poisson'."
+        )
+    for synapse in dict.fromkeys(x.projection.synapse for x in trains):
+        variance = np.sum([x.jump**2 * x.fano * x.rates for x in trains if x.projection.synapse == synapse], axis=0)
+        tau_s = synapse.time_constant
         noise = noise_of_step(np.asarray(1.0 / tau_s) if tau_s else of.leak, dt)
         amplitude = np.sqrt(variance)
         amplitude[: noise.size if noise.ndim else None] *= noise
         yield External(
-            population=population, noise=GAUSSIAN, stream=0, sink=receptors.sink(tau_s),
+            population=population, noise=GAUSSIAN, stream=0, sink=receptors.sink(synapse),
             amplitude=amplitude.astype(np.float32), laws=NO_COUNTS,
         )  # fmt: skip

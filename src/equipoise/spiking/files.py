@@ -80,7 +80,10 @@ def _from_netcdf(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, 
 def _plan(static: dict[str, Any]) -> Plan:
     plan = static["plan"]
     cells = tuple((name, i) for name, i in plan["cells"])
-    return Plan(recorded=tuple(plan["recorded"]), bin=plan["bin"], every=plan["every"], cells=cells)
+    return Plan(
+        recorded=tuple(plan["recorded"]), bin=plan["bin"], every=plan["every"], cells=cells,
+        conductances=plan.get("conductances", False),
+    )  # fmt: skip
 
 
 def _run(static: dict[str, Any], so_far: dict[str, Any], columns: dict[str, Column], end: State | None) -> Run:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.neurons import EIF, LIF, PIF
+from equipoise.model.neurons import EIF, LIF, PIF, ConductanceLIF
 from equipoise.quantities import Array, Quantity, check, finite, steps_of, suggest
 from equipoise.spiking import cells, delays, external
 from equipoise.spiking.cells import Floats, Receptors
@@ -51,9 +51,9 @@ class Network:
     `circuit` is what acts now, `origin` the circuit before any manipulation. `neurons`: those of each population.
     `cells`: what a step makes of them, rows `cells.FIELDS` and the transfer of each current to the potential. `drive`:
     what the potential gains per step without input, v_inf (1 - decay). `threshold`. `gain`: factor of all input of a
-    neuron, see `acting`. `weights` (channel, place). `currents`: rows (population, decay); `sinks` (population,
-    channel): the current that a channel feeds, or -1 for the potential; `summed` likewise: whether its synapses have
-    weights of their own, relative to that of the channel, and else are counted.
+    neuron, see `acting`. `weights` (channel, place). `currents`: rows `cells.CURRENT`; `sinks` (population,
+    channel): the current or conductance that a channel feeds, or -1 for the potential; `summed` likewise: whether its
+    synapses have weights of their own, relative to that of the channel, and else are counted.
     """
 
     circuit: Circuit
@@ -89,7 +89,8 @@ class Network:
     def acting(self) -> "Network":
         """The network as the step takes it: g times all weights, source amplitudes and the drive of a neuron.
 
-        dV/dt = (v_leak - V)/tau_m + g (synapses + sources + drive): arrivals are multiplied when they arrive.
+        dV/dt = (v_leak - V)/tau_m + g (synapses + sources + drive): arrivals are multiplied when they arrive, and so
+        are conductances.
         """
         if (self.gain == 1.0).all():
             return self
@@ -111,7 +112,7 @@ class Network:
         return np.concatenate([np.empty(0), *(np.full(t.synapses()[0].size, t.delay * self.dt) for t in found)])
 
     def synaptic_weights(self, source: str, target: str) -> Array:
-        """Signed weight [V] of every synapse of a projection, in the order of `synapses`, before homeostasis."""
+        """Signed weight [V] or peak conductance [S] of each synapse, in the order of `synapses`, before homeostasis."""
         mean = self.circuit.projection(source, target).weight
         relative = [t.relative_weights() for t in self._tables(source, target)]
         return mean * np.concatenate([np.empty(0), *relative]).astype(np.float64)
@@ -164,8 +165,8 @@ def build(
         seed=" ".join(repr(seed).split()), key=key, externals=inputs,
         neurons=neurons, cells=cells.steps_of_cells(neurons, receptors, layout, step),
         drive=cells.drive_of(neurons, layout, mean, step), threshold=cells.thresholds_of(neurons, layout),
-        gain=np.ones(layout.places, np.float32), weights=cells.weights_of(receptors, layout),
-        currents=cells.currents_of(receptors, step), sinks=cells.sinks_of(receptors),
+        gain=np.ones(layout.places, np.float32), weights=cells.weights_of(circuit, receptors, layout),
+        currents=cells.currents_of(neurons, receptors, step), sinks=cells.sinks_of(receptors),
         summed=cells.summed_of(receptors), tables=build_tables(routes, layout, wiring, key),
     )  # fmt: skip
 
@@ -190,9 +191,11 @@ def _check_represented(circuit: Circuit, noise: str) -> None:
                 f"spiking: population {p.name!r} is infinite; spikes need a number of neurons. "
                 f"Give eq.Population({p.name!r}, size=..., ...), or use eq.theory."
             )
-        if type(p.neuron) not in (LIF, PIF, EIF):
+        if type(p.neuron) not in (LIF, PIF, EIF, ConductanceLIF):
             kind = type(p.neuron).__name__
-            raise TypeError(f"spiking: {p.name!r} has {kind} neurons; this level runs LIF, PIF and EIF.")
+            raise TypeError(
+                f"spiking: {p.name!r} has {kind} neurons; this level runs LIF, PIF, EIF and ConductanceLIF."
+            )
     if noise not in ("poisson", "gaussian"):
         raise ValueError(f"spiking: noise must be 'poisson' or 'gaussian', got {noise!r}.")
     for p in circuit.projections:

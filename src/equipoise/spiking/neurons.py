@@ -29,7 +29,7 @@ class Neurons:
 
     @property
     def leak(self) -> Array:
-        """1/tau_m, or 0 without a leak [Hz]."""
+        """1/tau_m, or 0 without a leak [Hz]; that of the ConductanceLIF is one of its conductances and not counted."""
         return 1.0 / self["tau_m"] if isinstance(self.neuron, LIF | EIF) else np.zeros(())
 
 

@@ -2,7 +2,8 @@
 
 Spikes count as excitation or inhibition by the sign of their weight; Gaussian input, which has no sign, is a kind of
 its own. Through delta synapses the input of a step is the sum of its jumps over dt, through exponential ones the
-synaptic currents themselves, at the end of the step.
+synaptic currents themselves, at the end of the step. Conductances g count by their reversal E, as currents
+g (E - V)/C, and are shown themselves.
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from equipoise.spiking.layout import Layout
 from equipoise.spiking.network import Network
 from equipoise.spiking.record import Cells
 
-VALUES = 4
-"""Potential, excitation, inhibition and noise of a probe in a step."""
+VALUES = 6
+"""Potential, excitation, inhibition, noise, and the two conductances of a probe in a step."""
 KINDS = 3
 
 
@@ -25,8 +26,9 @@ KINDS = 3
 class Probes:
     """Where the step looks: `places` (n,) rising, the currents of each by kind `split` (n, current, 3) [V/s].
 
-    `trace` (steps, n, 4) receives the potential [V] from the leak potential after each step and the input of the three
-    kinds [V/s] in it. The step moves `split` and writes `trace` in place.
+    `trace` (steps, n, 6) receives the potential [V] from the leak potential after each step, the input of the three
+    kinds [V/s] in it, and the excitatory and inhibitory conductance over the capacitance [1/s]. The step moves `split`
+    and writes `trace` in place.
     """
 
     places: NDArray[np.int64]
@@ -81,7 +83,14 @@ def tonic(network: Network, places: NDArray[np.int64]) -> Floats:
 
 def leaks(network: Network, places: NDArray[np.int64]) -> Floats:
     """The leak potentials [V], from which the step measures, at some places (n,)."""
-    values = np.zeros(network.layout.places, np.float32)
-    for k, of in enumerate(network.neurons):
-        values[network.layout.neurons(k)] = of["v_leak"]
-    return values[places]
+    return _shared(network, places, "v_leak")
+
+
+def capacitances(network: Network, places: NDArray[np.int64]) -> Floats:
+    """Capacitances [F] at some places (n,); 0 where synapses are no conductances."""
+    return _shared(network, places, "capacitance")
+
+
+def _shared(network: Network, places: NDArray[np.int64], name: str) -> Floats:
+    values = np.array([of[name] for of in network.neurons], np.float32)
+    return values[network.layout.population_of(places)]

@@ -6,9 +6,15 @@
     silent
 
 in single precision and in this order. What external input or a channel brings to a current is added to s, once s has
-decayed. Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
+decayed. Neurons with conductances s (over the capacitance, of reversal E) take instead
+
+    a = transfer x s of each,   A = leak + sum of a,   B = drive + sum of a x E,   u = v + (B/A - v)(1 - e^{-A}).
+
+Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
 variates are made of them after Box & Muller with the core's polynomials.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +24,7 @@ from equipoise.spiking.external import POISSON, External
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN
 from equipoise.spiking.network import Network
-from equipoise.spiking.probes import Probes
+from equipoise.spiking.probes import KINDS, Probes
 from equipoise.spiking.randomness import Words
 
 f32 = np.float32
@@ -48,10 +54,11 @@ def one_step(
 ) -> NDArray[np.bool_]:
     """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
     v, silent, currents = state
-    decay, floor, reset, refractory, gain, onset, steepness = (network.cells.row(k) for k in range(len(FIELDS)))
+    decay, floor, reset, refractory, gain, onset, steepness, leak = (network.cells.row(k) for k in range(len(FIELDS)))
     x = network.drive.copy()
     x += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
-    pass_currents(network, x, currents)
+    total = leak.copy()
+    pass_currents(network, x, total, currents)
     for source in network.externals:
         place = network.layout.padded(source.population)
         sink = x if source.sink == POTENTIAL else currents[source.sink]
@@ -61,25 +68,40 @@ def one_step(
     counts = arrivals(network, fired)
     look.arriving(counts)
     pass_arrivals(network, x, currents, counts)
-    u = v * decay + x
+    u = np.where(total > 0.0, v + (x / np.where(total > 0.0, total, f32(1.0)) - v) * lost32(total), v * decay + x)
     awake = silent == 0
     v[:] = np.where(awake, np.maximum(u, floor), v)
     fires = v >= network.threshold
     v[fires] = reset[fires]
     silent[:] = np.where(fires, refractory.astype(np.int16), silent - ~awake)
-    look.finish(v)
+    look.finish(v, currents)
     return fires
 
 
-def pass_currents(network: Network, x: NDArray, currents: NDArray) -> None:
-    """Each current moves the potential, and decays."""
-    number = [0] * len(network.layout.sizes)
-    for population, decay in network.currents:
-        k = number[int(population)]
-        place, s, transfer = network.layout.padded(int(population)), currents[k], network.cells.row(len(FIELDS) + k)
-        x[place] += transfer[place] * s[place]
+def pass_currents(network: Network, x: NDArray, total: NDArray, currents: NDArray) -> None:
+    """Each current moves the potential, or each conductance pulls at it, and decays."""
+    for population, k, (decay, reversal, _) in currents_in(network):
+        place, s, transfer = network.layout.padded(population), currents[k], network.cells.row(len(FIELDS) + k)
+        moved = transfer[place] * s[place]
+        if conducts(network, population):
+            total[place] += moved
+            moved = moved * f32(reversal)
+        x[place] += moved
         s[place] *= f32(decay)
-        number[int(population)] += 1
+
+
+def currents_in(network: Network) -> Iterator[tuple[int, int, tuple[float, float, float]]]:
+    """Population, number within it, and the rest of `cells.CURRENT`, of each current or conductance."""
+    number = [0] * len(network.layout.sizes)
+    for row in network.currents:
+        population = int(row[0])
+        yield population, number[population], tuple(row[1:])
+        number[population] += 1
+
+
+def conducts(network: Network, population: int) -> bool:
+    """Whether the synapses of a population are conductances."""
+    return bool(network.cells.row(FIELDS.index("leak"))[network.layout.neurons(population).start] > 0.0)
 
 
 def pass_arrivals(network: Network, x: NDArray, currents: NDArray, arrived: NDArray) -> None:
@@ -127,13 +149,11 @@ class Look:
     def __init__(self, network: Network, probes: Probes | None, k: int):
         self.network, self.probes, self.k = network, probes, k
         self.places = np.empty(0, np.int64) if probes is None else probes.places
-        self.split = np.zeros((0, network.most_currents, 3), f32) if probes is None else probes.split
-        self.jumps = np.zeros((self.places.size, 3), f32)
+        self.split = np.zeros((0, network.most_currents, KINDS), f32) if probes is None else probes.split
+        self.jumps = np.zeros((self.places.size, KINDS), f32)
         self.population = network.layout.population_of(self.places)
-        number = [0] * len(network.layout.sizes)
-        for population, decay in network.currents:
-            self.split[self.population == population, number[int(population)]] *= f32(decay)
-            number[int(population)] += 1
+        for population, k, (decay, _, _) in currents_in(network):
+            self.split[self.population == population, k] *= f32(decay)
 
     def source(self, external: External, added: NDArray) -> None:
         """A source added this at the places of its population."""
@@ -149,14 +169,22 @@ class Look:
             for sink, weight, count in zip(self.network.sinks[population], self.network.weights, counts, strict=True):
                 self._add(p, sink, int(weight[place] < 0), weight[place] * count[place].astype(f32))
 
-    def finish(self, v: NDArray) -> None:
-        """Write the step into the trace."""
+    def finish(self, v: NDArray, s: NDArray) -> None:
+        """Write the step into the trace; s are currents or conductances."""
         if self.probes is None:
             return
         total = self.jumps * f32(1.0 / self.network.dt)
         for c in range(self.network.most_currents):
             total = total + self.split[:, c]
-        self.probes.trace[self.k, :, 0], self.probes.trace[self.k, :, 1:] = v[self.places], total
+        trace = self.probes.trace[self.k]
+        trace[:, 0], trace[:, 1 : 1 + KINDS], trace[:, 1 + KINDS :] = v[self.places], total, f32(0.0)
+        conducting = np.array([conducts(self.network, int(p)) for p in self.population], bool)
+        trace[conducting, 1 : 1 + 2] = f32(0.0)
+        for population, c, (_, reversal, inhibits) in currents_in(self.network):
+            here, kind = conducting & (self.population == population), int(inhibits)
+            g = s[c, self.places[here]]
+            trace[here, 1 + kind] += g * (f32(reversal) - trace[here, 0])
+            trace[here, 1 + KINDS + kind] += g
 
     def _add(self, p: int, sink: int, kind: int, x: NDArray) -> None:
         if sink == POTENTIAL:
@@ -237,13 +265,25 @@ def log32(x: NDArray) -> NDArray:
 
 def exp32(x: NDArray) -> NDArray:
     """e^x for -87 <= x <= 88."""
+    power, rest = exp_parts(x)
+    return (rest + f32(1.0)) * power
+
+
+def lost32(x: NDArray) -> NDArray:
+    """1 - e^{-x} for x >= 0."""
+    power, rest = exp_parts(np.maximum(-x, f32(-87.0)))
+    return (f32(1.0) - power) - power * rest
+
+
+def exp_parts(x: NDArray) -> tuple[NDArray, NDArray]:
+    """x = n log 2 + r: 2^n, and e^r - 1."""
     grid = f32(12582912.0)
     shifted = x * f32(1.442695) + grid
     n = shifted - grid
     r = (x - n * f32(0.693359375)) + n * f32(2.1219444e-4)
     p = polynomial(r, 8.369343e-3, 0.04190204, 0.16666514, 0.4999911)
     power = (shifted.view(np.int32) - grid.view(np.int32) + np.int32(127)) * np.int32(1 << 23)
-    return ((p * r) * r + r + f32(1.0)) * power.view(f32)
+    return power.view(f32), (p * r) * r + r
 
 
 def polynomial(x: NDArray, *coefficients: float) -> NDArray:

@@ -144,7 +144,9 @@ class Run(OfPopulations):
 
         `potential` [V] at the end of each sample, `v_reset` at a spike. `excitation` and `inhibition` [V/s],
         the spikes that arrive by the sign of their weight, and `drive` [V/s], tonic input and sources given as Gaussian
-        noise, are means over the sample. Delta synapses bring J per spike, exponential ones their current. `population`
+        noise, are means over the sample. Delta synapses bring J per spike, exponential ones their current, conductances
+        g (E - V)/C by the side of the threshold on which E is. Where a chosen neuron has these, `g_excitatory` and
+        `g_inhibitory` [S] are their means, without the leak, and 0 for neurons without conductances. `population`
         and `neuron` say whose they are, `time` [s] is the end of the sample.
         """
         return self.membrane_between(0.0, self.duration)
@@ -157,7 +159,7 @@ class Run(OfPopulations):
         if not plan.cells:
             raise ValueError("Run.membrane: no neurons were chosen. Take record=Record(membrane={'E': 10}).")
         rows = slice(*(step // plan.every for step in self._steps_between(start, stop)))
-        data = {name: (("time", "cell"), columns[name][rows], {"units": unit}) for name, unit in TRACES.items()}
+        data = {name: (("time", "cell"), columns[name][rows], {"units": TRACES[name]}) for name in plan.traces}
         samples = np.arange(rows.start, rows.start + len(data["potential"][1]))
         coords = {
             "time": ("time", (samples + 1) * plan.every * dt, {"units": "s"}),

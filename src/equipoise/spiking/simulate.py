@@ -154,7 +154,7 @@ class _Pace:
 def _begin(stages: Stages, record: Record, wanted: int, start: State | None) -> tuple[State, Tape, Probes, float]:
     """Where a run begins: state, tape, probes and wall time so far; or goes on, if it was stopped in its directory."""
     network = stages.network
-    plan, state = plan_of(network.layout, network.dt, record), start or kernel.begin(network)
+    plan, state = plan_of(network.circuit, network.layout, network.dt, record), start or kernel.begin(network)
     if record.to is None:
         tape = Tape.blank(network, plan, Memory(plan.widths))
         return state, tape, probes_at(network, record.membrane, state.currents), 0.0

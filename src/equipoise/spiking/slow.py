@@ -9,6 +9,7 @@ neuron (n,). Over a window of h seconds with the sensed values held fixed a vari
 which is exact where dx/dt is linear in x: additive rules, multiplicative ones, proteins and set points that relax.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -58,7 +59,8 @@ class Slot(Protocol):
 class ChannelWeight:
     """The weights of a channel of one population, of size `weight` at first, of which a part is `acting`.
 
-    Projections of equal weight share a channel, under the name of the first.
+    `unit` is what a weight of size 1 adds to its sink. Projections of equal weight share a channel, under the name of
+    the first.
     """
 
     name: str
@@ -66,7 +68,7 @@ class ChannelWeight:
     sign: float
     channel: int
     weight: float
-    tau_s: float
+    unit: float
     acting: float
 
     def read(self, network: Network) -> Array:
@@ -87,7 +89,7 @@ class SourceWeight:
     sign: float
     external: int
     weight: float
-    tau_s: float
+    unit: float
     acting: float
     reaches: NDArray[np.bool_]
 
@@ -160,18 +162,18 @@ class Drive:
 
 def _sizes(jumps: NDArray[np.float32], slot: ChannelWeight | SourceWeight) -> Array:
     """Sizes of weights behind jumps; without rounding to single precision where they are still those of the circuit."""
-    size, first = np.abs(jumps), np.float32(jump(slot.weight * slot.acting, slot.tau_s))
-    return np.where(size == first, slot.weight, size.astype(np.float64) / (jump(1.0, slot.tau_s) * slot.acting))
+    size, first = np.abs(jumps), np.float32(abs(slot.weight * slot.acting * slot.unit))
+    return np.where(size == first, slot.weight, size.astype(np.float64) / abs(slot.unit * slot.acting))
 
 
 def _jumps(value: Array, slot: ChannelWeight | SourceWeight) -> Array:
     """What weights of these sizes add to their sink."""
-    return slot.sign * (value * slot.acting) * jump(1.0, slot.tau_s)
+    return (value * slot.acting) * slot.unit
 
 
 def weights_of(network: Network, population: int) -> tuple[ChannelWeight | SourceWeight, ...]:
     """The weights onto a population, J_<target><source>, one for each channel and each source."""
-    circuit, name = network.circuit, network.layout.names[population]
+    circuit, name, neuron = network.circuit, network.layout.names[population], network.neurons[population].neuron
     channels = {t.route.index: t.route.channel for t in network.tables.parts}
     sources = iter(i for i, x in enumerate(network.externals) if x.population == population)
     out: list[ChannelWeight | SourceWeight] = []
@@ -179,8 +181,9 @@ def weights_of(network: Network, population: int) -> tuple[ChannelWeight | Sourc
     for index, p in enumerate(circuit.projections):
         if p.target != name:
             continue
-        label, free, tau_s = f"J_{name}{p.source}", network.origin.projections[index].weight, p.synapse.time_constant
-        sign, size, acting = circuit.sign_of(p), (abs(free), tau_s), p.weight / free
+        label, free = f"J_{name}{p.source}", network.origin.projections[index].weight
+        unit = jump(math.copysign(1.0, free), p.synapse, neuron)
+        sign, size, acting = circuit.sign_of(p), (abs(free), unit), p.weight / free
         if index not in channels:
             i = next(sources)
             reaches = network.externals[i].amplitude[: network.layout.sizes[population]] != 0.0

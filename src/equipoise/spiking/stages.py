@@ -108,7 +108,7 @@ def _refitted(network: Network, circuit: Circuit, before: Network | None) -> Net
     inputs, mean = inputs_of(circuit, layout, (network.neurons, receptors), network.key, (dt, choices))
     near = next((n for n in (network, before) if n is not None and _same_graph(n.circuit, circuit)), None)
     tables = near.tables if near else _drawn(network, circuit, receptors)
-    drive, weights = cells.drive_of(network.neurons, layout, mean, dt), cells.weights_of(receptors, layout)
+    drive, weights = cells.drive_of(network.neurons, layout, mean, dt), cells.weights_of(circuit, receptors, layout)
     return replace(network, circuit=circuit, externals=inputs, drive=drive, weights=weights, tables=tables)
 
 

@@ -8,28 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import _core
+from equipoise.model.circuit import Circuit
+from equipoise.model.neurons import ConductanceLIF
 from equipoise.quantities import steps_of
 from equipoise.results import Status
 from equipoise.spiking.columns import RUNNING, TRACES, Keep, Plan, Sheet, Written
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.network import Network
-from equipoise.spiking.probes import VALUES, Probes, chosen, leaks, tonic
+from equipoise.spiking.probes import VALUES, Probes, capacitances, chosen, leaks, tonic
 from equipoise.spiking.randomness import Words
 from equipoise.spiking.record import Record
 from equipoise.units import ms
 
 
-def plan_of(layout: Layout, dt: float, record: Record) -> Plan:
+def plan_of(circuit: Circuit, layout: Layout, dt: float, record: Record) -> Plan:
     """What a record asks of a network; ValueError for bins and samples that are no whole steps, and unknown neurons."""
     steps = {"bin": record.bin, "every": dt if record.every is None else record.every}
     whole = {name: steps_of("spiking", f"Record.{name}", time, dt) for name, time in steps.items()}
     for name, n in whole.items():
         if n < 1:
             raise ValueError(f"Record.{name} must be at least dt={dt / ms:g} ms, got {steps[name] / ms:g} ms.")
-    cells = tuple((layout.names[k], i) for k, i in chosen(record.membrane, layout))
+    places = chosen(record.membrane, layout)
+    conductances = any(isinstance(circuit.populations[k].neuron, ConductanceLIF) for k, _ in places)
+    cells = tuple((layout.names[k], i) for k, i in places)
     recorded = tuple(int(min(n, record.cells)) for n in layout.sizes)
-    return Plan(recorded=recorded, cells=cells, **whole)
+    return Plan(recorded=recorded, cells=cells, conductances=conductances, **whole)
 
 
 @dataclass
@@ -64,8 +68,7 @@ class Tape:
         steps, units, table = self._spikes(raster.reshape(-1), until)
         blocks = {"spike_step": steps, "spike_unit": units, "count": table[:-1]}
         samples, rows = self._sampled(probes, network)
-        if self.plan.cells:
-            blocks |= samples
+        blocks |= samples
         self.sheet.add(blocks)
         self.open_counts, self.open_rows, self.done = table[-1], rows, until
 
@@ -109,9 +112,11 @@ class Tape:
         """Whole samples: the potential at their end and the mean input; and the rows that are left."""
         probes.trace[..., 0] += leaks(network, probes.places)
         probes.trace[..., 3] += tonic(network, probes.places)
+        probes.trace[..., 4:] *= capacitances(network, probes.places)[:, None]
         rows, m = np.concatenate([self.open_rows, probes.trace]), self.plan.every
         n = rows.shape[0] // m
         samples = rows[: n * m].reshape(n, m, *rows.shape[1:])
         means = samples[..., 1:].mean(axis=1, dtype=np.float64).astype(np.float32)
         columns = [samples[:, -1, :, 0].copy(), *np.moveaxis(means, 2, 0)]  # a view would keep all steps
-        return dict(zip(TRACES, columns, strict=True)), rows[n * m :].copy()
+        written = dict(zip(TRACES, columns, strict=True))
+        return {name: written[name] for name in self.plan.traces}, rows[n * m :].copy()

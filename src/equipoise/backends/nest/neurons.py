@@ -6,7 +6,10 @@ currents are given by what they do to the potential.
 
     delta synapses         weight = J                       iaf_psc_delta, aeif_psc_delta
     exponential synapses   weight = C_m J / tau_s           iaf_psc_exp, aeif_psc_exp: the charge of a jump J
+    conductance synapses   weight = +-g, + where they excite  iaf_cond_exp
     tonic drive            I_e = C_m drive
+
+Neurons with conductances have their own capacitance, and potentials in mV from the leak.
 
 Neurons that differ have lists of parameters; they are those of the package's own simulations with the same seed.
 """
@@ -18,12 +21,13 @@ import numpy as np
 
 from equipoise.backends.nest.kernel import in_ms
 from equipoise.model.circuit import Circuit
-from equipoise.model.neurons import EIF, LIF, PIF
+from equipoise.model.neurons import EIF, LIF, PIF, ConductanceLIF
 from equipoise.model.populations import Population
 from equipoise.model.projections import Projection
+from equipoise.model.synapses import ConductanceSynapse
 from equipoise.quantities import Array, steps_of
 from equipoise.spiking.neurons import Neurons
-from equipoise.units import ms
+from equipoise.units import ms, mV, nS, pF
 
 C_M = 250.0
 """Membrane capacitance [pF]."""
@@ -35,61 +39,70 @@ RANGE = 20.0
 class Cell:
     """A population's neurons for NEST: `model`, their `parameters`, and `scale`, the mV of one unit of potential.
 
-    Parameters are numbers, or (n,) where neurons differ. `start` are the potentials [mV] between which neurons begin;
-    `delta` says whether synapses are jumps.
+    Parameters are numbers, or (n,) where neurons differ. `start` are the potentials [mV] between which neurons begin.
     """
 
     model: str
     parameters: dict[str, float | Array]
     scale: float
     start: tuple[float | Array, float | Array]
-    delta: bool
 
-    def weight_unit(self, p: Projection) -> float:
-        """NEST's weight for J = 1: mV for a jump, pA for a current."""
-        return self.scale if self.delta else C_M * self.scale / in_ms(p.synapse.time_constant)
+    def weight_unit(self, circuit: Circuit, p: Projection) -> float:
+        """NEST's weight for J = 1: mV for a jump, pA for a current, of a conductance nS with the sign of its effect."""
+        if isinstance(p.synapse, ConductanceSynapse):
+            return circuit.sign_of(p) / nS
+        tau_s = p.synapse.time_constant
+        return C_M * self.scale / in_ms(tau_s) if tau_s else self.scale
 
 
 def cell(circuit: Circuit, population: Population, dt: float, own: Mapping[str, Array]) -> Cell:
     """A population's neurons, with what they have of their own (n,); TypeError or ValueError for what NEST lacks."""
-    neuron, times = _known(population), _synaptic_times(circuit, population.name)
-    of, lif = Neurons(neuron, own), isinstance(neuron, LIF)
+    neuron, synapses = _known(population), _synapses(circuit, population.name)
+    of = Neurons(neuron, own)
     if "tau_ref" not in own:
         steps_of("backends.nest", f"{population.name}: tau_ref", neuron.tau_ref, dt)
-    scale = RANGE / (neuron.v_threshold - neuron.v_reset)
+    physical = isinstance(neuron, ConductanceLIF)
+    scale = 1.0 / mV if physical else RANGE / (neuron.v_threshold - neuron.v_reset)
+    capacitance = neuron.capacitance / pF if physical else C_M
     reset, highest = _from_leak(of, scale)
+    model, own_parameters = _model(of, scale, bool(synapses))
     parameters = {
-        "C_m": C_M, "E_L": 0.0, "t_ref": _in_ms(np.rint(of["tau_ref"] / dt) * dt), "V_reset": reset,
-        "I_e": C_M * scale * population.drive * ms,
-    } | (_lif(of, scale) if lif else _eif(of, scale))  # fmt: skip
+        "C_m": capacitance, "E_L": 0.0, "t_ref": _in_ms(np.rint(of["tau_ref"] / dt) * dt), "V_reset": reset,
+        "I_e": capacitance * scale * population.drive * ms,
+    } | own_parameters  # fmt: skip
     return Cell(
-        model=f"{'iaf' if lif else 'aeif'}_psc_{'exp' if times else 'delta'}",
-        parameters={name: _number(value) for name, value in (parameters | times).items()},
+        model=model,
+        parameters={name: _number(value) for name, value in (parameters | synapses).items()},
         scale=scale,
         start=(_number(reset), _number(highest)),
-        delta=not times,
     )
 
 
-def _known(population: Population) -> LIF | EIF:
+def _known(population: Population) -> LIF | EIF | ConductanceLIF:
     neuron = population.neuron
-    if type(neuron) is LIF or type(neuron) is EIF:
+    if type(neuron) in (LIF, EIF, ConductanceLIF):
         return neuron
     why = " with a reflecting lower bound" if isinstance(neuron, PIF) else ""
     raise TypeError(
         f"backends.nest: {population.name!r} has {type(neuron).__name__} neurons; NEST has no such model{why}. "
-        "Use eq.LIF or eq.EIF."
+        "Use eq.LIF, eq.EIF or eq.ConductanceLIF."
     )
 
 
 def _from_leak(of: Neurons, scale: float) -> tuple[Array, Array]:
     """Reset, and the threshold or, where it is higher than the reset, the onset [mV]."""
-    top = of["v_threshold"] if isinstance(of.neuron, LIF) else np.maximum(of["v_onset"], of["v_reset"])
+    top = np.maximum(of["v_onset"], of["v_reset"]) if isinstance(of.neuron, EIF) else of["v_threshold"]
     return scale * (of["v_reset"] - of["v_leak"]), scale * (top - of["v_leak"])
 
 
-def _lif(of: Neurons, scale: float) -> dict[str, Array]:
-    return {"tau_m": _in_ms(of["tau_m"]), "V_th": scale * (of["v_threshold"] - of["v_leak"])}
+def _model(of: Neurons, scale: float, currents: bool) -> tuple[str, dict[str, float | Array]]:
+    """NEST's name of a neuron, and the parameters that others lack."""
+    kind, threshold = "exp" if currents else "delta", scale * (of["v_threshold"] - of["v_leak"])
+    if isinstance(of.neuron, EIF):
+        return f"aeif_psc_{kind}", _eif(of, scale)
+    if isinstance(of.neuron, ConductanceLIF):
+        return "iaf_cond_exp", {"g_L": of.neuron.g_leak / nS, "V_th": threshold}
+    return f"iaf_psc_{kind}", {"tau_m": _in_ms(of["tau_m"]), "V_th": threshold}
 
 
 def _eif(of: Neurons, scale: float) -> dict[str, float | Array]:
@@ -109,20 +122,26 @@ def _number(value: float | Array) -> float | Array:
     return value if np.ndim(value) else float(value)
 
 
-def _synaptic_times(circuit: Circuit, name: str) -> dict[str, float]:
-    """Time constants of excitatory and inhibitory synapses by NEST's names; none where synapses are jumps."""
+def _synapses(circuit: Circuit, name: str) -> dict[str, float]:
+    """Time constants and reversals of excitation and inhibition by NEST's names; none where synapses are jumps."""
     out: dict[str, float] = {}
     mine = [p for p in circuit.projections if p.target == name]
     if len({p.synapse.time_constant > 0.0 for p in mine}) > 1:
         raise TypeError(f"backends.nest: {name!r} has delta and exponential synapses; NEST's models have one kind.")
-    for sign, key in ((1.0, "tau_syn_ex"), (-1.0, "tau_syn_in")):
-        times = sorted({p.synapse.time_constant for p in mine if circuit.sign_of(p) == sign} - {0.0})
-        if len(times) > 1:
-            listed = ", ".join(f"{t / ms:g}" for t in times)
-            raise TypeError(
-                f"backends.nest: {name!r} has {'excitatory' if sign > 0 else 'inhibitory'} synapses of {listed} ms; "
-                "NEST's model has one time constant for each sign."
-            )
-        if times:
-            out[key] = in_ms(times[0])
+    for sign, effect, key in ((1.0, "excitatory", "ex"), (-1.0, "inhibitory", "in")):
+        kinds = [p.synapse for p in mine if circuit.sign_of(p) == sign]
+        if time := _only({s.time_constant for s in kinds} - {0.0}, f"{name!r} has {effect}", "time constant", "ms"):
+            out[f"tau_syn_{key}"] = in_ms(time)
+        reversals = {s.reversal for s in kinds if isinstance(s, ConductanceSynapse)}
+        reversal = _only(reversals, f"{name!r} has {effect}", "reversal", "mV")
+        if reversal is not None:
+            out[f"E_{key}"] = (reversal - circuit.node(name).neuron.v_leak) / mV  # type: ignore[union-attr]
     return out
+
+
+def _only(values: set[float], who: str, what: str, unit: str) -> float | None:
+    """The one value, of ms or mV, or None where there are none."""
+    if len(values) > 1:
+        listed = ", ".join(f"{1e3 * x:g}" for x in sorted(values))
+        raise TypeError(f"backends.nest: {who} synapses of {listed} {unit}; NEST's model has one {what} for each sign.")
+    return next(iter(values), None)

@@ -25,6 +25,7 @@ from equipoise.model.homeostasis import (
     Rule,
     targets_of,
 )
+from equipoise.model.neurons import ConductanceLIF
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array
 from equipoise.renewal import resolved
@@ -92,6 +93,10 @@ def regulated(circuit: Circuit, name: str) -> Regulated:
     """A population's rule with its weights as the circuit has them; raises where its set point cannot be resolved."""
     attached, population = circuit.rule_of(name), circuit.node(name)
     assert attached is not None
+    if isinstance(population.neuron, ConductanceLIF):  # type: ignore[union-attr]
+        raise TypeError(
+            f"backends.nest: the rule of {name!r} would move conductances, which is not done here. Use eq.spiking."
+        )
     mine = tuple(p for p in circuit.projections if p.target == name)
     if not mine:
         raise ValueError(f"backends.nest: the rule of {name!r} has no weights to move; nothing projects there.")

@@ -55,7 +55,7 @@ class Route:
 
     def set_weight(self, nest: Any, size: Array) -> None:
         """Give it the weight of this size [V]: one for all, or (n,) for each postsynaptic neuron."""
-        weight = math.copysign(self.unit, self.projection.weight) * size
+        weight = math.copysign(1.0, self.projection.weight) * self.unit * size
         if self.targets is None or self.relative is None:
             nest.SetDefaults(self.model, {"weight": float(weight)})
             return
@@ -76,7 +76,7 @@ def connect(
     """Draw all synapses and set up all sources; `nodes` holds the neurons of each population."""
     routes = {}
     for index, p in enumerate(circuit.projections):
-        model, unit = f"equipoise_{index}", cells[p.target].weight_unit(p)
+        model, unit = f"equipoise_{index}", cells[p.target].weight_unit(circuit, p)
         nest.CopyModel(synapse_kind(circuit, p), model, {"weight": unit * p.weight})
         synapse = {"synapse_model": model, "delay": in_ms(_steps(expected(p.delay), dt) * dt)}
         node = circuit.node(p.source)
