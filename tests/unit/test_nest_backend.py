@@ -9,6 +9,7 @@ import pytest
 import equipoise as eq
 from equipoise.backends.nest import kernel, network, neurons, regulation, sensing, synapses
 from equipoise.model.circuit import examples_folder
+from equipoise.rate.study import is_rate_circuit
 from equipoise.units import Hz, hour, ms, mV, nS, second, us
 
 SENSOR = eq.Calcium(tau=300 * ms)
@@ -297,10 +298,12 @@ def test_unknown_senses_and_unknown_starts_are_named():
         regulation.begun(ruled(Leaky()), np.array([5.0]))
 
 
-@pytest.mark.parametrize("path", sorted(examples_folder().glob("*.toml")), ids=lambda p: p.stem)
-def test_shipped_circuits_run_on_nest(path):
+SHIPPED = {path.stem: eq.Circuit.from_toml(path) for path in sorted(examples_folder().glob("*.toml"))}
+
+
+@pytest.mark.parametrize("shipped", [c for c in SHIPPED.values() if not is_rate_circuit(c)], ids=lambda c: c.name)
+def test_shipped_circuits_run_on_nest(shipped):
     """Their translation is accepted; the largest needs some 7 GB there."""
-    shipped = eq.Circuit.from_toml(path)
     assert set(network.checked_cells(shipped, 0.1 * ms, 1)) == {p.name for p in shipped.populations}
     assert synapses.expected_bytes(shipped) < 8e9
     assert len(regulation.checked(shipped)) == len(shipped.rules)
