@@ -4,10 +4,10 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(shell find src examples -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.npz' -o -name '*.toml') pyproject.toml CMakeLists.txt
 
-.PHONY: help demo test check sanitize bench bench-spiking bench-brian2 clean
+.PHONY: help demo test check sanitize bench bench-rates bench-spiking bench-brian2 clean
 
 help:
-	@echo "make demo | test | check | sanitize | bench | bench-spiking | bench-brian2 | clean"
+	@echo "make demo | test | check | sanitize | bench | bench-rates | bench-spiking | bench-brian2 | clean"
 
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit("equipoise needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -67,6 +67,10 @@ bench: .venv/with-bench
 	$(BIN)/python benchmarks/single_cell.py
 	$(BIN)/python benchmarks/absolute.py
 	$(BIN)/python benchmarks/network.py
+
+bench-rates: .venv/installed
+	$(BIN)/python benchmarks/rates.py
+	$(BIN)/python benchmarks/rate_units.py
 
 bench-spiking: .venv/with-nest
 	$(BIN)/python benchmarks/spiking.py

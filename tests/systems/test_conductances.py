@@ -188,6 +188,43 @@ def test_slow_synapses_are_averaged_over():
     assert eq.renewal.rate(fast.neuron, mu=fast.mu, sigma=fast.sigma) < 0.5 * rate
 
 
+def test_fast_excitation_is_noise_beside_slow_inhibition():
+    """0.5 and 10 ms beside 2.7 ms: within 6 %; neither of the two alone would be near."""
+    given = pair(20 * nS, 45 * nS, 0.5 * ms, 10 * ms)
+    found = eq.renewal.quasi_static_rate(CELL, given)
+    rate, error, _ = spikes(CELL, given, n=500, duration=1.0, dt=0.05 * ms, seed=7)
+    assert found.status is eq.Status.OK
+    assert found.rate == pytest.approx(rate, rel=0.06, abs=3 * error)
+    frozen = [given[0], eq.SteadyConductance(45 * nS, eq.GABA_A)]
+    assert eq.renewal.quasi_static_rate(CELL, frozen).rate < 0.5 * rate
+
+
+def test_all_fast_it_is_the_effective_neuron():
+    given = pair(20 * nS, 45 * nS, 0.5 * ms, 0.8 * ms)
+    lif, mu, sigma = eq.renewal.effective(CELL, given, drive=0.1)
+    expected = eq.renewal.rate(lif, mu=mu, sigma=sigma)
+    assert eq.renewal.quasi_static_rate(CELL, given, drive=0.1).rate == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            pair(20 * nS, 45 * nS, 2 * ms, 10 * ms),
+            "synapses of 2 ms are neither slow nor fast beside the membrane's 2.67",
+        ),
+        (
+            pair(16 * nS, 45 * nS, 1 * ms, 6 * ms, 1 * nS, 2 * nS),
+            "spikes are rarer than one in 10 correlation times of 6 ms",
+        ),
+    ],
+)
+def test_where_the_average_over_slow_conductances_fails_is_named(given, words):
+    found = eq.renewal.quasi_static_rate(CELL, given)
+    assert found.status is eq.Status.APPROXIMATE
+    assert words in str(found)
+
+
 def test_the_limit_of_fast_synapses():
     """At constant noise the filtered neuron approaches the white one as the root of the synaptic time."""
 

@@ -102,6 +102,8 @@ def test_errors_of_a_file_name_the_place_and_the_unit(old, new, message):
         (lambda: eq.Circuit(populations=[eq.Population("E", neuron=CELL), eq.Population("L", neuron=eq.LIF())],
                             projections=[]), ValueError,
          r"populations\[1\].neuron: must be in volts, as 'E' .* Did you mean v_threshold=1 \* mV"),
+        (lambda: eq.Population("E", neuron=CELL, spread=eq.Spread(tau_m=2 * ms)), ValueError,
+         r"tau_m of ConductanceLIF neurons cannot vary. Those that can: v_threshold, v_reset, tau_ref"),
         (lambda: eq.DrivenNeuron(CELL, eq.PoissonInputs(K=1, rate=1 * Hz), eq.PoissonInputs(K=1, rate=1 * Hz)),
          TypeError, r"DrivenNeuron.neuron must take weights as jumps .* eq.renewal.effective"),
     ],

@@ -204,6 +204,7 @@ class Circuit:
 
         Every in-degree is multiplied by f = K/K_old and every weight by f^-1/2, so that J sqrt(K) stays the same and
         balance is kept whatever the ratios of the in-degrees. Sizes stay: beyond them use ``circuit.infinite()`` first.
+        Conductances then grow in all as sqrt(K), so that the membrane becomes faster.
         """
         new_k, old_k = check("Circuit.scaled: K", K, IN_DEGREE), float(self.in_degrees().max())
 

@@ -68,7 +68,7 @@ class ShotConductance:
 
     @property
     def mean(self) -> float:
-        """G K lambda int k dt [S]."""
+        """Campbell: g K lambda int k dt [S]."""
         return self.weight * self.inputs.total_rate * self.receptor.area
 
     @property

@@ -73,7 +73,7 @@ class AlphaConductance(Receptor):
 
     @property
     def area(self) -> float:
-        """E tau."""
+        """Euler's e times tau."""
         return math.e * self.tau
 
     @property
@@ -115,13 +115,13 @@ class DoubleExponentialConductance(Receptor):
         return 1.0 / (math.exp(-peak / self.tau_decay) - math.exp(-peak / self.tau_rise))
 
     def kernel(self, t: ArrayLike) -> Array:
-        """N (e^{-t/tau_decay} - e^{-t/tau_rise})."""
+        """The difference of the exponentials, of peak 1."""
         t = np.maximum(finite("kernel", "t", t), 0.0)
         return self._norm * (np.exp(-t / self.tau_decay) - np.exp(-t / self.tau_rise))
 
     @property
     def area(self) -> float:
-        """N (tau_d - tau_r)."""
+        """Integral n (tau_d - tau_r) [s]."""
         return self._norm * (self.tau_decay - self.tau_rise)
 
     @property
