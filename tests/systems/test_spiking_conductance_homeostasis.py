@@ -61,6 +61,7 @@ def test_rules_see_peak_conductances_and_inhibition_has_its_own_rule():
     run = eq.spiking.simulate(ruled(circuit, tau=1 * minute), duration=4 * second, seed=1)
     first, last = run.homeostasis.isel(time=0), run.homeostasis.isel(time=-1)
     assert float(first["J_EX"]) == pytest.approx(0.5 * nS, rel=0.1)
+    assert last["J_EX"].attrs["units"] == run.homeostasis["J_EY_sd"].attrs["units"] == "S"
     assert float(last["J_EX"]) < float(first["J_EX"])
     assert float(last["J_EY"]) > float(first["J_EY"]) > 1 * nS
 

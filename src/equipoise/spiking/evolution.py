@@ -72,7 +72,8 @@ def together(walks: Sequence[Walk], started: float) -> Evolution:
     wall = time.perf_counter() - started
     first = float(faster.limits[0, 1])
     rows = [{k: v for k, v in row.items() if "_noise_" not in k} for row in whole.rows]
-    data = dataset_of(rows, {"status": status.name, "message": message, "advice": status.advice})
+    attrs = {"status": status.name, "message": message, "advice": status.advice}
+    data = dataset_of(rows, faster.network.circuit, attrs)
     if slower.rows:
         for group in slower.coordinates.groups:
             for name in slower.regulator().values[group.name]:

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equipoise.model.circuit import Circuit
+from equipoise.model.projections import Projection
+from equipoise.model.synapses import ConductanceSynapse
 from equipoise.quantities import Array
 from equipoise.spiking.homeostasis import Regulator
 from equipoise.spiking.rule_group import Group
@@ -43,14 +46,15 @@ def _sensed(regulator: Regulator, group: Group) -> dict[str, Array]:
     return dict(zip(SENSED, (group.meter.rates(gathered, regulator.at), *averages[:2]), strict=True))
 
 
-def dataset_of(rows: Sequence[Row], attrs: Mapping[str, object]) -> "xr.Dataset":
+def dataset_of(rows: Sequence[Row], circuit: Circuit, attrs: Mapping[str, object]) -> "xr.Dataset":
     """Rows as a Dataset over `time` [s]: slow variables, and over `population` what was sensed; means and SDs."""
     import xarray as xr
 
     names = list(dict.fromkeys(k for row in rows for k in row if k != "time"))
     column = {k: np.array([row.get(k, np.nan) for row in rows]) for k in (*names, "time")}
     populations = list(dict.fromkeys(k.removesuffix("_sd").split(" ")[1] for k in names if " " in k))
-    data = {k: ("time", column[k], {"units": _unit(k)}) for k in names if " " not in k}
+    weights = {f"J_{p.target}{p.source}": _unit_of_weight(p) for p in circuit.projections}
+    data = {k: ("time", column[k], {"units": _unit(k, weights)}) for k in names if " " not in k}
     for quantity in SENSED if populations else ():
         for end in ("", "_sd"):
             values = np.array([column[f"{quantity} {p}{end}"] for p in populations])
@@ -59,8 +63,10 @@ def dataset_of(rows: Sequence[Row], attrs: Mapping[str, object]) -> "xr.Dataset"
     return xr.Dataset(data, coords=coords, attrs=dict(attrs))
 
 
-def _unit(name: str) -> str:
-    if name.startswith("J_"):
-        return "V"
-    stem = name.removesuffix("_sd").rpartition("_")[0]
-    return UNITS.get(stem, "1")
+def _unit_of_weight(p: Projection) -> str:
+    return "S" if isinstance(p.synapse, ConductanceSynapse) else "V"
+
+
+def _unit(name: str, weights: Mapping[str, str]) -> str:
+    stem = name.removesuffix("_sd")
+    return weights.get(stem) or UNITS.get(stem.rpartition("_")[0], "1")

@@ -203,7 +203,7 @@ class Run(OfPopulations):
             raise ValueError(
                 "Run.homeostasis: nothing moved; the circuit has no rules, or no slow window was finished."
             )
-        return dataset_of(rows, {"status": self.status.name, "seed": self.provenance.seed})
+        return dataset_of(rows, self.circuit, {"status": self.status.name, "seed": self.provenance.seed})
 
     @property
     def slow_variables(self) -> dict[str, dict[str, Array]]:
