@@ -197,6 +197,22 @@ def test_a_bounded_variable_waits_at_its_bound_and_leaves_it():
     assert path.x[0, -1] == pytest.approx(2.0, rel=1e-3)
 
 
+def test_a_variable_waits_at_its_upper_bound_as_at_its_lower_one():
+    """x' = u = cos t from 0 within [-0.3, 0.5] leaves the upper bound at pi/2, the lower at 3 pi/2; mirrored too."""
+    times = np.array([0.0, 0.4, 1.5, np.pi / 2 + 0.3, 4.0, 3 * np.pi / 2 + 0.3, 2.5 * np.pi])
+    free = np.full(2, np.inf)
+    for sign in (1.0, -1.0):
+        low, high = sorted((-0.3 * sign, 0.5 * sign))
+        path = dynamics.evolve(
+            lambda x: np.array([x[1], -x[2], x[1]]), np.array([0.0, sign, 0.0]), times, names=("x", "u", "v"),
+            lower=np.append(low, -free), upper=np.append(high, free),
+        )  # fmt: skip
+        drop = np.cos(0.3) - 1.0
+        wanted = [0.0, np.sin(0.4), 0.5, 0.5 + drop, -0.3, -0.3 - drop, 0.5]
+        np.testing.assert_allclose(sign * path.x[0], wanted, atol=1e-6)
+        assert path.status is Status.OK
+
+
 def test_variables_that_meet_their_bounds_together_leave_together():
     # Both are pushed by cos(t), so their difference is conserved: zero all along, at the bound too.
     def f(x):

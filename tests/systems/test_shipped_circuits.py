@@ -7,7 +7,7 @@ from scipy.special import zeta
 
 import equipoise as eq
 from equipoise.model.circuit import examples_folder
-from equipoise.units import ms, mV, pA, pF
+from equipoise.units import hour, ms, mV, pA, pF
 
 SIZES = [20683, 5834, 21915, 5479, 4850, 1065, 14395, 2948]
 EXTERNAL = [1600, 1500, 2100, 1900, 2000, 1900, 2900, 2100]
@@ -66,12 +66,14 @@ def test_every_example_round_trips(name):
     assert circuit.description
 
 
-def test_there_are_four_examples():
+def test_the_examples_are_these():
     assert {path.stem for path in examples_folder().glob("*.toml")} == {
         "balanced_homeostasis",
         "balanced_network",
         "brunel_2000",
+        "inhibition_stabilised",
         "microcircuit",
+        "pv_sst_vip",
     }
 
 
@@ -175,3 +177,94 @@ def test_published_rates_of_the_microcircuit_are_its_fixed_point():
     ]
     step = np.linalg.solve(np.eye(8) - np.column_stack(columns), residual)
     assert np.abs(step).max() < 0.6e-5
+
+
+# --- PV, SST and VIP --------------------------------------------------------------------------------------------------
+LOW, HIGH = np.array([1.0, 10.0, 3.0, 2.0]), np.array([30.0, 50.0, 30.0, 20.0])
+HIGH_DRIVE = (147.25143348, 386.73190395, 40.26618620, 98.43487272)
+
+
+def high(circuit):
+    for p, drive in zip(circuit.populations, HIGH_DRIVE, strict=True):
+        circuit = circuit.with_node(p.name, drive=drive)
+    return circuit
+
+
+def test_the_drives_of_pv_sst_and_vip_sustain_the_published_baselines():
+    """Garcia del Molino et al. (2017) print 115.03, 233.66, 94.31 and 89.91 pA for the low one."""
+    circuit = eq.Circuit.example("pv_sst_vip")
+    drives = np.array([p.drive for p in circuit.populations])
+    assert (np.abs(drives - [115.03, 233.66, 94.31, 89.91]) < 0.01).all()
+    for one, rates in ((circuit, LOW), (high(circuit), HIGH)):
+        state = eq.rate.settle(one, start=rates)
+        np.testing.assert_allclose(state.rates, rates, rtol=1e-7)
+        assert state.stable
+
+
+def test_vip_drive_disinhibits_and_its_effect_on_sst_reverses_at_the_high_baseline():
+    """The response reversal of the paper: 10 pA to VIP lower SST at the low and raise it at the high baseline."""
+    circuit = eq.Circuit.example("pv_sst_vip")
+    changes = []
+    for one, rates in ((circuit, LOW), (high(circuit), HIGH)):
+        vip = one.node("VIP")
+        driven = one.with_node("VIP", drive=vip.drive + 10.0)
+        changes.append(eq.rate.settle(driven, start=rates).rates - rates)
+    low, up = changes
+    assert low[3] > 0.0 > low[2]
+    assert low[0] > 0.0
+    assert up[3] > 0.0
+    assert up[2] > 0.0
+    assert up[0] > low[0]
+
+
+def rate_rules(rates):
+    """A threshold rule on every class, that holds its rate."""
+    names = ("E", "PV", "SST", "VIP")
+    return {n: eq.OutputCentricThreshold(n, rate=r, span=5.0) for n, r in zip(names, rates, strict=True)}
+
+
+def slow_matrix(circuit, rates, chosen):
+    """-span/(r* tau) dr/dI among the chosen classes: thresholds act as input does."""
+    names = ["E", "PV", "SST", "VIP"]
+    state = eq.rate.settle(circuit, start=rates)
+    index = [names.index(n) for n in chosen]
+    return -5.0 / (2 * hour) * state.response.values[np.ix_(index, index)] / rates[index, None]
+
+
+@pytest.mark.parametrize("chosen", [("E",), ("E", "SST"), ("E", "PV"), ("E", "PV", "SST", "VIP")])
+@pytest.mark.parametrize("baseline", ["low", "high"])
+def test_rules_per_class_have_the_spectrum_of_the_response_matrix(baseline, chosen):
+    circuit, rates = eq.Circuit.example("pv_sst_vip"), LOW
+    if baseline == "high":
+        circuit, rates = high(circuit), HIGH
+    point = eq.rate.equilibrium(circuit, [rate_rules(rates)[n] for n in chosen], start=rates)
+    wanted = np.linalg.eigvals(slow_matrix(circuit, rates, chosen))
+    np.testing.assert_allclose(np.sort_complex(point.slow.eigenvalues), np.sort_complex(wanted), rtol=1e-4)
+    # at the high baseline SST is paradoxical, and holding its rate beside that of E alone is unstable
+    assert point.stable == ((baseline, chosen) != ("high", ("E", "SST")))
+
+
+def test_at_the_high_baseline_the_circuit_is_inhibition_stabilised_and_sst_paradoxical():
+    circuit = eq.Circuit.example("pv_sst_vip")
+    low, up = eq.rate.settle(circuit, start=LOW), eq.rate.settle(high(circuit), start=HIGH)
+    assert (low.isn, up.isn) == (False, True)
+    assert not any(low.paradoxical.values())
+    assert [name for name, x in up.paradoxical.items() if x] == ["SST"]
+
+
+@pytest.mark.parametrize("chosen", [("E",), ("E", "PV", "SST", "VIP")])
+def test_under_days_of_vip_drive_rules_restore_the_classes_that_have_one(chosen):
+    circuit, rules = eq.Circuit.example("pv_sst_vip"), rate_rules(LOW)
+    drive = [eq.During(eq.TonicDrive("VIP", 10.0), 0.0)]
+    data = eq.rate.evolve(
+        circuit, rules=[rules[n] for n in chosen], duration=200 * hour, start=LOW, schedule=drive, times=[0.0]
+    )
+    first, last = data.rate.values[[0, -1]]
+    assert first[0] > 1.2  # disinhibited
+    assert last[0] == pytest.approx(1.0, rel=1e-3)
+    if len(chosen) == 4:
+        np.testing.assert_allclose(last, LOW, rtol=1e-2)
+    else:
+        assert last[2] < 0.5 * LOW[2]  # SST stays down, VIP and PV up
+        assert (last[[1, 3]] > first[[1, 3]] * 0.95).all()
+        assert (last[[1, 3]] > LOW[[1, 3]]).all()

@@ -125,7 +125,9 @@ def test_a_function_with_a_memory_of_seconds_is_refused():
         smooth = smooth + (sensed.rate - smooth) * dt / (2 * second)
         return {"threshold": state["threshold"] + 0.02 * dt / hour * (smooth - 12 * Hz), "smooth": smooth}
 
-    with pytest.raises(ValueError, match=r"the rules act within 2 s, near tau = 300 ms of calcium.* Take slower rules"):
+    with pytest.raises(
+        ValueError, match=r"the rules act within 2 s, near the 300 ms that what they sense takes.* Take slower rules"
+    ):
         evolve(alone(n=100), duration=1 * hour, seed=1, homeostasis=eq.spiking.Homeostasis(functions={"E": hasty}))
 
 
@@ -270,7 +272,9 @@ def test_rules_in_volts_that_act_within_seconds_cycle_in_spikes_and_are_refused(
     late = eq.spiking.simulate(circuit, duration=20 * second, seed=1).homeostasis.isel(time=slice(20, None))
     assert np.ptp(late["J_EI"].values) > 0.2 * late["J_EI"].mean()
     assert (late["rate"].values == 0.0).mean() > 0.1
-    with pytest.raises(ValueError, match=r"the rules act within 0.* s, near tau = 300 ms of calcium; there is no slow"):
+    with pytest.raises(
+        ValueError, match=r"the rules act within 0.* s, near the 300 ms that what they sense takes; there is no slow"
+    ):
         evolve(circuit, duration=1 * hour, seed=1)
 
 

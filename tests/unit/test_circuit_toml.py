@@ -348,7 +348,7 @@ COMPLAINTS = [  # replace, by, the located error
     ('tau_m = "20 ms"', "tau_m = inf", "neurons.lif.tau_m: must be a time such as \"10 ms\", got inf."),
     ('model = "LIF"', 'model = "LIFF"', "model: must be one of the known models, got 'LIFF'. Did you mean 'LIF'?"),
     ('model = "LIF"', "", "neurons.lif.model: must be given, one of PIF, LIF, EIF, ConductanceLIF, "
-     "ThresholdLinear, PowerLaw, Softplus, FICurve."),
+     "ThresholdLinear, PowerLaw, Softplus, AbbottChance, FICurve."),
     ('v_reset = "10 mV"', 'v_reset = "30 mV"', "neurons.lif.v_reset: must lie below v_threshold=0.02, got 0.03."),
     ('v_threshold = "20 mV"', "", "neurons.lif.v_threshold: must be given, since potentials are in volts here"),
     ('v_reset = "10 mV"', "v_reset = 10", "neurons.lif.v_reset: must have a unit, as neurons.lif.v_threshold has"),

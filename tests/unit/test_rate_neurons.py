@@ -1,5 +1,6 @@
 """Rate neurons: transfer functions, their inverses and slopes, TOML, messages."""
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ NEURONS = [
     eq.PowerLaw(),
     eq.PowerLaw(gain=0.3, threshold=2.0, exponent=1.4, max_rate=50 * Hz),
     eq.Softplus(gain=1.5, threshold=3.0, width=0.7),
+    eq.AbbottChance(gain=1.5, threshold=3.0, width=0.7),
 ]
 
 
@@ -32,6 +34,20 @@ def test_a_silent_neuron_requires_its_threshold_and_nothing_reaches_beyond_the_c
     assert eq.PowerLaw(threshold=1.0).required_input(0.0) == 1.0
     assert eq.Softplus().required_input(0.0) == -np.inf
     assert eq.ThresholdLinear(max_rate=10.0).required_input([10.0, 10.1]).tolist() == [10.0, np.inf]
+
+
+def test_abbott_chance_is_its_formula_to_rounding():
+    """f = x/(1 - exp(-x/w)), its slope and inverse, against 50 digits, far out and at the middle."""
+    neuron, w = eq.AbbottChance(width=0.5), mpmath.mpf("0.5")
+    with mpmath.workdps(50):
+        for x in (-200.0, -3.0, -1e-2, -1e-5, 1e-9, 4e-3, 0.02, 1.0, 40.0, 1e3):
+            f = mpmath.mpf(x) / -mpmath.expm1(-mpmath.mpf(x) / w)
+            slope = mpmath.diff(lambda y: y / -mpmath.expm1(-y / w), mpmath.mpf(x))
+            assert float(neuron.transfer(x)) == pytest.approx(float(f), rel=1e-14)
+            assert float(neuron.slope(x)) == pytest.approx(float(slope), rel=1e-12)
+            assert float(neuron.required_input(float(f))) == pytest.approx(x, rel=1e-13, abs=1e-15)
+    assert neuron.transfer(0.0) == 0.5
+    assert neuron.required_input(0.0) == -np.inf
 
 
 def test_softplus_becomes_threshold_linear_as_its_corner_sharpens():

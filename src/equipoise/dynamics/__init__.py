@@ -4,6 +4,9 @@ Every function takes ``f(x) -> dx/dt`` on 1-D arrays, and where it needs one ``j
 neurons; names of variables are passed in so that results can speak.
 """
 
+from equipoise.dynamics.arnoldi import leading as leading
+from equipoise.dynamics.bounded import held as held
+from equipoise.dynamics.bounded import nearest_point as nearest_point
 from equipoise.dynamics.continuation import Branch as Branch
 from equipoise.dynamics.continuation import Domain as Domain
 from equipoise.dynamics.continuation import SpecialPoint as SpecialPoint
@@ -19,6 +22,8 @@ from equipoise.dynamics.fixed_points import fixed_point as fixed_point
 from equipoise.dynamics.fixed_points import lowest_point as lowest_point
 from equipoise.dynamics.invariants import Invariant as Invariant
 from equipoise.dynamics.invariants import invariants as invariants
+from equipoise.dynamics.phases import Phases as Phases
+from equipoise.dynamics.phases import phases as phases
 from equipoise.dynamics.relaxation import phi_1 as phi_1
 from equipoise.dynamics.relaxation import relaxation as relaxation
 from equipoise.dynamics.spectra import ComplexArray as ComplexArray

@@ -1,6 +1,6 @@
-"""Slow evolution: stiff trajectories with reflecting lower bounds, to hours and weeks.
+"""Slow evolution: stiff trajectories between lower and upper bounds, to hours and weeks.
 
-A bounded variable that reaches its bound is pinned there until its derivative points inwards again: the integration is
+A bounded variable that reaches a bound is pinned there until its derivative points inwards again: the integration is
 cut at both events, so that no step straddles the kink. The solver switches between stiff and non-stiff methods (SciPy's
 LSODA), so that minutes and weeks cost alike; with a sparse Jacobian, as for hundreds of variables, it is SciPy's BDF.
 """
@@ -44,6 +44,7 @@ def evolve(
     *,
     names: tuple[str, ...],
     lower: Array | float = -np.inf,
+    upper: Array | float = np.inf,
     stop: Callable[[Array], float] | None = None,
     jacobian: Callable[[Array], Any] | None = None,
     tolerance: float = 1e-9,
@@ -55,13 +56,13 @@ def evolve(
     """
     x = np.array(start, dtype=np.float64)
     times = np.asarray(times, dtype=np.float64)
-    floor = np.array(np.broadcast_to(np.asarray(lower, dtype=np.float64), x.shape))
-    states = np.full((x.size, times.size), np.nan)
-    t, pinned = float(times[0]), (x <= floor) & (f(x) < 0.0)
+    floor, ceiling = (np.array(np.broadcast_to(np.asarray(b, dtype=np.float64), x.shape)) for b in (lower, upper))
+    states, push = np.full((x.size, times.size), np.nan), f(x)
+    t, pinned = float(times[0]), ((x >= ceiling) & (push > 0.0)).astype(int) - ((x <= floor) & (push < 0.0))
     states[:, times == t] = x[:, None]
     for _ in range(MAX_SEGMENTS):
         atol = tolerance * np.maximum(np.abs(x), 1e-6 * (np.max(np.abs(x)) or 1.0))
-        segment = _Segment(f, floor, stop, pinned, atol, tolerance, jacobian)
+        segment = _Segment(f, (floor, ceiling), stop, pinned, atol, tolerance, jacobian)
         t, x, pinned, status, message = segment.run(t, x, times, states)
         if status is not None:
             done = ~np.isnan(states[0])
@@ -73,14 +74,16 @@ def evolve(
 
 
 MAX_SEGMENTS = 500
+SLACK = 1e-2
+"""How far, in tolerances, a variable may pass its bound before it counts as there."""
 
 
 @dataclass(frozen=True)
 class _Segment:
-    """A stretch of the trajectory on which the same variables are pinned to their bounds."""
+    """A stretch of the trajectory on which the same variables are pinned: -1 to their lower bound, +1 to the upper."""
 
     f: Function
-    floor: Array
+    bounds: tuple[Array, Array]
     stop: Callable[[Array], float] | None
     pinned: np.ndarray
     atol: Array
@@ -89,14 +92,22 @@ class _Segment:
 
     def full(self, free: Array) -> Array:
         """The whole state, pinned variables at their bounds."""
-        x = self.floor.copy()
-        x[~self.pinned] = np.maximum(free, self.floor[~self.pinned])
+        low, high = self.bounds
+        x = np.where(self.pinned > 0, high, low)
+        there = self.pinned == 0
+        x[there] = np.clip(free, low[there], high[there])
         return x
+
+    def hits(self) -> list[tuple[int, int]]:
+        """(variable, side) of each bound that a free variable can reach."""
+        free = self.pinned == 0
+        return [(int(k), side) for side, b in zip((-1, 1), self.bounds, strict=True)
+                for k in np.flatnonzero(free & np.isfinite(b))]  # fmt: skip
 
     def events(self) -> list[Callable[[float, Array], float]]:
         """A free variable reaches its bound; a pinned one is pushed off it; one runs away."""
-        bounded = np.flatnonzero(np.isfinite(self.floor[~self.pinned]))
-        hits = [self._hit(int(k)) for k in bounded]
+        place = np.cumsum(self.pinned == 0) - 1
+        hits = [self._hit(int(place[k]), k, side) for k, side in self.hits()]
         speeds = _kept(lambda z: self.f(self.full(z)))
         frees = [self._release(int(k), speeds) for k in np.flatnonzero(self.pinned)]
         stop = self.stop
@@ -105,17 +116,18 @@ class _Segment:
             event.terminal, event.direction = True, -1.0  # type: ignore[attr-defined]
         return [*hits, *frees, *away]
 
-    def _hit(self, k: int) -> Callable[[float, Array], float]:
-        low = self.floor[~self.pinned][k]
-        return lambda _t, z: z[k] - low
+    def _hit(self, place: int, k: int, side: int) -> Callable[[float, Array], float]:
+        # A variable that has just been pushed off its bound may return to it by rounding: far below the tolerance.
+        bound, slack = self.bounds[side > 0][k], SLACK * self.atol[k]
+        return lambda _t, z: side * (bound - z[place]) + slack
 
     def _release(self, k: int, speeds: Function) -> Callable[[float, Array], float]:
         # The tiny offset keeps a bound where the derivative is exactly zero from counting as a push off it.
-        return lambda _t, z: 1e-300 - speeds(z)[k]
+        return lambda _t, z: 1e-300 + self.pinned[k] * speeds(z)[k]
 
     def method(self, x: Array) -> dict[str, Any]:
         """The solver: LSODA, or BDF where the Jacobian is sparse, which LSODA does not take."""
-        jacobian, free = self.jacobian, ~self.pinned
+        jacobian, free = self.jacobian, self.pinned == 0
         if jacobian is None:
             return {"method": "LSODA"}
         dense = isinstance(jacobian(x), np.ndarray)
@@ -127,7 +139,7 @@ class _Segment:
         """Integrate to the next event or the end, filling `states`; the status is None at a change of pinned set."""
         from scipy.integrate import solve_ivp
 
-        free = ~self.pinned
+        free = self.pinned == 0
         if not free.any():
             states[:, times >= t] = x[:, None]
             return float(times[-1]), x, self.pinned, Status.OK, "every variable rests at its bound."
@@ -156,18 +168,19 @@ class _Segment:
 
     def _after(self, which: int, x: Array) -> tuple[Array, np.ndarray, Status | None, str]:
         """State, pinned set and fate behind event number `which`."""
-        hits = np.flatnonzero(~self.pinned & np.isfinite(self.floor))
-        releases = np.flatnonzero(self.pinned)
+        hits, releases = self.hits(), np.flatnonzero(self.pinned)
         pinned = self.pinned.copy()
-        if which < hits.size:
-            there = ~self.pinned & (x - self.floor <= self.atol)  # several may arrive together
-            there[hits[which]] = True
-            x[there] = self.floor[there]
-            pinned[there] = self.f(x)[there] <= 0.0
-        elif which < hits.size + releases.size:
+        if which < len(hits):
+            k, side = hits[which]
+            bound = self.bounds[side > 0]
+            there = (pinned == 0) & (side * (bound - x) <= self.atol)  # several may arrive together
+            there[k] = True
+            x[there] = bound[there]
+            pinned[there] = side * (side * self.f(x)[there] >= 0.0)
+        elif which < len(hits) + releases.size:
             push = self.f(x)
-            pinned &= push < -1e-6 * np.max(np.abs(push))  # several may leave together
-            pinned[releases[which - hits.size]] = False
+            pinned[pinned * push <= 1e-6 * np.max(np.abs(push))] = 0  # several may leave together
+            pinned[releases[which - len(hits)]] = 0
         else:
             return x, pinned, Status.RUNAWAY, "a variable runs away without end."
         return x, pinned, None, ""

@@ -8,5 +8,6 @@ from equipoise.measures.irregularity import lvr as lvr
 from equipoise.measures.irregularity import rate as rate
 from equipoise.measures.irregularity import refractory_violations as refractory_violations
 from equipoise.measures.irregularity import summary as summary
+from equipoise.measures.recovery import recovery as recovery
 from equipoise.measures.trains import GroupedTrains as GroupedTrains
 from equipoise.measures.trains import group as group

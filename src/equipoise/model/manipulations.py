@@ -13,8 +13,14 @@ from typing import Any, Protocol, runtime_checkable
 from equipoise.model.circuit import Circuit
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
+from equipoise.model.rate_neurons import FICurve, RateNeuron
 from equipoise.quantities import check_fields, quantity, suggest
 from equipoise.units import kHz, second
+
+SILENT_GAIN = 1e-6
+"""What is left of the gain of a silenced rate, whose required input then stays finite."""
+SILENCING_DRIVE = -9000.0
+"""Drive of silenced spiking neurons, in v_threshold - v_reset per second: nearly the largest that circuits take."""
 
 
 @runtime_checkable
@@ -70,9 +76,7 @@ class TonicDrive:
 
     def apply(self, circuit: Circuit) -> Circuit:
         """The circuit with the drive added."""
-        node = circuit.node(self.population)
-        if not isinstance(node, Population):
-            raise ValueError(f"TonicDrive.population must be a population, got the source {self.population!r}.")
+        node = _population(self, circuit)
         return circuit.with_node(node.name, drive=node.drive + self.drive)
 
 
@@ -118,6 +122,77 @@ class WeightBlock:
         """The circuit with a smaller weight in this projection."""
         weight = circuit.projection(self.source, self.target).weight
         return circuit.with_projection(self.source, self.target, weight=(1.0 - self.fraction) * weight)
+
+
+@dataclass(frozen=True)
+class ThresholdShift:
+    """The thresholds of a population move by `shift` [unit of its input]; < 0 raises excitability.
+
+    Of spiking neurons it is the f-I curve that moves, along its input in V/s: the same as a tonic drive of -shift.
+    """
+
+    population: str
+    shift: float = quantity("shift of the threshold", symbol="Delta theta")
+
+    def __post_init__(self):
+        check_fields(self)
+
+    def apply(self, circuit: Circuit) -> Circuit:
+        """The circuit with the threshold moved."""
+        node = _population(self, circuit)
+        if isinstance(node.neuron, RateNeuron | FICurve):
+            moved = replace(node.neuron, threshold=node.neuron.threshold + self.shift)
+            return circuit.with_node(node.name, neuron=moved)
+        return TonicDrive(node.name, -self.shift).apply(circuit)
+
+
+@dataclass(frozen=True)
+class GainChange:
+    """The gain of a population is multiplied by `factor`; more than 1 raises excitability. For rate neurons only."""
+
+    population: str
+    factor: float = quantity("factor of the gain", low=0.0, open_low=True)
+
+    def __post_init__(self):
+        check_fields(self)
+
+    def apply(self, circuit: Circuit) -> Circuit:
+        """The circuit with the gain changed; TypeError for spiking neurons."""
+        neuron = _population(self, circuit).neuron
+        if not isinstance(neuron, RateNeuron | FICurve):
+            raise TypeError(
+                f"GainChange.population must have a gain, {self.population!r} has {type(neuron).__name__} neurons. "
+                "Give it the rate eq.FICurve(neuron=...), or use eq.ThresholdShift."
+            )
+        return circuit.with_node(self.population, neuron=replace(neuron, gain=neuron.gain * self.factor))
+
+
+@dataclass(frozen=True)
+class Silencing:
+    """A `fraction` of the neurons of a population cannot spike, all of them by default.
+
+    Of a rate, the mean over all neurons falls to (1 - fraction) f(h), at least a millionth of it. Spiking neurons can
+    be silenced together, by a tonic drive of -9000 (v_threshold - v_reset)/s, but not a part of them.
+    """
+
+    population: str
+    fraction: float = quantity("fraction of neurons silenced", default=1.0, low=0.0, high=1.0)
+
+    def __post_init__(self):
+        check_fields(self)
+
+    def apply(self, circuit: Circuit) -> Circuit:
+        """The circuit with neurons silenced; TypeError for a part of a spiking population."""
+        node = _population(self, circuit)
+        if isinstance(node.neuron, RateNeuron | FICurve):
+            return GainChange(node.name, max(1.0 - self.fraction, SILENT_GAIN)).apply(circuit)
+        if self.fraction < 1.0:
+            raise TypeError(
+                f"Silencing.fraction must be 1 for spiking neurons, which are of one kind in {node.name!r}, got "
+                f"{self.fraction:g}. Split it into two populations and silence one."
+            )
+        span = node.neuron.v_threshold - node.neuron.v_reset
+        return circuit.with_node(node.name, drive=SILENCING_DRIVE * span)
 
 
 @dataclass(frozen=True)
@@ -312,6 +387,14 @@ def _source(manipulation: SourceRate | Irregularity, circuit: Circuit) -> Source
         raise ValueError(
             f"{name}.source must be a source, got the population {node.name!r}.{suggest(node.name, known)}"
         )
+    return node
+
+
+def _population(manipulation: TonicDrive | ThresholdShift | GainChange | Silencing, circuit: Circuit) -> Population:
+    node = circuit.node(manipulation.population)
+    if not isinstance(node, Population):
+        name = type(manipulation).__name__
+        raise ValueError(f"{name}.population must be a population, got the source {node.name!r}.")
     return node
 
 

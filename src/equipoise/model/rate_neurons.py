@@ -142,6 +142,53 @@ class Softplus(RateNeuron):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AbbottChance(RateNeuron):
+    """f(h) = g x/(1 - exp(-x/w)), x = h - theta: the rate of a noisy integrate-and-fire neuron, `width` w its noise.
+
+    Source: Abbott & Chance 2005, Prog. Brain Res. 149:147. A neuron of capacitance C, leak g_L and noise sigma_V that
+    fires from V_reset to V_th has g = 1/(C (V_th - V_reset)), theta = g_L (V_th - V_L) and w = g_L sigma_V.
+    """
+
+    width: float = quantity("width of the corner", default=1.0, low=0.0, open_low=True, symbol="w")
+
+    def shape(self, x: Array) -> Array:
+        """x/(1 - e^(-x/w))."""
+        q, E = self._parts(x)
+        return np.where(x >= 0.0, 1.0, q) * self.width * _over(np.abs(x) / self.width, E)
+
+    def shape_slope(self, x: Array) -> Array:
+        """(1 - (1 + x/w) e^(-x/w))/(1 - e^(-x/w))^2; near its middle the series 1/2 + u/6 - u^3/180."""
+        u, (q, E) = x / self.width, self._parts(x)
+        ratio = _over(np.abs(u), E)
+        far = np.where(u >= 0.0, 1.0 - q * ratio, q * (ratio - 1.0)) / np.where(E > 0.0, E, 1.0)
+        near = np.where(np.abs(u) < 1e-2, u, 0.0)
+        return np.where(np.abs(u) < 1e-2, 0.5 + near / 6.0 - near**3 / 180.0, far)
+
+    def shape_inverse(self, y: Array) -> Array:
+        """w (v + W(-v e^-v)), v = y/w, with Lambert's W on the branch other than -v; -inf at 0."""
+        from scipy.special import lambertw
+
+        v = np.asarray(y, dtype=np.float64) / self.width
+        safe = np.where(v > 0.0, v, 1.0)
+        w = -safe * np.exp(-safe)
+        u = safe + np.where(safe >= 1.0, lambertw(w, 0).real, lambertw(w, -1).real)
+        for _ in range(2):  # the branch point at v = 1 costs W half its digits
+            x = self.width * u
+            u = u - (self.shape(x) / self.width - safe) / self.shape_slope(x)
+        return np.where(v > 0.0, self.width * u, -math.inf)
+
+    def _parts(self, x: Array) -> tuple[Array, Array]:
+        """q = e^-|x/w| and 1 - q."""
+        p = np.abs(x) / self.width
+        return np.exp(-p), -np.expm1(-p)
+
+
+def _over(p: Array, E: Array) -> Array:
+    """p/(1 - e^-p), 1 at 0."""
+    return np.where(E > 0.0, p / np.where(E > 0.0, E, 1.0), 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FICurve:
     """A spiking neuron as a rate: tau dr/dt = -r + r(mu - threshold, sigma), its exact rate under white noise.
 

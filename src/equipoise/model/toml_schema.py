@@ -7,6 +7,7 @@ written here.
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, dataclass, field, fields
 
+from equipoise.model.bursts import PoissonBursts
 from equipoise.model.calcium import Calcium
 from equipoise.model.delays import NormalDelay, UniformDelay
 from equipoise.model.homeostasis import (
@@ -26,10 +27,12 @@ from equipoise.model.intrinsic_rules import (
     OutputCentricThreshold,
 )
 from equipoise.model.kinetics import Pathway, ProteinKinetics
+from equipoise.model.mitochondria import Mitochondrion
+from equipoise.model.mitochondrial_rule import MitochondrialThreshold
 from equipoise.model.neurons import EIF, LIF, PIF, ConductanceLIF
 from equipoise.model.populations import Population
 from equipoise.model.projections import PEAK_CONDUCTANCE, Projection
-from equipoise.model.rate_neurons import FICurve, PowerLaw, Softplus, ThresholdLinear
+from equipoise.model.rate_neurons import AbbottChance, FICurve, PowerLaw, Softplus, ThresholdLinear
 from equipoise.model.spread import Spread
 from equipoise.model.synapses import ConductanceSynapse, DeltaSynapse, ExponentialSynapse
 from equipoise.model.synaptic_rules import CrossHomeostasis, HomeostaticWeights, InhibitoryScaling, SynapticScaling
@@ -56,7 +59,7 @@ class Slot:
 
 
 SLOTS = {
-    "neuron": Slot((PIF, LIF, EIF, ConductanceLIF, ThresholdLinear, PowerLaw, Softplus, FICurve), "neurons"),
+    "neuron": Slot((PIF, LIF, EIF, ConductanceLIF, ThresholdLinear, PowerLaw, Softplus, AbbottChance, FICurve), "neurons"),
     "synapse": Slot((DeltaSynapse, ExponentialSynapse, ConductanceSynapse), "synapses"),
     "delay": Slot((UniformDelay, NormalDelay)),
     "weight_spread": Slot((LogNormalSpread, NormalSpread)),
@@ -67,11 +70,13 @@ SLOTS = {
     "inhibitory": Slot((Pathway,)),
     "excitatory": Slot((Pathway,)),
     "spread": Slot((Spread,)),
+    "firing": Slot((PoissonBursts,)),
+    "mitochondrion": Slot((Mitochondrion,)),
 }
 SLOW_RULES = Slot(
     (
         InputCentricThreshold, InputCentricGain, DriveCentricThreshold, OutputCentricThreshold, NMDARThreshold,
-        DualControl, InhibitoryScaling, HomeostaticWeights, CrossHomeostasis, SynapticScaling,
+        DualControl, InhibitoryScaling, HomeostaticWeights, CrossHomeostasis, SynapticScaling, MitochondrialThreshold,
     )
 )  # fmt: skip
 """Rules on slow variables, each a row of [[rules]] that names its `model`."""

@@ -1,6 +1,7 @@
 """Papers as clients of the public API: each figure is computed, saved, drawn from the saved data, and checked."""
 
 from equipoise.papers.calcium_homeostasis import PAPER as CALCIUM_HOMEOSTASIS
+from equipoise.papers.cross_homeostasis import PAPER as CROSS_HOMEOSTASIS
 from equipoise.papers.framework import Claim as Claim
 from equipoise.papers.framework import Figure as Figure
 from equipoise.papers.framework import Paper as Paper
@@ -9,9 +10,10 @@ from equipoise.papers.framework import SimulatedFigure as SimulatedFigure
 from equipoise.papers.framework import chosen as chosen
 from equipoise.papers.framework import reproduce as reproduce
 from equipoise.papers.framework import write_claims as write_claims
+from equipoise.papers.input_centric import PAPER as INPUT_CENTRIC
 from equipoise.quantities import suggest
 
-PAPERS = {paper.key: paper for paper in (CALCIUM_HOMEOSTASIS,)}
+PAPERS = {paper.key: paper for paper in (CALCIUM_HOMEOSTASIS, INPUT_CENTRIC, CROSS_HOMEOSTASIS)}
 
 
 def find(key: str) -> Paper:

@@ -14,9 +14,6 @@ from equipoise.model.rate_neurons import FICurve, PowerLaw, RateNeuron, Threshol
 from equipoise.quantities import Array
 from equipoise.renewal.firing import NOISELESS, firing
 
-WIDEST, HALVINGS = 60, 100
-"""Doublings of a bracket, and halvings of it, to invert an f-I curve."""
-
 Curve = RateNeuron | FICurve
 
 
@@ -68,26 +65,7 @@ def required_input(curve: Curve, tau_s: float, rate: Array, s: Array, gain: Arra
     if isinstance(curve, RateNeuron):
         return curve.required_input(rate, gain=gain, threshold=threshold)
 
-    def excess(h: Array) -> Array:
-        return evaluate(curve, tau_s, h, s, gain, threshold)[0] - rate
-
-    span = curve.neuron.v_threshold - curve.neuron.v_reset
-    low, high = _bracket(excess, threshold - span / curve.tau, threshold + span / curve.tau)
-    for _ in range(HALVINGS):
-        middle = 0.5 * (low + high)
-        above = excess(middle) >= 0.0
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
-    out = 0.5 * (low + high)
-    return np.where(rate <= 0.0, -np.inf, np.where(excess(high) >= 0.0, out, np.inf))
-
-
-def _bracket(excess: Any, low: Array, high: Array) -> tuple[Array, Array]:
-    """Ends moved out until the sign of `excess` differs, as far as it does."""
-    width = high - low
-    for _ in range(WIDEST):
-        too_high, too_low = excess(low) > 0.0, excess(high) < 0.0
-        if not (too_high | too_low).any():
-            break
-        width = np.where(too_high | too_low, np.minimum(2.0 * width, 1e12), width)
-        low, high = np.where(too_high, low - width, low), np.where(too_low, high + width, high)
-    return low, high
+    noise = np.maximum(s if curve.sigma is None else np.full_like(rate, curve.sigma**2), NOISELESS)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wanted = np.where(gain > 0.0, rate / gain, np.inf)
+    return threshold + renewal.required_mean(renewal.tabulated(curve.neuron), tau_s, wanted, noise)

@@ -173,7 +173,7 @@ class RateNetwork:
 
     def required(self, r: Array) -> Array:
         """f^-1(r), the input that sustains the rates at the present noise (n,)."""
-        s, out = self.inputs(r)[1], np.empty(self.n)
+        s, out = self.inputs(r)[1] if self.noisy else self.external[1], np.empty(self.n)
         for curve, tau_s, here in zip(self.curves, self.tau_s, self.places, strict=True):
             out[here] = curves.required_input(curve, tau_s, r[here], s[here], self.gain[here], self.threshold[here])
         return out

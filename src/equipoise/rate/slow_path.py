@@ -4,7 +4,10 @@ The fixed point is followed by Newton's method from its last place, while it is 
 its stability the path is cut, the rates relax to where they go, and the slow variables move on from there.
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,6 +17,7 @@ from equipoise.quantities import Array
 from equipoise.rate import large
 from equipoise.rate.fixed_points import MOST_UNITS, near, settled
 from equipoise.rate.network import ENDLESS, RateNetwork
+from equipoise.rate.sensors import Sensors
 from equipoise.rate.slow_state import SlowSystem
 from equipoise.results import Status
 
@@ -26,6 +30,8 @@ SLOW_ACCURACY, CLOSE = 1e-4, 1e-5
 STEEP = 0.5
 """Largest relative change of the rates that one step of the follower may make."""
 NEWTON_STEPS = 10
+TOO_FAST = 0.5
+"""Largest relative change of the speeds over one step under noise."""
 
 
 @dataclass
@@ -43,12 +49,12 @@ class Path:
     message: str = ""
 
 
-def evolve(system: SlowSystem, z: Array, r: Array, times: Array) -> Path:
+def evolve(system: SlowSystem, z: Array, r: Array, times: Array, sensors: Sensors | None = None) -> Path:
     """The quasi-static path from slow state z and rates r near its fixed point, reported at `times` [s].
 
-    Ctrl-C keeps what is reported, status INTERRUPTED.
+    `sensors` add noise to what rules sense (default: new ones). Ctrl-C keeps what is reported, status INTERRUPTED.
     """
-    where, path = _Follower(system, z, r), Path([], [], [], [])
+    where, path = _Follower(system, z, r, sensors or Sensors.of(system)), Path([], [], [], [])
     try:
         if where.start():
             _walk(where, times, path)
@@ -62,6 +68,8 @@ def evolve(system: SlowSystem, z: Array, r: Array, times: Array) -> Path:
 def _walk(where: "_Follower", times: Array, path: Path) -> None:
     """From jump to jump."""
     steps = _steps if where.z.size <= MOST_UNITS and where.small else _large_steps
+    if where.sensors.each:
+        steps = _noisy_steps
     while len(path.jumps) < MOST_JUMPS:
         end = steps(where, times, path)
         if end is None:
@@ -80,7 +88,7 @@ def _steps(where: "_Follower", times: Array, path: Path) -> float | None:
     """Integrate to the end of `times` (None), or to where the fast state is lost (that time)."""
     system = where.system
     found = dynamics.evolve(
-        where.speed, where.z, times, names=system.names, lower=system.lower, tolerance=1e-8,
+        where.speed, where.z, times, names=system.names, lower=system.lower, upper=system.upper, tolerance=1e-8,
         stop=lambda z: min(1.0 if where.follow(z) else -1.0, _margin(z)),
     )  # fmt: skip
     for t, z in zip(found.t, found.x.T, strict=True):
@@ -103,26 +111,56 @@ def _large_steps(where: "_Follower", times: Array, path: Path) -> float | None:
     """
     from scipy.integrate import RK45
 
-    low = where.system.lower
+    within, low, high = where.system.within, where.system.lower, where.system.upper
 
     def speed(_t: float, z: Array) -> Array:
-        return where.speed(np.maximum(z, low))
+        out = where.speed(within(z))
+        return np.where((z <= low) & (out < 0.0) | (z >= high) & (out > 0.0), 0.0, out)
 
-    solver = RK45(speed, float(times[0]), where.z, float(times[-1]), rtol=SLOW_ACCURACY, first_step=_first_step(where))
+    first = min(_first_step(where), float(times[-1] - times[0]))
+    solver = RK45(speed, float(times[0]), where.z, float(times[-1]), rtol=SLOW_ACCURACY, first_step=first)
     _report(path, float(times[0]), where)
     while solver.status == "running":
         before = solver.t
         solver.step()
-        y = np.maximum(solver.y, low)
+        y = within(solver.y)
         if solver.status == "failed" or _margin(y) <= 0.0:
             path.status, path.message = Status.RUNAWAY, "a slow variable grows without end."
             return None
         for t in times[(times > before) & (times <= solver.t)]:
-            if where.follow(np.maximum(solver.dense_output()(t), low)):
+            if where.follow(within(solver.dense_output()(t))):
                 _report(path, float(t), where)
         if not where.follow(y):
             _report(path, float(solver.t), where)
             return float(solver.t)
+    return None
+
+
+def _noisy_steps(where: "_Follower", times: Array, path: Path) -> float | None:
+    """The same under noise, by Heun's method in fixed steps, in each of which the noise is its own average."""
+    within, sensors = where.system.within, where.sensors
+    _report(path, float(times[0]), where)
+    for begin, end in pairwise(times.tolist()):
+        steps = math.ceil((end - begin) / sensors.step * (1.0 - 1e-12))
+        dt = (end - begin) / steps
+        for k in range(steps):
+            errors = sensors.averaged(dt)
+            first = where.speed(where.z, errors)
+            z = where.z
+            second = where.speed(within(z + dt * first), errors)
+            if np.linalg.norm(second - first) > TOO_FAST * np.linalg.norm(first):
+                path.status = Status.NOT_CONVERGED
+                path.message = "the rules are too fast for the steps of the noise: give NoisySensing a shorter step."
+                return None
+            z = within(z + 0.5 * dt * (first + second))
+            if _margin(z) <= 0.0:
+                path.status, path.message = Status.RUNAWAY, "a slow variable grows without end."
+                return None
+            if not where.follow(z):
+                t = begin + (k + 1) * dt
+                _report(path, t, where)
+                return t
+        _report(path, end, where)
     return None
 
 
@@ -145,8 +183,8 @@ def _report(path: Path, t: float, where: "_Follower") -> None:
 class _Follower:
     """The fast fixed point for a slowly moving z."""
 
-    def __init__(self, system: SlowSystem, z: Array, r: Array):
-        self.system, self.z, self.r = system, z, r
+    def __init__(self, system: SlowSystem, z: Array, r: Array, sensors: Sensors):
+        self.system, self.z, self.r, self.sensors = system, z, r, sensors
         self.net = system.at(z)
         self.lost: Array | None = None
         self.passed: list[tuple[Array, Array]] = []
@@ -163,11 +201,11 @@ class _Follower:
         self.passed = [(self.z, r)]
         return status is Status.OK
 
-    def speed(self, z: Array) -> Array:
+    def speed(self, z: Array, errors: Mapping[int, Array] | None = None) -> Array:
         """dz/dt at the fixed point; behind the end of a state, with its last rates."""
         if self.follow(z):
-            return self.system.rhs(z, self.net, self.r)
-        return self.system.rhs(z, self.system.at(z), self.r)
+            return self.system.rhs(z, self.net, self.r, errors)
+        return self.system.rhs(z, self.system.at(z), self.r, errors)
 
     def follow(self, z: Array) -> bool:
         """Go to slow state z, in small steps where one is too long; False, without moving, where the state ends."""
@@ -199,7 +237,7 @@ class _Follower:
         z = self.z if self.lost is None else self.lost
         speed = self.system.rhs(z, self.system.at(z), self.r)
         size = np.abs(z).max() + 1e-12
-        z = np.maximum(z + speed * (BEYOND * size / max(float(np.abs(speed).max()), 1e-300)), self.system.lower)
+        z = self.system.within(z + speed * (BEYOND * size / max(float(np.abs(speed).max()), 1e-300)))
         net = self.system.at(z)
         r, status, message = settled(net, self.r * (1.0 + 1e-6) + 1e-9)
         if status is not Status.OK:

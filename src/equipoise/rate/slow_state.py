@@ -4,13 +4,14 @@ A variable at population scope is one number: the mean of the units' thresholds,
 (thresholds by the same amount, gains and weights by the same factor). At unit scope it is one number a unit.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from equipoise.model.remedies import Bounds
 from equipoise.model.slow_variables import (
     ExcitatoryInput,
     Gain,
@@ -85,7 +86,7 @@ def _required(net: RateNetwork, r: Array, what: RequiredInput) -> Array:
     return net.required(r)[net.place(what.population)]
 
 
-def _input_by_sign(net: RateNetwork, r: Array, population: str, sign: float) -> Array:
+def input_by_sign(net: RateNetwork, r: Array, population: str, sign: float) -> Array:
     """The size of the input from all projections of one sign."""
     place = net.place(population)
     out = np.zeros(place.stop - place.start)
@@ -96,7 +97,7 @@ def _input_by_sign(net: RateNetwork, r: Array, population: str, sign: float) -> 
 
 
 def _excitatory_input(net: RateNetwork, r: Array, what: ExcitatoryInput) -> Array:
-    return net.drive[net.place(what.population)] + _input_by_sign(net, r, what.population, 1.0)
+    return net.drive[net.place(what.population)] + input_by_sign(net, r, what.population, 1.0)
 
 
 SENSES: dict[type, Callable[[RateNetwork, Array, Any], Array]] = {
@@ -105,7 +106,7 @@ SENSES: dict[type, Callable[[RateNetwork, Array, Any], Array]] = {
     NetInput: lambda net, r, what: net.inputs(r)[0][net.place(what.population)],
     RequiredInput: _required,
     ExcitatoryInput: _excitatory_input,
-    InhibitoryInput: lambda net, r, what: _input_by_sign(net, r, what.population, -1.0),
+    InhibitoryInput: lambda net, r, what: input_by_sign(net, r, what.population, -1.0),
     InputFrom: _input_from,
     Pooled: lambda net, r, what: sensed(net, r, what.of).mean(keepdims=True),
 }
@@ -163,7 +164,25 @@ class SlowSystem:
     @cached_property
     def lower(self) -> Array:
         """Lower bounds (k,)."""
-        return np.concatenate([np.full(p.stop - p.start, lowest(v)) for v, p in self.places.items()])
+        out = np.concatenate([np.full(p.stop - p.start, lowest(v)) for v, p in self.places.items()])
+        for place, bounds in self._bounds():
+            out[place] = np.maximum(out[place], bounds.lower)
+        return out
+
+    @cached_property
+    def upper(self) -> Array:
+        """Upper bounds (k,)."""
+        out = np.full(self.start.size, np.inf)
+        for place, bounds in self._bounds():
+            out[place] = np.minimum(out[place], bounds.upper)
+        return out
+
+    def _bounds(self) -> Iterator[tuple[slice, Bounds]]:
+        return ((self.places[rule.variable], rule) for rule in self.rules if isinstance(rule, Bounds))
+
+    def within(self, z: Array) -> Array:
+        """z, or the nearest slow state that the bounds allow."""
+        return np.clip(z, self.lower, self.upper)
 
     def at(self, z: Array) -> RateNetwork:
         """The network with slow state z."""
@@ -176,13 +195,19 @@ class SlowSystem:
             net = written(net, variable, value)
         return net
 
-    def rhs(self, z: Array, net: RateNetwork, r: Array) -> Array:
-        """dz/dt at rates r of the network at z; several rules on one variable add up."""
+    def rhs(self, z: Array, net: RateNetwork, r: Array, errors: Mapping[int, Array] | None = None) -> Array:
+        """dz/dt at rates r of the network at z; several rules on one variable add up.
+
+        `errors` are those of the sensors of rules of single units, by the number of the rule.
+        """
         out = np.zeros(z.size)
-        for rule in self.rules:
+        for i, rule in enumerate(self.rules):
             seen, unit = [sensed(net, r, what) for what in rule.senses], rule.scope == "unit"
             if not unit:
                 seen = [x.mean(keepdims=True) for x in seen]
+            elif errors and i in errors:
+                own = [not isinstance(what, Pooled) for what in rule.senses]
+                seen = [x + errors[i] if mine else x for x, mine in zip(seen, own, strict=True)]
             moved = [self.places[v] for v in rule.moves]
             for place, speed in zip(moved, rule.rhs([z[p] for p in moved], seen), strict=True):
                 out[place] += speed

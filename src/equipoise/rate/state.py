@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equipoise import dynamics
 from equipoise.dynamics import ComplexArray
 from equipoise.model.rate_neurons import FICurve
 from equipoise.quantities import Array
@@ -164,30 +165,11 @@ def _judged(state: RateState, line: bool) -> tuple[Status, list[str]]:
 
 
 def _leading(net: RateNetwork, r: Array, among: Array | None = None) -> ComplexArray:
-    """Leading eigenvalues of many units, as the Ritz values of `KRYLOV` Arnoldi steps; `among` (n,) masks units by 0.
-
-    Eigenvalues that stand out are exact; the edge of a dense cloud is approached from inside.
-    """
+    """The six leading eigenvalues of many units by `dynamics.leading`; `among` (n,) masks units by 0."""
     slopes, mask = net.tangent(r), np.ones(net.n) if among is None else among
-    basis, H = np.zeros((KRYLOV + 1, net.n)), np.zeros((KRYLOV + 1, KRYLOV))
-    basis[0] = mask * np.random.default_rng(0).standard_normal(net.n)
-    basis[0] /= np.linalg.norm(basis[0])
-    for k in range(KRYLOV):
-        w = mask * (slopes(basis[k]) - basis[k]) / net.tau
-        for _ in range(2):  # twice is enough to be orthogonal
-            along = basis[: k + 1] @ w
-            H[: k + 1, k] += along
-            w -= along @ basis[: k + 1]
-        H[k + 1, k] = np.linalg.norm(w)
-        if H[k + 1, k] < 1e-10 * np.abs(H[: k + 1, k]).max():  # the space is invariant
-            return _rightmost(H[: k + 1, : k + 1])
-        basis[k + 1] = w / H[k + 1, k]
-    return _rightmost(H[:KRYLOV])
-
-
-def _rightmost(matrix: Array) -> ComplexArray:
-    values = np.linalg.eigvals(matrix)
-    return values[np.argsort(-values.real)].astype(np.complex128)[:6]
+    start = mask * np.random.default_rng(0).standard_normal(net.n)
+    values, _ = dynamics.leading(lambda v: mask * (slopes(v) - v) / net.tau, start, steps=KRYLOV)
+    return values[:6]
 
 
 def _on_a_corner(state: RateState) -> np.ndarray:

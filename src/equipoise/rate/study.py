@@ -16,7 +16,8 @@ from equipoise.model.rate_neurons import RateNeuron
 from equipoise.quantities import Array, finite
 from equipoise.rate.fixed_points import fixed_points, resting
 from equipoise.rate.network import RateNetwork, network
-from equipoise.rate.slow import SlowPoint, equilibrium, evolve
+from equipoise.rate.slow import evolve
+from equipoise.rate.slow_point import SlowPoint, equilibrium
 from equipoise.rate.state import RateState
 from equipoise.results import NumericalFailure, Status
 from equipoise.units import day

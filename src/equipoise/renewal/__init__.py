@@ -28,6 +28,14 @@ from equipoise.renewal.laws import LogNormalISI as LogNormalISI
 from equipoise.renewal.laws import NeuronISI as NeuronISI
 from equipoise.renewal.laws import WeibullISI as WeibullISI
 from equipoise.renewal.laws import sample as sample
+from equipoise.renewal.mitochondria import EnergyBudget as EnergyBudget
+from equipoise.renewal.mitochondria import energy_budget as energy_budget
+from equipoise.renewal.mitochondria import matrix_calcium as matrix_calcium
+from equipoise.renewal.mitochondria import matrix_trace as matrix_trace
+from equipoise.renewal.mitochondria import mcu_sensitivity as mcu_sensitivity
+from equipoise.renewal.mitochondria import mcu_uptake as mcu_uptake
+from equipoise.renewal.mitochondria import mcu_uptake_of as mcu_uptake_of
+from equipoise.renewal.required import required_mean as required_mean
 from equipoise.renewal.set_points import moments_at as moments_at
 from equipoise.renewal.set_points import resolved as resolved
 from equipoise.renewal.statistics import cv as cv

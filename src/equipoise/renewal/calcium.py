@@ -12,7 +12,6 @@ and for any order, with V the calcium just after a spike, V = p V' e^{-T/tau} + 
 All 1 - z_k are taken free of cancellation. Source: van Vreeswijk & Farkhooi 2025, Theorem 1.
 """
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.calcium import Calcium
+from equipoise.model.calcium_law import gauss_average, moments_after_spike
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.quantities import Array, finite
 from equipoise.renewal import statistics
@@ -65,18 +65,11 @@ def calcium_raw_moments(sensor: Calcium, law: object, order: int) -> Array:
         raise ValueError(f"calcium_raw_moments: order must be a whole number of at least 0, got {order!r}.")
     r = np.asarray(statistics.rate(law))
     q = [np.zeros_like(r)] + [statistics.isi_laplace_complement(law, s=k / sensor.tau) for k in range(1, order + 1)]
-    after = [np.ones_like(r)]  # E (V/eta)^k just after a spike
+    after = moments_after_spike(sensor, q)
     total = [np.ones_like(r)]
     for k in range(1, order + 1):
-        fed = sum(math.comb(k, j) * sensor.retention**j * (1.0 - q[j]) * after[j] for j in range(k))
-        after.append(fed / (_kept_loss(sensor, k) + sensor.retention**k * q[k]))
         total.append(sensor.influx**k * r * sensor.tau / k * after[k] * q[k])
     return np.array(total)
-
-
-def _kept_loss(sensor: Calcium, k: int) -> float:
-    """1 - p^k without cancellation for small alpha."""
-    return 1.0 if sensor.buffering == 1.0 else -math.expm1(k * math.log1p(-sensor.buffering))
 
 
 def calcium_average(sensor: Calcium, law: object, g: Callable[[Array], Array], *, nodes: int = 8) -> Array:
@@ -92,48 +85,7 @@ def calcium_average(sensor: Calcium, law: object, g: Callable[[Array], Array], *
     moments = calcium_raw_moments(sensor, law, 2 * nodes - 1)
     shape = moments.shape[1:]
     columns = moments.reshape(2 * nodes, -1).T
-    return np.array([_gauss_average(column, g) for column in columns]).reshape(shape)[()]
-
-
-def _gauss_average(moments: Array, g: Callable[[Array], Array]) -> float:
-    """Weighted sum of g on the Gauss nodes of one law, given by its raw moments."""
-    if moments[1] < 1e-250:  # a silent cell has no calcium
-        return float(np.sum(g(np.zeros(1))))
-    # <C^2>/<C> is a calcium concentration while the cell fires, so that no power of it under- or overflows.
-    scale = moments[2] / moments[1] if moments.size > 2 else moments[1]
-    diagonal, off = _jacobi(moments / scale ** np.arange(moments.size))
-    points, vectors = _spectrum(diagonal, off)
-    while points[0] < 0.0 and points.size > 1:  # calcium is positive: the last coefficients are rounding
-        points, vectors = _spectrum(diagonal[: points.size - 1], off[: points.size - 2])
-    return float(np.sum(vectors[0] ** 2 * g(np.maximum(points, 0.0) * scale)))
-
-
-def _spectrum(diagonal: Array, off: Array) -> tuple[Array, Array]:
-    """Eigenvalues and eigenvectors of a Jacobi matrix."""
-    points, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
-    return points, vectors
-
-
-def _jacobi(moments: Array) -> tuple[Array, Array]:
-    """Recurrence coefficients (a_k, sqrt b_k) by Chebyshev's algorithm, while the moments stay positive definite."""
-    m = moments.astype(np.longdouble)
-    a, b = [m[1] / m[0]], []
-    old, row = np.zeros_like(m), m
-    floor = 64 * m.size * np.finfo(np.float64).eps
-    for k in range(1, m.size // 2):
-        width = m.size - 2 * k
-        below = b[-1] if b else np.longdouble(0.0)
-        new = row[2 : width + 2] - a[-1] * row[1 : width + 1] - below * old[2 : width + 2]
-        size = np.abs(row[2]) + np.abs(a[-1] * row[1]) + np.abs(below * old[2])
-        if not new[0] > floor * size:
-            break
-        b.append(new[0] / row[0])
-        a.append(new[1] / new[0] - row[1] / row[0])
-        if not a[-1] > 0:
-            a, b = a[:-1], b[:-1]
-            break
-        old, row = row, new
-    return np.array(a, dtype=np.float64), np.sqrt(np.array(b, dtype=np.float64))
+    return np.array([gauss_average(column, g) for column in columns]).reshape(shape)[()]
 
 
 class MomentGradient(NamedTuple):

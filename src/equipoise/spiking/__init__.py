@@ -10,6 +10,7 @@ from equipoise.spiking.given import with_neurons as with_neurons
 from equipoise.spiking.homeostasis import Homeostasis as Homeostasis
 from equipoise.spiking.network import Network as Network
 from equipoise.spiking.network import build as build
+from equipoise.spiking.nudged import nudged as nudged
 from equipoise.spiking.pace import Pace as Pace
 from equipoise.spiking.record import Record as Record
 from equipoise.spiking.run import Run as Run

@@ -68,7 +68,14 @@ def fingerprint(walk: Walk, settings: tuple) -> str:
     from equipoise import __version__
 
     functions = [f"{k}={getattr(f, '__qualname__', type(f).__name__)}" for k, f in walk.plan.functions.items()]
-    facts = [__version__, walk.network.origin.digest, repr(walk.until), repr(walk.plan.sensor), *functions]
+    facts = [
+        __version__,
+        walk.network.origin.digest,
+        repr(walk.until),
+        repr(walk.plan.sensor),
+        repr(tuple(walk.plan.rules)),
+        *functions,
+    ]
     facts += map(repr, settings)
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 

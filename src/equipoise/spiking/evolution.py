@@ -15,10 +15,10 @@ import numpy as np
 
 from equipoise.quantities import Array
 from equipoise.results import Status
-from equipoise.spiking.functions import Group
 from equipoise.spiking.history import dataset_of, label
 from equipoise.spiking.kernel import State
 from equipoise.spiking.network import Network
+from equipoise.spiking.rule_group import Group
 from equipoise.spiking.slow import RuleGroup
 from equipoise.spiking.walk import Walk, weights_in
 from equipoise.units import hour

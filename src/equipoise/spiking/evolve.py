@@ -9,11 +9,12 @@ import numpy as np
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.manipulations import Timed
+from equipoise.model.slow_variables import SlowRule
 from equipoise.quantities import Quantity, check
 from equipoise.results import Status
 from equipoise.spiking import checkpoint as store
 from equipoise.spiking.evolution import RATIO, Evolution, together
-from equipoise.spiking.homeostasis import Homeostasis
+from equipoise.spiking.homeostasis import Homeostasis, moved_by
 from equipoise.spiking.network import build
 from equipoise.spiking.pace import Pace
 from equipoise.spiking.progress import Progress, telling
@@ -34,6 +35,7 @@ def evolve(
     *,
     duration: float,
     seed: int | np.random.SeedSequence,
+    rules: Sequence[SlowRule] = (),
     schedule: Sequence[Timed] = (),
     homeostasis: Homeostasis | None = None,
     speed: float | None = None,
@@ -44,7 +46,8 @@ def evolve(
     """Homeostasis of a spiking circuit over `duration` [s], sped up by at most `speed`, with estimated errors.
 
     `schedule` holds manipulations and when they act [s]; weights are those without what it blocks. `homeostasis` gives
-    rules that are functions, which are called with longer times and at neuron scope.
+    rules that are functions, which are called with longer times and at neuron scope. `rules` are slow rules such as
+    `InputCentricThreshold`, by default those of the circuit.
     With a `checkpoint` file a run that was stopped, even by force, goes on where it was and ends bit by bit the same;
     Ctrl-C keeps what is done, status INTERRUPTED. `progress` is a function of the finished fraction, or True for a
     line on the terminal.
@@ -53,7 +56,8 @@ def evolve(
     where neurons have their own it is what keeps the fastest mode slow against calcium, and ValueError refuses more.
     """
     started = time.perf_counter()
-    order = ordered(circuit, duration, seed, (schedule, homeostasis, speed, pace))
+    plan = replace(homeostasis or Homeostasis(), rules=(*getattr(homeostasis, "rules", ()), *rules))
+    order = ordered(circuit, duration, seed, (schedule, plan, speed, pace))
     walks = _begin(order, checkpoint)
     saver, span = _Saver(order, checkpoint), order.span
     try:
@@ -106,11 +110,13 @@ def ordered(
     )
     if speed is not None:
         speed = check("evolve.speed", speed, _SPEED)
-    if not circuit.rules and not homeostasis.functions:
-        raise ValueError("evolve: the circuit has no rules; attach some with Circuit(..., rules=[...]).")
+    if not (circuit.rules or circuit.slow_rules or homeostasis.functions or homeostasis.rules):
+        raise ValueError(
+            "evolve: the circuit has no rules; attach some with Circuit(..., rules=[...]), or give rules=."
+        )
     if homeostasis.window is not None:
         raise ValueError("evolve: Homeostasis.window is for simulations; give Pace(window=...) instead.")
-    apart = apart_of(circuit, schedule)
+    apart = apart_of(circuit, schedule) | moved_by(circuit, homeostasis)
     stages = Stages.of(build(circuit, seed=seed, dt=pace.dt, threads=pace.threads, apart=apart), schedule, span)
     return Order(stages=stages, span=span, seed=seed, homeostasis=homeostasis, speed=speed, pace=pace)
 
@@ -176,7 +182,7 @@ def _next(walk: Walk, stages: Stages) -> None:
 
 
 def _fastest_sensor(walk: Walk) -> float:
-    return min(g.meter.sensor.tau for g in walk.coordinates.groups)
+    return min(g.memory for g in walk.coordinates.groups)
 
 
 def _whole(time: float, dt: float) -> float:
@@ -185,19 +191,19 @@ def _whole(time: float, dt: float) -> float:
 
 def _speed(walk: Walk, given: float | None) -> float:
     """The speed of the faster walk; ValueError where the weights would move as fast as calcium."""
-    most, tau = walk.most_speed(), max(g.meter.sensor.tau for g in walk.coordinates.groups)
+    most, tau = walk.most_speed(), max(g.memory for g in walk.coordinates.groups)
     takes = most * tau / SEPARATION
     if most < 1.0:
         raise ValueError(
-            f"evolve: the rules act within {takes:.3g} s, near tau = {tau / ms:g} ms of calcium; there is no slow "
-            "time to speed up. Take slower rules (larger tau), or eq.spiking.simulate."
+            f"evolve: the rules act within {takes:.3g} s, near the {tau / ms:g} ms that what they sense takes; "
+            "there is no slow time to speed up. Take slower rules (larger tau), or eq.spiking.simulate."
         )
     if walk.shared:
         return SHARED_SPEED if given is None else given
     if given is not None and given > most:
         raise ValueError(
             f"evolve.speed must be at most {most:.3g}: the fastest mode of the rules takes {takes:.3g} s, "
-            f"and sped up by {given:g} it would come near tau = {tau / ms:g} ms of calcium."
+            f"and sped up by {given:g} it would come near the {tau / ms:g} ms that what they sense takes."
         )
     return min(most, FASTEST) if given is None else given
 

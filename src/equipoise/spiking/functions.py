@@ -11,7 +11,7 @@ from equipoise.model.attached_rules import Scope
 from equipoise.quantities import Array, suggest
 from equipoise.spiking.meter import Gathered, Meter
 from equipoise.spiking.network import Network
-from equipoise.spiking.slow import Gain, RuleGroup, Slot, Threshold, Values
+from equipoise.spiking.slow import Gain, Slot, Threshold, Values
 
 INSTANT = 1e-3
 """Time over which the speed of a rule that is a function is taken [s]."""
@@ -39,6 +39,12 @@ class FunctionGroup:
     scope: Scope = "neuron"
     relative: bool = False
     width: int = 3
+    nothing: float = 1e-12
+
+    @property
+    def memory(self) -> float:
+        """How long what is sensed takes to follow [s]: tau of calcium."""
+        return self.meter.sensor.tau
 
     def begin(self, network: Network) -> dict[str, Array]:
         """All slow arrays of the population."""
@@ -70,13 +76,7 @@ class FunctionGroup:
         Small imaginary parts come along as they would in an analytic function, by differences.
         """
         both = np.concatenate([np.ravel([values[k][0] for k in values]), np.ravel(sensed)])
-        x, y = np.real(both), np.imag(both)
-        if not y.any():
-            return np.array([self._speed(name, tuple(values), x)])
-        k = int(np.argmax(np.abs(y)))
-        nudge = np.eye(x.size)[k] * 1e-4 * (abs(x[k]) + 1e-3)
-        slope = self._speed(name, tuple(values), x + nudge) - self._speed(name, tuple(values), x - nudge)
-        return np.array([self._speed(name, tuple(values), x) + 1j * y[k] * slope / (2.0 * nudge[k])])
+        return by_differences(lambda x: self._speed(name, tuple(values), x), both)
 
     def _speed(self, name: str, names: tuple[str, ...], x: Array) -> float:
         n, sensed = self.meter.size, x[len(names) :]
@@ -114,4 +114,12 @@ class FunctionGroup:
         return np.asarray(-np.inf), "finite"
 
 
-Group = RuleGroup | FunctionGroup
+def by_differences(speed: Callable[[Array], float], z: NDArray) -> NDArray:
+    """A function of reals at z (k,), whose small imaginary part in one place comes along as in an analytic function."""
+    x, y = np.real(z).astype(np.float64), np.imag(z)
+    if not y.any():
+        return np.array([speed(x)])
+    k = int(np.argmax(np.abs(y)))
+    nudge = np.eye(x.size)[k] * 1e-4 * (abs(x[k]) + 1e-3)
+    slope = speed(x + nudge) - speed(x - nudge)
+    return np.array([speed(x) + 1j * y[k] * slope / (2.0 * nudge[k])])

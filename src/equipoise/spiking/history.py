@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise.quantities import Array
-from equipoise.spiking.functions import Group
 from equipoise.spiking.homeostasis import Regulator
+from equipoise.spiking.rule_group import Group
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,7 +16,7 @@ Row = Mapping[str, float]
 
 SENSED = ("rate", "calcium_mean", "calcium_second_moment")
 UNITS = {
-    "time": "s", "threshold": "V", "drive": "V/s", "rate": "Hz", "calcium_mean": "uM",
+    "time": "s", "threshold": "V", "theta": "V/s", "drive": "V/s", "rate": "Hz", "calcium_mean": "uM",
     "calcium_second_moment": "uM^2", "target_mean": "uM", "target_second_moment": "uM^2", "p_e": "uM^2", "p_i": "uM",
 }  # fmt: skip
 

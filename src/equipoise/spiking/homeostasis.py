@@ -1,26 +1,30 @@
 """Homeostasis beside the step: the raster goes into the meters, and once per slow window the slow variables move."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from equipoise import renewal
 from equipoise.model.calcium import Calcium
+from equipoise.model.circuit import Circuit
+from equipoise.model.slow_variables import SlowRule, Weight
 from equipoise.quantities import Array, Quantity, check, steps_of, suggest
-from equipoise.spiking import slow
+from equipoise.spiking import rule_group, slow
 from equipoise.spiking.external import GAUSSIAN
-from equipoise.spiking.functions import Function, FunctionGroup, Group
+from equipoise.spiking.functions import Function, FunctionGroup
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
 from equipoise.spiking.meter import Gathered, Meter, sensor_of
 from equipoise.spiking.network import Network
 from equipoise.spiking.randomness import Words
+from equipoise.spiking.rule_group import Group, SlowRuleGroup
 from equipoise.spiking.slow import RuleGroup
 from equipoise.spiking.slow_state import SlowState
 from equipoise.units import ms, second
 
 _WINDOW = Quantity("slow window", unit="ms", low=0.0, high=60 * second, open_low=True)
+_NO_HALF = (np.nan, np.nan)
 DEFAULT_WINDOW = 100 * ms
 """The slow window where nobody senses calcium."""
 
@@ -35,11 +39,14 @@ class Homeostasis:
     `state` holds arrays over neurons (n,), the sizes "J_<target><source>" of weights [V], "threshold" [V] (not of the
     EIF), "gain" (1 at first, a factor of all input), "drive" [V/s] and whatever the function returned under other names
     before; `sensed` has rate [Hz], calcium_mean [µM] and calcium_second_moment [µM^2] of each neuron over the window of
-    dt seconds; `changed` maps names to new values. `sensor` is the calcium they see.
+    dt seconds; `changed` maps names to new values. `sensor` is the calcium they see. `rules` are slow rules such as
+    `InputCentricThreshold`, by default the circuit's, which act on what they sense in spikes; they take a window of 2 s
+    by default, since they count the spikes of single neurons in it.
     """
 
     window: float | None = None
     functions: Mapping[str, Function] = field(default_factory=dict)
+    rules: Sequence[SlowRule] = ()
     sensor: Calcium = field(default_factory=Calcium)
 
     def __post_init__(self):
@@ -57,12 +64,12 @@ class Regulator:
     """
 
     def __init__(self, network: Network, plan: Homeostasis, state: State):
-        self.groups, self.window = _groups(network, plan)
+        self.groups, self.meters, self.window = _groups(network, plan)
         self.network = slow.own_arrays(network) if self.groups else network
         before = state.slow
         self.at = before.at if before else 0
         self.gathered: dict[str, Gathered] = {
-            g.name: before.gathered[g.name].copy() if before else g.meter.blank(state.step) for g in self.groups
+            k: before.gathered[k].copy() if before else m.blank(state.step) for k, m in self.meters.items()
         }
         self.values = {k: dict(v) for k, v in before.values.items()} if before else self._begin()
         if before:
@@ -75,14 +82,14 @@ class Regulator:
 
     def see(self, raster: Words, first_step: int) -> None:
         """Take in what happened; not past the end of the window."""
-        for group in self.groups:
-            group.meter.gather(self.gathered[group.name], raster, first_step, flush=False)
+        for name, meter in self.meters.items():
+            meter.gather(self.gathered[name], raster, first_step, flush=False)
         self.at += raster.shape[0]
 
     def measure(self, now: int) -> dict[str, object]:
         """What each group sensed since the window began, up to the end of step `now`."""
         self._flush(now)
-        return {g.name: g.sensed(self.gathered[g.name], self.at) for g in self.groups}
+        return {g.name: self._sensed(g) for g in self.groups}
 
     def step(self, sensed: Mapping[str, object], h: float) -> None:
         """Move the slow variables by h seconds."""
@@ -109,13 +116,18 @@ class Regulator:
         gathered = {name: g.copy() for name, g in self.gathered.items()}
         return SlowState(values={k: dict(v) for k, v in self.values.items()}, gathered=gathered, at=self.at)
 
+    def _sensed(self, group: Group) -> object:
+        if isinstance(group, SlowRuleGroup):
+            return group.sensed(self.gathered, self.at)
+        return group.sensed(self.gathered[group.name], self.at)
+
     def _begin(self) -> dict[str, dict[str, Array]]:
         return {g.name: g.begin(self.network) for g in self.groups}
 
     def _flush(self, now: int) -> None:
         nothing = np.empty((0, self.network.layout.columns * WORDS), np.uint64)
-        for group in self.groups:
-            group.meter.gather(self.gathered[group.name], nothing, now, flush=True)
+        for name, meter in self.meters.items():
+            meter.gather(self.gathered[name], nothing, now, flush=True)
 
     def _write(self) -> None:
         for group in self.groups:
@@ -123,31 +135,64 @@ class Regulator:
                 slot.write(self.network, self.values[group.name][slot.name])
 
 
-def _groups(network: Network, plan: Homeostasis) -> tuple[tuple[Group, ...], int]:
-    """The groups of a circuit's rules and of functions, and the window in steps."""
-    names = network.layout.names
-    for name in plan.functions:
-        if name not in names:
-            raise ValueError(f"Homeostasis.functions: no population is named {name!r}.{suggest(name, names)}")
-        if network.circuit.rule_of(name) is not None:
-            raise ValueError(f"Homeostasis.functions: population {name!r} has a rule in the circuit. Leave one out.")
-    ruled = [k for k, name in enumerate(names) if network.circuit.rule_of(name) is not None]
-    if (ruled or plan.functions) and any(x.noise == GAUSSIAN for x in network.externals):
+def slow_rules(circuit: Circuit, plan: Homeostasis) -> tuple[SlowRule, ...]:
+    """The slow rules that are given, by default those of the circuit."""
+    return tuple(plan.rules) or circuit.slow_rules
+
+
+def moved_by(circuit: Circuit, plan: Homeostasis | None = None) -> frozenset[tuple[str, str]]:
+    """Projections whose weights slow rules move (source, target), for `build`."""
+    moved = [v for rule in slow_rules(circuit, plan or Homeostasis()) for v in rule.moves]
+    return frozenset((v.source, v.target) for v in moved if isinstance(v, Weight))
+
+
+def _groups(network: Network, plan: Homeostasis) -> tuple[tuple[Group, ...], dict[str, Meter], int]:
+    """The groups of rules and of functions, the meters of all populations that are sensed, and the window in steps."""
+    names, circuit = network.layout.names, network.circuit
+    slower = rule_group.checked(slow_rules(circuit, plan), network)
+    attached = {r.population: r.rule for r in circuit.rules}
+    _check_who(names, attached, plan, slower)
+    if (attached or plan.functions or slower) and any(x.noise == GAUSSIAN for x in network.externals):
         raise ValueError("spiking: homeostasis moves the weights of sources one by one. Take noise='poisson'.")
     rules = {
-        k: renewal.resolved(network.circuit.rule_of(names[k]).rule, network.circuit.populations[k].neuron)  # pyright: ignore[reportOptionalMemberAccess]
-        for k in ruled
+        k: renewal.resolved(attached[name], circuit.populations[k].neuron)
+        for k, name in enumerate(names)
+        if name in attached
     }
     sensors = {k: sensor_of(names[k], rule.senses) for k, rule in rules.items()}
-    sensors |= {names.index(name): (plan.sensor, (np.nan, np.nan)) for name in plan.functions}
-    window = _window(network, plan, [sensor for sensor, _ in sensors.values()])
-    meters = {k: Meter.of(network.layout, k, *sensor, time=(network.dt, window)) for k, sensor in sensors.items()}
-    groups: list[Group] = [_rule_group(network, k, rules[k], meters[k]) for k in ruled]
+    sensors |= {names.index(name): (plan.sensor, _NO_HALF) for name in plan.functions}
+    window = _window(network, plan, [sensor for sensor, _ in sensors.values()], bool(slower))
+    sensors |= {names.index(k): (plan.sensor, _NO_HALF) for k in rule_group.listened(slower, network)} | sensors
+    meters = {
+        names[k]: Meter.of(network.layout, k, *sensor, time=(network.dt, window)) for k, sensor in sensors.items()
+    }
+    groups: list[Group] = [_rule_group(network, k, rules[k], meters[names[k]]) for k in rules]
     for name, function in plan.functions.items():
         k = names.index(name)
         slots = (*slow.weights_of(network, k), *slow.intrinsic_of(network, k))
-        groups.append(FunctionGroup(name=name, function=function, meter=meters[k], slots=slots))
-    return tuple(groups), window
+        groups.append(FunctionGroup(name=name, function=function, meter=meters[name], slots=slots))
+    ruled = dict.fromkeys(rule_group.owner(rule) for rule in slower)
+    groups += [rule_group.group_of(slower, name, network, meters) for name in ruled]
+    return tuple(groups), meters, window
+
+
+def _check_who(
+    names: Sequence[str], attached: Mapping[str, object], plan: Homeostasis, slower: Sequence[SlowRule]
+) -> None:
+    """One kind of rule for each population."""
+    for name in plan.functions:
+        if name not in names:
+            raise ValueError(f"Homeostasis.functions: no population is named {name!r}.{suggest(name, names)}")
+        if name in attached:
+            raise ValueError(f"Homeostasis.functions: population {name!r} has a rule in the circuit. Leave one out.")
+    for rule in slower:
+        name = rule_group.owner(rule)
+        if name in attached or name in plan.functions:
+            kind = "a calcium rule" if name in attached else "a function"
+            raise ValueError(
+                f"spiking: population {name!r} has {kind} and {type(rule).__name__}. Take slow rules for both, such as "
+                "eq.InhibitoryScaling for its weights."
+            )
 
 
 def _rule_group(network: Network, population: int, rule: slow.Rule, meter: Meter) -> RuleGroup:
@@ -160,7 +205,8 @@ def _rule_group(network: Network, population: int, rule: slow.Rule, meter: Meter
     return RuleGroup(name=name, rule=rule, scope=attached.scope, meter=meter, slots=slots)
 
 
-def _window(network: Network, plan: Homeostasis, sensors: list[Calcium]) -> int:
+def _window(network: Network, plan: Homeostasis, sensors: list[Calcium], counting: bool) -> int:
     if plan.window is not None:
         return max(1, steps_of("spiking", "Homeostasis.window", plan.window, network.dt))
-    return max(1, round(min((s.tau for s in sensors), default=DEFAULT_WINDOW) / network.dt))
+    default = rule_group.COUNTING if counting else DEFAULT_WINDOW
+    return max(1, round(min((s.tau for s in sensors), default=default) / network.dt))

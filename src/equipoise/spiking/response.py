@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from equipoise import dynamics
 from equipoise.quantities import Array
-from equipoise.spiking.functions import FunctionGroup, Group
+from equipoise.spiking.functions import FunctionGroup
+from equipoise.spiking.rule_group import Group, Shift
 from equipoise.spiking.slow import Drive
 
 Values = Mapping[str, Mapping[str, NDArray]]
@@ -76,10 +77,16 @@ class Coordinates:
         """How many quantities all groups sense."""
         return sum(g.width for g in self.groups)
 
+    @property
+    def least(self) -> Array:
+        """What counts as nothing among all that is sensed (m,)."""
+        return np.repeat([g.nothing for g in self.groups], [g.width for g in self.groups])
+
     def sizes(self, z: Array) -> Array:
         """How large a coordinate is, for relative changes (k,): 1 for logarithms."""
         units = [
-            next((s.unit for s in g.slots if isinstance(s, Drive) and s.name == name), 0.0) for g, name in self.places
+            next((s.unit for s in g.slots if isinstance(s, Drive | Shift) and s.name == name), 0.0)
+            for g, name in self.places
         ]
         return np.where(self.logs, 1.0, np.maximum(np.abs(z), units))
 

@@ -225,7 +225,8 @@ class Run(OfPopulations):
             rows.append(f"  {population:<6} {rate:8.3f} Hz" + ("" if np.isnan(cv) else f", C_v {cv:.3f}"))
         if windows := len(self.written.columns["slow"]):
             (last,) = self._slow(slice(windows - 1, windows))
-            weights = (f"{k} {v:.4g}" for k, v in last.items() if k.startswith("J_") and not k.endswith("_sd"))
+            kinds = "J_", "theta_", "gain_"
+            weights = (f"{k} {v:.4g}" for k, v in last.items() if k.startswith(kinds) and not k.endswith("_sd"))
             rows.append("  " + ", ".join(weights))
         rows.append(f"  {self.wall / self.duration:.3g} s per simulated second on {self.threads} threads")
         rows.append(f"  seed {p.seed}, equipoise {p.version}, circuit {p.circuit_digest[:12]}")

@@ -16,7 +16,7 @@ from equipoise.spiking.columns import Memory
 from equipoise.spiking.estimates import check_room
 from equipoise.spiking.files import about
 from equipoise.spiking.history import row_of
-from equipoise.spiking.homeostasis import Homeostasis, Regulator
+from equipoise.spiking.homeostasis import Homeostasis, Regulator, moved_by
 from equipoise.spiking.interrupts import Deferred
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import WORDS
@@ -63,7 +63,7 @@ def simulate(
     by name, and MemoryError or OSError, before the run, for what would not fit (see `estimate`).
     """
     _check_times(duration, warmup)
-    network = build(circuit, seed=seed, dt=dt, threads=threads, apart=apart_of(circuit, schedule))
+    network = build(circuit, seed=seed, dt=dt, threads=threads, apart=apart_of(circuit, schedule) | moved_by(circuit))
     return run(network, duration=duration, warmup=warmup, record=record, schedule=schedule, progress=progress)
 
 

@@ -222,6 +222,12 @@ class RuleGroup:
     scope: Scope
     meter: Meter
     slots: tuple[ChannelWeight | SourceWeight, ...]
+    nothing: float = 1e-12
+
+    @property
+    def memory(self) -> float:
+        """How long what is sensed takes to follow [s]: tau of calcium."""
+        return self.meter.sensor.tau
 
     @property
     def extras(self) -> tuple[str, ...]:

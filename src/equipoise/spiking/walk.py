@@ -16,13 +16,14 @@ from equipoise.quantities import Array, steps_of
 from equipoise.results import Status
 from equipoise.spiking import kernel
 from equipoise.spiking.fluctuations import Noise, noticed
-from equipoise.spiking.functions import INSTANT, FunctionGroup, Group
+from equipoise.spiking.functions import INSTANT, FunctionGroup
 from equipoise.spiking.history import row_of
 from equipoise.spiking.homeostasis import Homeostasis, Regulator
 from equipoise.spiking.kernel import State
 from equipoise.spiking.network import Network
 from equipoise.spiking.pace import Pace
 from equipoise.spiking.response import PROBE, Coordinates, Response, fast_part, propagate
+from equipoise.spiking.rule_group import Group
 from equipoise.spiking.slow import ChannelWeight, SourceWeight
 
 SEPARATION = 0.05
@@ -206,7 +207,7 @@ class Walk:
             dz = propagate(A, h, g)
             bold = max(
                 np.max(np.abs(dz / size), where=q.weights, initial=0.0),
-                np.max(np.abs(response.S @ dz) / np.maximum(np.abs(s), 1e-12)) / CALCIUM_STRIDE,
+                np.max(np.abs(response.S @ dz) / np.maximum(np.abs(s), q.least)) / CALCIUM_STRIDE,
             )
             if bold <= allowed:
                 return h, dz
@@ -252,7 +253,7 @@ class Walk:
 
     def most_speed(self) -> float:
         """The speed at which the fastest mode stays slow against calcium; infinite where nothing moves."""
-        rate, tau = self.fastest_rate(), max(g.meter.sensor.tau for g in self.coordinates.groups)
+        rate, tau = self.fastest_rate(), max(g.memory for g in self.coordinates.groups)
         return SEPARATION / (rate * tau) if rate > 0.0 else np.inf
 
     def fastest_rate(self) -> float:
@@ -308,7 +309,7 @@ class Walk:
     @property
     def _calcium(self) -> float:
         """The longest tau of calcium, in whole steps [s]."""
-        tau = max(g.meter.sensor.tau for g in self.coordinates.groups)
+        tau = max(g.memory for g in self.coordinates.groups)
         return round(tau / self.network.dt) * self.network.dt
 
     # --- looking out --------------------------------------------------------------------------------------------------

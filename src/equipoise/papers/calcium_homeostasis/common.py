@@ -1,16 +1,10 @@
 """The cell, sensor and set point that the paper's figures share."""
 
-from typing import TYPE_CHECKING
-
 from equipoise.model import inputs
 from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumHomeostasis, Scale, SetPoint
 from equipoise.model.neurons import EIF, LIF, PIF
 from equipoise.units import Hz, hour, ms, uM
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
 
 SENSOR = Calcium(tau=300 * ms, influx=1 * uM, buffering=0.1)
 PIF_NEURON = PIF(v_threshold=10.0, v_reset=0.0, v_bound=-1.0)
@@ -29,11 +23,3 @@ def driven(K: float = 200, *, drive: float = 0.0, fano: float = 1.0) -> inputs.D
 def rule(cv: float = 0.8, *, tau_e: float = 2 * hour, tau_i: float = 1 * hour, scale: Scale = "relative"):
     """Calcium homeostasis at 5 Hz and C_v* = `cv`."""
     return CalciumHomeostasis(SENSOR, SetPoint(rate=RATE, cv=cv), tau_e=tau_e, tau_i=tau_i, scale=scale)
-
-
-def panels(canvas: "Canvas", *titles: str) -> list["Axes"]:
-    """A row of axes, lettered from A."""
-    axes = canvas.subplots(1, len(titles), squeeze=False)[0]
-    for letter, ax, title in zip("ABCDEF", axes, titles, strict=False):
-        ax.set_title(f"{letter}  {title}")
-    return list(axes)

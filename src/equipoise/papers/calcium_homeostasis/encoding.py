@@ -6,8 +6,9 @@ import numpy as np
 
 from equipoise import plotting, renewal
 from equipoise.model.calcium import Calcium
-from equipoise.papers.calcium_homeostasis.common import RATE, SENSOR, panels
+from equipoise.papers.calcium_homeostasis.common import RATE, SENSOR
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 from equipoise.results import SpikeTrains
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import numpy as np
 
 from equipoise import plotting
 from equipoise.model.inputs import DrivenNeuron, RenewalInputs
-from equipoise.papers.calcium_homeostasis.common import LIF_NEURON, PIF_NEURON, RATE, driven, panels, rule
+from equipoise.papers.calcium_homeostasis.common import LIF_NEURON, PIF_NEURON, RATE, driven, rule
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 from equipoise.theory import equilibrium, evolve
 from equipoise.theory.closed_loop import close
 from equipoise.units import day, hour

@@ -7,8 +7,9 @@ import numpy as np
 from equipoise import plotting, renewal
 from equipoise.model.homeostasis import KineticHomeostasis
 from equipoise.model.kinetics import Pathway, ProteinKinetics
-from equipoise.papers.calcium_homeostasis.common import RATE, SENSOR, driven, panels, rule
+from equipoise.papers.calcium_homeostasis.common import RATE, SENSOR, driven, rule
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 from equipoise.renewal import kinetics
 from equipoise.theory import equilibrium
 from equipoise.units import minute

@@ -10,8 +10,9 @@ import numpy as np
 from equipoise import plotting
 from equipoise.model.circuit import AttachedRule, Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis
-from equipoise.papers.calcium_homeostasis.common import SENSOR, panels
+from equipoise.papers.calcium_homeostasis.common import SENSOR
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 from equipoise.theory import (
     mean_field,
     network_equilibrium,

@@ -13,8 +13,9 @@ from equipoise.dynamics import duration_text
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis, Scale
-from equipoise.papers.calcium_homeostasis.common import SENSOR, panels
+from equipoise.papers.calcium_homeostasis.common import SENSOR
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 from equipoise.theory import branch, network_set_points
 from equipoise.units import hour
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from equipoise import dynamics, plotting, renewal
 from equipoise.model.homeostasis import CalciumMean, CalciumSecondMoment, targets_of
-from equipoise.papers.calcium_homeostasis.common import PIF_NEURON, RATE, SENSOR, driven, panels, rule
+from equipoise.papers.calcium_homeostasis.common import PIF_NEURON, RATE, SENSOR, driven, rule
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 from equipoise.theory import equilibrium, resolve, sensing, stability
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise import plotting
-from equipoise.papers.calcium_homeostasis.common import driven, panels, rule
+from equipoise.papers.calcium_homeostasis.common import driven, rule
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 from equipoise.theory import equilibrium, evolve, feasibility
 from equipoise.units import hour
 

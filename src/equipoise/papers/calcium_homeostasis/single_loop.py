@@ -7,8 +7,9 @@ import numpy as np
 from equipoise import plotting, renewal
 from equipoise.model.homeostasis import RateHomeostasis
 from equipoise.model.inputs import Weights, weights_for
-from equipoise.papers.calcium_homeostasis.common import RATE, driven, panels
+from equipoise.papers.calcium_homeostasis.common import RATE, driven
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 from equipoise.theory import equilibrium, evolve, stability
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 from equipoise import measures, plotting
 from equipoise.model.circuit import Circuit
 from equipoise.model.delays import expected
-from equipoise.papers.calcium_homeostasis.common import LIF_NEURON, panels
+from equipoise.papers.calcium_homeostasis.common import LIF_NEURON
 from equipoise.papers.calcium_homeostasis.spikes import (
     POPULATIONS,
     STANDARD,
@@ -19,6 +19,7 @@ from equipoise.papers.calcium_homeostasis.spikes import (
     silently,
 )
 from equipoise.papers.framework import Claim, Progress
+from equipoise.papers.layout import panels
 from equipoise.quantities import Array
 from equipoise.spiking import Network, Run, build, run, simulate
 from equipoise.theory import mean_field, neuron_sample

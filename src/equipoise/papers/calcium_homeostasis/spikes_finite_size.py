@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise import plotting
-from equipoise.papers.calcium_homeostasis.common import panels
 from equipoise.papers.calcium_homeostasis.spikes import (
     POPULATIONS,
     WEIGHTS,
@@ -22,6 +21,7 @@ from equipoise.papers.calcium_homeostasis.spikes import (
     sizes_of,
 )
 from equipoise.papers.framework import Claim, Progress
+from equipoise.papers.layout import panels
 from equipoise.spiking import build, run
 from equipoise.theory import network_equilibrium, regulated
 from equipoise.units import ms, second

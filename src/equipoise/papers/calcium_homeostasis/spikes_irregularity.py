@@ -17,7 +17,7 @@ from equipoise.model.homeostasis import CalciumHomeostasis, SetPoint
 from equipoise.model.manipulations import TonicDrive
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
-from equipoise.papers.calcium_homeostasis.common import LIF_NEURON, SENSOR, panels
+from equipoise.papers.calcium_homeostasis.common import LIF_NEURON, SENSOR
 from equipoise.papers.calcium_homeostasis.spikes import (
     STANDARD,
     WEIGHTS,
@@ -32,6 +32,7 @@ from equipoise.papers.calcium_homeostasis.spikes import (
     with_sizes,
 )
 from equipoise.papers.framework import Claim, Progress
+from equipoise.papers.layout import panels
 from equipoise.quantities import Array
 from equipoise.renewal import resolved
 from equipoise.spiking.evolution import Evolution

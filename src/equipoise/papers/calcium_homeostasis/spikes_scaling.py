@@ -11,7 +11,6 @@ import numpy as np
 
 from equipoise import compare, plotting
 from equipoise.model.circuit import Circuit
-from equipoise.papers.calcium_homeostasis.common import panels
 from equipoise.papers.calcium_homeostasis.spikes import (
     POPULATIONS,
     WEIGHTS,
@@ -22,6 +21,7 @@ from equipoise.papers.calcium_homeostasis.spikes import (
     silently,
 )
 from equipoise.papers.framework import Claim, Progress
+from equipoise.papers.layout import panels
 from equipoise.quantities import Array
 from equipoise.theory import NetworkEquilibrium, balanced_limit, network_equilibrium
 from equipoise.units import second

@@ -13,7 +13,7 @@ import numpy as np
 from equipoise import plotting
 from equipoise.model.circuit import AttachedRule, Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis, SetPoint
-from equipoise.papers.calcium_homeostasis.common import SENSOR, panels
+from equipoise.papers.calcium_homeostasis.common import SENSOR
 from equipoise.papers.calcium_homeostasis.spikes import (
     POPULATIONS,
     Net,
@@ -26,6 +26,7 @@ from equipoise.papers.calcium_homeostasis.spikes import (
     with_sizes,
 )
 from equipoise.papers.framework import Claim, Progress
+from equipoise.papers.layout import panels
 from equipoise.quantities import Array
 from equipoise.results import SpikeTrains
 from equipoise.spiking import Pace, evolve, run, simulate

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise import plotting, renewal
-from equipoise.papers.calcium_homeostasis.common import EIF_NEURON, LIF_NEURON, PIF_NEURON, panels
+from equipoise.papers.calcium_homeostasis.common import EIF_NEURON, LIF_NEURON, PIF_NEURON
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 
 if TYPE_CHECKING:
     import xarray as xr

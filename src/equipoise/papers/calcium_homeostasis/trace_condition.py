@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise import plotting
-from equipoise.papers.calcium_homeostasis.common import driven, panels, rule
+from equipoise.papers.calcium_homeostasis.common import driven, rule
 from equipoise.papers.framework import Claim
+from equipoise.papers.layout import panels
 from equipoise.theory import equilibrium, evolve, feasibility, stability
 
 if TYPE_CHECKING:

@@ -1,0 +1,73 @@
+"""Scores of rules against observations, on the rules that decide the most."""
+
+import numpy as np
+import pytest
+
+from equipoise.papers import Figure
+from equipoise.papers.framework import redraw
+from equipoise.papers.input_centric import observations, protocols
+from equipoise.papers.input_centric.observations import NO, NONE, YES
+from equipoise.papers.input_centric.rules_compared import ACUTE, RULES, E, I, pair, weights
+from equipoise.papers.input_centric.rules_compared import protocols as perturbations
+from equipoise.rate import settle
+
+SHOWN = ("input-centric B, threshold", "input-centric A, threshold", "output-centric", "B + NMDAR on PV")
+
+
+@pytest.fixture(scope="module")
+def table():
+    return observations.compute([one for one in RULES if one.name in SHOWN])
+
+
+@pytest.mark.parametrize("D", observations.RECURRENCES)
+def test_both_pairs_rest_at_the_same_rates_and_fall_as_far(D):
+    ee, ei, ie, ii = weights(D)
+    assert ee - ei * ie * 4.0 / (1.0 + 4.0 * ii) == pytest.approx(D)
+    state = settle(pair(D), start=[E, I])
+    np.testing.assert_allclose(state.rates, [E, I], rtol=1e-9)
+    assert state.isn
+    for name, protocol in perturbations(D).items():
+        acute = settle(protocol.perturbed(pair(D)), start=[E, I])
+        assert acute.rates[0] == pytest.approx(ACUTE[name] * E, rel=1e-9)
+        assert acute.rates[1] > 0.0
+
+
+def test_the_published_pair_has_its_weights():
+    np.testing.assert_allclose(weights(-1.08), [5.0, 1.0857, 10.0, 1.5357], atol=5e-5)
+
+
+def test_scores(table):
+    wanted = {
+        "input-centric B, threshold": (NO, NO, NO, NO, YES, NO, YES, YES, YES),
+        "input-centric A, threshold": (NO, NO, YES, NO, NO, NO, NO, YES, YES),
+        "output-centric": (YES, YES, YES, YES, NO, NO, NO, YES, NO),
+        "B + NMDAR on PV": (NONE,) * 9,
+    }
+    for name, verdicts in wanted.items():
+        assert tuple(table["verdict"].sel(rule=name).values) == verdicts
+
+
+def test_numbers_have_their_closed_forms(table):
+    number = table["number"]
+    completeness = number.sel(observation="dlx_recovers")
+    for name, D in (("input-centric B, threshold", -1.08), ("input-centric A, threshold", 0.5)):
+        assert completeness.sel(rule=name).item() == pytest.approx(1.0 / D, rel=1e-4)
+    gamma, x = 0.56, perturbations(-1.08)["Dlx-Gq"].drive
+    assert number.sel(rule="output-centric", observation="dlx_low").item() == pytest.approx(gamma * x / I, rel=1e-6)
+    current = perturbations(-1.08)["baclofen"].current
+    spared = number.sel(rule="output-centric", observation="overshoot").item()
+    assert spared == pytest.approx(current / E, rel=1e-6)
+
+
+def test_claims_come_out_as_expected(table):
+    for claim in observations.claims(table):
+        assert claim.as_expected, f"{claim.text}: {claim.found}"
+
+
+def test_the_days_and_both_figures(table, tmp_path):
+    days = protocols.compute(protocols.SHOWN[:1])
+    for claim in protocols.claims(days):
+        assert claim.as_expected, f"{claim.text}: {claim.found}"
+    for content, data in ((observations, table), (protocols, days)):
+        files = redraw(Figure("figure", "a figure", content, (9.0, 7.0)), data, tmp_path)
+        assert all(f.stat().st_size > 1000 for f in files)
