@@ -37,6 +37,7 @@ from equipoise.model.spread import Spread
 from equipoise.model.synapses import ConductanceSynapse, DeltaSynapse, ExponentialSynapse
 from equipoise.model.synaptic_rules import CrossHomeostasis, HomeostaticWeights, InhibitoryScaling, SynapticScaling
 from equipoise.model.weight_spread import LogNormalSpread, NormalSpread
+from equipoise.quantities import Quantity
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ class Slot:
 
 
 SLOTS = {
-    "neuron": Slot((PIF, LIF, EIF, ConductanceLIF, ThresholdLinear, PowerLaw, Softplus, AbbottChance, FICurve), "neurons"),
+    "neuron": Slot(
+        (PIF, LIF, EIF, ConductanceLIF, ThresholdLinear, PowerLaw, Softplus, AbbottChance, FICurve), "neurons"
+    ),
     "synapse": Slot((DeltaSynapse, ExponentialSynapse, ConductanceSynapse), "synapses"),
     "delay": Slot((UniformDelay, NormalDelay)),
     "weight_spread": Slot((LogNormalSpread, NormalSpread)),
@@ -82,6 +85,7 @@ SLOW_RULES = Slot(
 """Rules on slow variables, each a row of [[rules]] that names its `model`."""
 _WEIGHT = next(f for f in fields(Projection) if f.name == "weight")
 DRIVE = next(f for f in fields(Population) if f.name == "drive")
+VOLLEY_TIME = Quantity("time of a volley", unit="ms", low=0.0)
 SECTIONS = {slot.section: slot for slot in SLOTS.values() if slot.section}
 
 _POTENTIALS = ("weight", "v_threshold", "v_reset", "v_leak", "v_bound", "v_onset", "slope")

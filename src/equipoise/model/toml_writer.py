@@ -18,6 +18,7 @@ from equipoise.model.toml_schema import (
     SECTIONS,
     SLOTS,
     SLOW_RULES,
+    VOLLEY_TIME,
     Slot,
     kind_of,
     slot_of,
@@ -130,6 +131,8 @@ class _Writer:
         kind = kind_of(f)
         if isinstance(value, str):
             return _string(value)
+        if isinstance(value, tuple):  # the times of volleys
+            return f"[{', '.join(_string(write(t, VOLLEY_TIME.unit, 'time')) for t in value)}]"
         if kind in ("plain", "number") or (kind in IN_POTENTIALS and not self.volts):
             return _number(value)
         unit = f.metadata["quantity"].unit

@@ -1,0 +1,142 @@
+"""The rhythm of feedback inhibition: where a delayed loop begins to oscillate, and what spikes do.
+
+Excitation and inhibition pass once around a loop of gain -G, total delay D and first-order elements of time constants
+tau_k (synapses, membranes). Rates at its fixed point follow e^{st} with
+
+    prod_k (1 + s tau_k) = -G e^{-s D}.
+
+On the border of stability s = i omega, hence
+
+    omega D + sum_k arctan(omega tau_k) = pi,   G = prod_k sqrt(1 + (omega tau_k)^2),
+
+whose left side grows with omega: one lowest frequency. Without elements it is 1/(2 D), at G = 1; for one element and
+D >> tau it tends to 1/(2 (D + tau)); three equal elements without delay have omega tau = sqrt 3 at G = 8. Two elements
+without delay never oscillate.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from equipoise import spiking
+from equipoise.model.neurons import ConductanceLIF
+from equipoise.motifs.circuits import FeedbackInhibition
+from equipoise.quantities import Array, Quantity, check, finite
+from equipoise.units import Hz, kHz, ms, second
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_DELAY = Quantity("delay once around the loop", unit="ms", low=0.0, high=1 * second)
+_DRIVE = Quantity("excitatory background", unit="Hz", low=0.0, high=100 * kHz, open_low=True)
+WARMUP = 200 * ms
+BIN = 0.5 * ms
+SLOWEST, FASTEST = 5 * Hz, 400 * Hz
+"""Rhythms that are looked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopOnset:
+    """Where a delayed loop begins to oscillate: `frequency` [Hz] and loop `gain`, both infinite where it never does."""
+
+    frequency: float
+    gain: float
+
+
+def loop_onset(*, delay: float, time_constants: ArrayLike = ()) -> LoopOnset:
+    """The lowest frequency and the loop gain at which a loop of this delay [s] and elements [s] begins to oscillate."""
+    from scipy.optimize import brentq
+
+    D = check("loop_onset.delay", delay, _DELAY)
+    taus = np.atleast_1d(finite("loop_onset", "time_constants", time_constants, low=0.0))
+    taus = taus[taus > 0.0]
+
+    def excess(omega: float) -> float:
+        return omega * D + float(np.arctan(omega * taus).sum()) - np.pi
+
+    if D == 0.0 and taus.size <= 2:
+        return LoopOnset(frequency=np.inf, gain=np.inf)
+    top = np.pi / D if D > 0.0 else np.tan(np.pi / taus.size) / taus.min()
+    omega = top if excess(top) <= 0.0 else float(brentq(excess, 0.0, top, xtol=1e-12 * top))  # pyright: ignore[reportArgumentType]
+    return LoopOnset(frequency=float(omega / (2 * np.pi)), gain=float(np.prod(np.hypot(1.0, omega * taus))))
+
+
+def rhythm(
+    motif: FeedbackInhibition, *, drive: float, seed: int, duration: float = 1 * second, dt: float = 0.1 * ms
+) -> "xr.Dataset":
+    """The rhythm of a feedback motif under a sustained `drive` [Hz], which replaces its excitatory background onto E.
+
+    `frequency` [Hz]: where the power of the population rate of E peaks, by a parabola through the peak and its
+    neighbours. `coherence`: the highest autocorrelation of that rate a period away, 0 without rhythm. `rate` and
+    `interneuron_rate` [Hz]. `synapses` and `membranes` [Hz]: the frequencies of `loop_onset` with synapses alone, which
+    is what cells that answer at once would do, and with the effective membranes of both cells as well; `fano`: variance
+    over mean of all spikes of E in a bin of 0.5 ms.
+    """
+    import xarray as xr
+
+    nu = check("rhythm.drive", drive, _DRIVE)
+    if not isinstance(motif, FeedbackInhibition):
+        raise TypeError(f"rhythm: motif must be an eq.motifs.FeedbackInhibition(), got {motif!r}.")
+    circuit = motif.circuit(drive=nu)
+    record = spiking.Record(bin=BIN)
+    run = spiking.simulate(circuit, duration=duration, seed=seed, dt=dt, warmup=WARMUP, record=record)
+    trace = run.rate_trace()
+    counts = trace.sel(population="E").values * motif.size * BIN
+    frequency, coherence = peak(counts, BIN)
+    rate = float(trace.sel(population="E").mean())
+    synapses, membranes = (loop_onset(delay=motif.loop_delay, time_constants=t).frequency for t in _elements(motif, nu))
+    values = {
+        "frequency": (frequency, "Hz"), "coherence": (coherence, "1"), "rate": (rate, "Hz"),
+        "interneuron_rate": (float(trace.sel(population="I").mean()), "Hz"), "synapses": (synapses, "Hz"),
+        "membranes": (membranes, "Hz"), "fano": (float(counts.var() / counts.mean()) if rate else np.nan, "1"),
+    }  # fmt: skip
+    data = {name: ((), value, {"units": unit}) for name, (value, unit) in values.items()}
+    data["trace"] = ("time", trace.sel(population="E").values, {"units": "Hz"})
+    return xr.Dataset(
+        data,
+        coords={"time": ("time", trace["time"].values, {"units": "s"})},
+        attrs={"status": run.status.name, "seed": seed, "motif": repr(motif)},
+    )
+
+
+def peak(counts: Array, bin: float) -> tuple[float, float]:
+    """Frequency [Hz] of the highest peak of the power of counts per bin [s], and the autocorrelation a period later.
+
+    Power is averaged over half-overlapping stretches of 256 ms under a Hann window (Welch 1967). NaN and 0 of silence.
+    """
+    n = min(counts.size, round(256 * ms / bin))
+    if not counts.any() or n < 16:
+        return np.nan, 0.0
+    pieces = np.lib.stride_tricks.sliding_window_view(counts - counts.mean(), n)[:: n // 2]
+    power = (np.abs(np.fft.rfft(pieces * np.hanning(n), axis=1)) ** 2).mean(axis=0)
+    f = np.fft.rfftfreq(n, bin)
+    inside = np.flatnonzero((f >= SLOWEST) & (f <= min(FASTEST, f[-2])))
+    k = int(inside[np.argmax(power[inside])])
+    left, mid, right = np.log(power[k - 1 : k + 2])
+    bend = left - 2 * mid + right
+    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
+    frequency = float((k + np.clip(shift, -0.5, 0.5)) * f[1])
+    return frequency, max(0.0, _autocorrelation(counts, round(1.0 / (frequency * bin))))
+
+
+def _autocorrelation(counts: Array, period: int) -> float:
+    """The highest within a quarter of a period of the period."""
+    x = counts - counts.mean()
+    variance = float(x @ x) / x.size
+    lags = range(max(2, round(0.75 * period)), min(x.size - 1, round(1.25 * period)) + 1)
+    return max((float(x[:-k] @ x[k:]) / ((x.size - k) * variance) for k in lags), default=0.0)
+
+
+def _elements(motif: FeedbackInhibition, drive: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Time constants of the loop without and with the membranes, each at the mean conductance of its background."""
+    rates = {"E": (drive, motif.inhibitory), "I": (motif.excitatory, 0.0)}
+    membranes = []
+    for name, neuron in (("E", motif.principal), ("I", motif.interneuron)):
+        tau = getattr(neuron, "tau_m", np.inf)
+        if isinstance(neuron, ConductanceLIF):
+            g = motif.quantum * np.dot(rates[name], motif.synaptic_times)
+            tau = neuron.capacitance / (neuron.g_leak + g)
+        membranes.append(float(tau))
+    return motif.synaptic_times, (*motif.synaptic_times, *membranes)
