@@ -7,7 +7,7 @@ import pytest
 
 import equipoise as eq
 from equipoise.spiking import kernel, reference
-from equipoise.units import Hz, mV, ms, nS
+from equipoise.units import Hz, ms, mV, nS
 
 LEAKY = eq.LIF(tau_m=10 * ms, tau_ref=2 * ms)
 
@@ -15,7 +15,11 @@ LEAKY = eq.LIF(tau_m=10 * ms, tau_ref=2 * ms)
 def circuit(*times, size=1, weight=1.5, in_degree=1, jitter=0.0, synapse=None, **more):
     volleys = eq.Volleys("X", times=times, jitter=jitter)
     p = eq.Projection(
-        source="X", target="E", weight=weight, connectivity=eq.FixedInDegree(in_degree), synapse=synapse or eq.DeltaSynapse(),
+        source="X",
+        target="E",
+        weight=weight,
+        connectivity=eq.FixedInDegree(in_degree),
+        synapse=synapse or eq.DeltaSynapse(),
         **{"delay": 1 * ms, **more},
     )
     return eq.Circuit(populations=[eq.Population("E", size=size, neuron=LEAKY), volleys], projections=[p])
@@ -123,14 +127,20 @@ def test_bad_volleys(how, message):
 
 
 def test_a_law_of_delays_is_refused():
-    with pytest.raises(ValueError, match="comes from volleys, whose spikes are counted together; it must have one delay"):
+    with pytest.raises(
+        ValueError, match="comes from volleys, whose spikes are counted together; it must have one delay"
+    ):
         eq.spiking.build(circuit(20 * ms, delay=eq.UniformDelay(low=1 * ms, high=2 * ms)), seed=1)
 
 
 def test_conductances_take_volleys():
     cell = eq.ConductanceLIF(v_leak=-65 * mV, v_reset=-65 * mV)
     p = eq.Projection(
-        source="X", target="E", weight=60 * nS, connectivity=eq.FixedInDegree(1), delay=1 * ms,
+        source="X",
+        target="E",
+        weight=60 * nS,
+        connectivity=eq.FixedInDegree(1),
+        delay=1 * ms,
         synapse=eq.ConductanceSynapse(2 * ms, 0.0),
     )
     one = eq.Circuit(

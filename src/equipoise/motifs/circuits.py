@@ -18,7 +18,7 @@ from equipoise.model.populations import Population, Source, Volleys
 from equipoise.model.projections import Projection
 from equipoise.model.synapses import ConductanceSynapse, Synapse
 from equipoise.quantities import check_fields, quantity
-from equipoise.units import Hz, kHz, mV, ms, nS, pF, second
+from equipoise.units import Hz, kHz, ms, mV, nS, pF, second
 
 PRINCIPAL = ConductanceLIF(
     capacitance=200 * pF, g_leak=10 * nS, v_leak=-65 * mV, v_reset=-65 * mV, v_threshold=-50 * mV, tau_ref=2 * ms
@@ -50,11 +50,11 @@ class Motif:
     interneuron: IntegrateAndFire = INTERNEURON
     excitation: Synapse = AMPA
     inhibition: Synapse = GABA
-    volley: float = quantity("weight of a volley onto a principal cell", default=20 * nS, low=0.0, open_low=True)
-    recruitment: float = quantity("weight of what drives an interneuron", default=30 * nS, low=0.0)
-    strength: float = quantity("weight of all inhibition of a principal cell", default=60 * nS, low=0.0)
+    volley: float = quantity("weight of a volley onto a principal cell", default=23 * nS, low=0.0, open_low=True)
+    recruitment: float = quantity("weight of what drives an interneuron", default=18 * nS, low=0.0)
+    strength: float = quantity("weight of all inhibition of a principal cell", default=40 * nS, low=0.0)
     recurrence: float = quantity("weight of all excitation among principal cells", default=0.0, low=0.0)
-    delay: float = quantity("delay of the inhibition", default=1 * ms, unit="ms", low=0.0, high=1 * second)
+    delay: float = quantity("delay of the inhibition", default=1.5 * ms, unit="ms", low=0.0, high=1 * second)
     conduction: float = quantity("delay of the excitation", default=1 * ms, unit="ms", low=0.0, high=1 * second)
     afferents: int = 50
     contacts: int = 20
@@ -125,7 +125,11 @@ class Motif:
 
     def _background(self, drive: float) -> list[Projection]:
         """Excitation of all cells, and inhibition of the principal ones."""
-        wanted = [("excitatory", "E", drive), ("excitatory", "I", self.excitatory), ("inhibitory", "E", self.inhibitory)]
+        wanted = [
+            ("excitatory", "E", drive),
+            ("excitatory", "I", self.excitatory),
+            ("inhibitory", "E", self.inhibitory),
+        ]
         numbers = [(source, target, round(rate / TRAIN)) for source, target, rate in wanted]
         return [self._projection(s, t, self.quantum, n, inhibits=s == "inhibitory") for s, t, n in numbers if n]
 

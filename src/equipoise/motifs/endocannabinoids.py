@@ -23,14 +23,17 @@ from equipoise.model.manipulations import During, TonicDrive
 from equipoise.model.populations import Population, Volleys
 from equipoise.motifs.circuits import FeedbackInhibition, FeedforwardInhibition
 from equipoise.quantities import Array, Quantity, check, check_fields, quantity
+from equipoise.results import SpikeTrains
 from equipoise.spiking.functions import SensedByNeurons
-from equipoise.units import Hz, kHz, ms, second, uM
+from equipoise.units import kHz, ms, nS, second, uM
 
 if TYPE_CHECKING:
     import xarray as xr
 
 SENSOR = Calcium(tau=300 * ms, influx=1 * uM, buffering=0.1)
 WINDOW = 100 * ms
+RECRUITMENT, STRENGTH = 100 * nS, 200 * nS
+"""Of the feedback branch: enough to hold a sustained input back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +48,11 @@ class Endocannabinoids:
     source: str
     target: str
     depth: float = quantity("largest suppression of release", default=0.9, low=0.0, high=1.0)
-    threshold: float = quantity("calcium above which they are made", default=8 * uM, unit="uM", low=0.0, symbol="theta")
-    production: float = quantity("speed of their production", default=0.5, unit="1/(uM s)", low=0.0, symbol="k")
-    tau: float = quantity("time constant of their decay", default=20 * second, unit="second", low=0.1 * second, high=600)
+    threshold: float = quantity("calcium above which they are made", default=4 * uM, unit="uM", low=0.0, symbol="theta")
+    production: float = quantity("speed of their production", default=1.0, unit="1/(uM s)", low=0.0, symbol="k")
+    tau: float = quantity(
+        "time constant of their decay", default=20 * second, unit="second", low=0.1 * second, high=600
+    )
 
     def __post_init__(self):
         check_fields(self)
@@ -79,7 +84,7 @@ class Endocannabinoids:
 class Depolarisation:
     """Strong depolarisation: a tonic `drive` [V/s] from `start`, for `length` [s]."""
 
-    drive: float = quantity("tonic drive", default=3.0, symbol="I")
+    drive: float = quantity("tonic drive", default=5.0, symbol="I")
     start: float = quantity("start", default=5 * second, unit="second", low=0.0, high=600)
     length: float = quantity("length", default=2 * second, unit="second", low=0.0, high=60, open_low=True)
 
@@ -97,11 +102,11 @@ def disinhibition(
     rule: Endocannabinoids,
     *,
     seed: int,
-    drive: float = 2.5 * kHz,
-    depolarisation: Depolarisation = Depolarisation(),  # noqa: B008 - it is frozen
+    drive: float = 3.5 * kHz,
+    depolarisation: Depolarisation = Depolarisation(),
     duration: float = 40 * second,
-    plasticity: float = 3 * uM,
-    dt: float = 0.1 * ms,
+    plasticity: float = 2.5 * uM,
+    dt: float = 0.25 * ms,
 ) -> "xr.Dataset":
     """What strong depolarisation of E does where feedback inhibition "B" has the receptors and feedforward "F" has not.
 
@@ -129,7 +134,8 @@ def disinhibition(
     data = {name: ("time", values, {"units": unit}) for name, (values, unit) in courses.items()}
     data["open"] = ("time", courses["calcium"][0] > level)
     data["open_time"] = ((), float((data["open"][1] & after).sum()) * WINDOW, {"units": "s"})
-    latency = np.array([_first(run.spikes_of("E"), t) for t in times])
+    spikes = run.spikes_of("E")
+    latency = np.array([_first(spikes, t) for t in times])
     data |= {n: ("volley", latency[:, k], {"units": "s"}) for k, n in enumerate(("latency", "jitter"))}
     coords = {"time": ("time", slow["time"].values, {"units": "s"}), "volley": ("volley", times, {"units": "s"})}
     return xr.Dataset(data, coords, {"status": run.status.name, "seed": seed, "rule": repr(rule), "stop": stop})
@@ -137,7 +143,7 @@ def disinhibition(
 
 def two_branches(drive: float, times: tuple[float, ...]) -> Circuit:
     """E with feedforward inhibition from F and feedback inhibition from B, under volleys and a background [Hz]."""
-    forward, back = FeedforwardInhibition(), FeedbackInhibition()
+    forward, back = FeedforwardInhibition(), FeedbackInhibition(recruitment=RECRUITMENT, strength=STRENGTH)
     first = forward.circuit([Volleys("X", times=times, jitter=0.5 * ms)], drive=drive)
     second = back.circuit()
     renamed = {"I": "F"}, {"I": "B"}
@@ -161,11 +167,11 @@ def _courses(slow: "xr.Dataset", target: str) -> dict[str, tuple[Array, str]]:
         "calcium": (slow["calcium_mean"].sel(population=target).values, "uM"),
         "feedback": (back / back[0], "1"),
         "feedforward": (forward / forward[0], "1"),
-        "endocannabinoids": (slow["endocannabinoids"].values, "1"),
+        "endocannabinoids": (slow[f"endocannabinoids_{target}"].values, "1"),
     }
 
 
-def _first(spikes, time: float) -> tuple[float, float]:
+def _first(spikes: SpikeTrains, time: float) -> tuple[float, float]:
     """Mean and SD of the time of the first spike within 10 ms of a volley; NaN with fewer than 10."""
     begin, end = np.searchsorted(spikes.times, [time, time + 10 * ms])
     _, first = np.unique(spikes.units[begin:end], return_index=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.motifs.circuits import FeedbackInhibition, FeedforwardInhibition, Motif
-from equipoise.motifs.responses import Volley, gain, window
+from equipoise.motifs.responses import gain, window
 from equipoise.motifs.rhythm import rhythm
 from equipoise.quantities import finite
 from equipoise.units import Hz, kHz, ms, second
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FEEDFORWARD = ("silent", "precise", "floodgate", "runaway")
-FEEDBACK = ("silent", "irregular", "rhythm", "runaway")
+FEEDBACK = ("silent", "irregular", "rhythm", "bursts", "runaway")
 FEW_MS = 10 * ms
 """A window of opportunity that is wider is a floodgate."""
-LASTING = 20 * Hz
-"""Activity that goes on at this rate when a volley is long over runs away."""
+SEVERAL = 1.5
+"""Spikes of a cell in answer to one volley, or in a period, that are more than one."""
 FAST = 100 * Hz
 """Principal cells under sustained drive that fire faster run away."""
 SLOW = 0.5 * Hz
@@ -35,14 +35,17 @@ def regimes(
     """What a motif does at each `strength` [S or V] and `delay` [s] of its inhibition, as `regime` and its numbers.
 
     Feedforward: "silent" (two coinciding volleys fire fewer than half of the cells), "precise" (the `window` of
-    opportunity is at most 10 ms), "floodgate" (wider), "runaway" (after a volley `largest` times the afferents cells go
-    on at 20 Hz or more; `lasting`). `spikes`: per cell to that volley. Feedback, under a sustained background `drive`
-    [Hz]: "silent" (E below 0.5 Hz), "irregular", "rhythm" (the rate of E has a `coherence` of 0.3 or more at its
-    `frequency`), "runaway" (E above 100 Hz). The borders are conventions.
+    opportunity is at most 10 ms), "floodgate" (wider), "runaway" (a volley of `largest` times the afferents makes cells
+    excite each other to 1.5 `spikes` each or more; `lasting` [Hz] is what goes on). Feedback, under a sustained
+    background `drive` [Hz]: "silent" (E below 0.5 Hz), "irregular", "rhythm" (the rate of E has a `coherence` of 0.3 or
+    more at its `frequency`), "bursts" (the same with 1.5 spikes of a cell in a period or more), "runaway" (E above
+    100 Hz). The borders are conventions.
     """
     import xarray as xr
 
-    strengths, delays = (np.atleast_1d(finite("regimes", n, x, low=0.0)) for n, x in (("strength", strength), ("delay", delay)))
+    strengths, delays = (
+        np.atleast_1d(finite("regimes", n, x, low=0.0)) for n, x in (("strength", strength), ("delay", delay))
+    )
     one = _study(motif, seed, drive, largest)
     cells = [[one(replace(motif, strength=float(s), delay=float(d))) for d in delays] for s in strengths]
     names, labels = list(cells[0][0]), FEEDFORWARD if isinstance(motif, FeedforwardInhibition) else FEEDBACK
@@ -64,8 +67,9 @@ def _study(motif: Motif, seed: int, drive: float, largest: float) -> Callable[[M
 def _feedforward(motif: Motif, seed: int, largest: float) -> dict[str, float | str]:
     big = gain(motif, [largest], seed=seed)
     spikes, lasting = float(big["spikes"][0]), float(big["lasting"][0])
-    wide = np.nan if lasting >= LASTING else float(window(motif, LAGS, seed=seed, apart=150 * ms)["window"])
-    if lasting >= LASTING:
+    runs_away = spikes >= SEVERAL
+    wide = np.nan if runs_away else float(window(motif, LAGS, seed=seed, apart=150 * ms)["window"])
+    if runs_away:
         regime = "runaway"
     elif wide == 0.0:
         regime = "silent"
@@ -76,11 +80,13 @@ def _feedforward(motif: Motif, seed: int, largest: float) -> dict[str, float | s
 
 def _feedback(motif: FeedbackInhibition, seed: int, drive: float) -> dict[str, float | str]:
     data = rhythm(motif, drive=drive, seed=seed, duration=0.6 * second)
-    rate, coherence = float(data["rate"]), float(data["coherence"])
+    rate, coherence, frequency = (float(data[name]) for name in ("rate", "coherence", "frequency"))
     if rate > FAST:
         regime = "runaway"
     elif rate < SLOW:
         regime = "silent"
+    elif coherence < COHERENT:
+        regime = "irregular"
     else:
-        regime = "rhythm" if coherence >= COHERENT else "irregular"
-    return {"regime": regime, "rate": rate, "coherence": coherence, "frequency": float(data["frequency"])}
+        regime = "bursts" if rate / frequency >= SEVERAL else "rhythm"
+    return {"regime": regime, "rate": rate, "coherence": coherence, "frequency": frequency}

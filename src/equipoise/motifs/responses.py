@@ -40,9 +40,7 @@ class Volley:
 
     lag: float = quantity("lag", default=0.0, unit="ms", low=0.0, high=1 * second)
     size: float = quantity("size relative to the afferents", default=1.0, low=0.0, open_low=True)
-    dispersion: float = quantity(
-        "SD of spike times", default=VOLLEY_DISPERSION, unit="ms", low=0.0, high=1 * second
-    )
+    dispersion: float = quantity("SD of spike times", default=VOLLEY_DISPERSION, unit="ms", low=0.0, high=1 * second)
 
     def __post_init__(self):
         check_fields(self)
@@ -67,9 +65,10 @@ def responses(
         motif.circuit(volleys, sizes=sizes), duration=float(starts[-1]) + gap, seed=seed, dt=dt, warmup=0.0
     )
     zero = starts + motif.conduction
-    rows = [_trial(run.spikes_of("E"), t, gap) for t in zero]
+    principal, interneurons = run.spikes_of("E"), run.spikes_of("I")
+    rows = [_trial(principal, t, gap) for t in zero]
     data = {k: ("trial", np.array([row[k] for row in rows]), {"units": UNITS[k]}) for k in UNITS}
-    inhibition = [_window(run.spikes_of("I"), t, gap).times.size / motif.interneurons for t in zero]
+    inhibition = [_window(interneurons, t, gap).times.size / motif.interneurons for t in zero]
     data["interneuron_spikes"] = ("trial", np.array(inhibition), {"units": "1"})
     return xr.Dataset(data, attrs={"status": run.status.name, "seed": seed, "motif": repr(motif)})
 
@@ -88,7 +87,9 @@ def window(motif: Motif, lags: ArrayLike = LAGS, *, seed: int, **how: float) -> 
     return data
 
 
-def jitter(motif: Motif, dispersions: ArrayLike = DISPERSIONS, *, size: float = 2.0, seed: int, **how: float) -> "xr.Dataset":
+def jitter(
+    motif: Motif, dispersions: ArrayLike = DISPERSIONS, *, size: float = 2.0, seed: int, **how: float
+) -> "xr.Dataset":
     """Spike-timing jitter and probability against the dispersion [s] of a volley of one `size`; see `responses`."""
     at = np.unique(finite("jitter", "dispersions", dispersions, low=0.0))
     data = responses(motif, [(Volley(size=size, dispersion=float(s)),) for s in at], seed=seed, **how)

@@ -68,9 +68,8 @@ def rhythm(
 ) -> "xr.Dataset":
     """The rhythm of a feedback motif under a sustained `drive` [Hz], which replaces its excitatory background onto E.
 
-    `frequency` [Hz]: where the power of the population rate of E peaks, by a parabola through the peak and its
-    neighbours. `coherence`: the highest autocorrelation of that rate a period away, 0 without rhythm. `rate` and
-    `interneuron_rate` [Hz]. `synapses` and `membranes` [Hz]: the frequencies of `loop_onset` with synapses alone, which
+    `frequency` [Hz] and `coherence`: of the population rate of E, one over the delay of the first high peak of its
+    autocorrelation, and that peak, 0 to 1. `rate` and `interneuron_rate` [Hz]. `synapses` and `membranes` [Hz]: the frequencies of `loop_onset` with synapses alone, which
     is what cells that answer at once would do, and with the effective membranes of both cells as well; `fano`: variance
     over mean of all spikes of E in a bin of 0.5 ms.
     """
@@ -102,31 +101,25 @@ def rhythm(
 
 
 def peak(counts: Array, bin: float) -> tuple[float, float]:
-    """Frequency [Hz] of the highest peak of the power of counts per bin [s], and the autocorrelation a period later.
+    """Frequency [Hz] and coherence of a rhythm in counts per `bin` [s]: NaN and 0 of silence.
 
-    Power is averaged over half-overlapping stretches of 256 ms under a Hann window (Welch 1967). NaN and 0 of silence.
+    The autocorrelation of the counts, at delays of rhythms between 5 and 400 Hz, is highest after whole periods. The
+    period is the shortest delay of a local maximum that reaches 0.8 of the highest, refined by a parabola; the
+    coherence is its height.
     """
-    n = min(counts.size, round(256 * ms / bin))
-    if not counts.any() or n < 16:
-        return np.nan, 0.0
-    pieces = np.lib.stride_tricks.sliding_window_view(counts - counts.mean(), n)[:: n // 2]
-    power = (np.abs(np.fft.rfft(pieces * np.hanning(n), axis=1)) ** 2).mean(axis=0)
-    f = np.fft.rfftfreq(n, bin)
-    inside = np.flatnonzero((f >= SLOWEST) & (f <= min(FASTEST, f[-2])))
-    k = int(inside[np.argmax(power[inside])])
-    left, mid, right = np.log(power[k - 1 : k + 2])
-    bend = left - 2 * mid + right
-    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
-    frequency = float((k + np.clip(shift, -0.5, 0.5)) * f[1])
-    return frequency, max(0.0, _autocorrelation(counts, round(1.0 / (frequency * bin))))
-
-
-def _autocorrelation(counts: Array, period: int) -> float:
-    """The highest within a quarter of a period of the period."""
     x = counts - counts.mean()
-    variance = float(x @ x) / x.size
-    lags = range(max(2, round(0.75 * period)), min(x.size - 1, round(1.25 * period)) + 1)
-    return max((float(x[:-k] @ x[k:]) / ((x.size - k) * variance) for k in lags), default=0.0)
+    first, last = max(2, round(1.0 / (FASTEST * bin))), min(round(1.0 / (SLOWEST * bin)), x.size // 2)
+    if not x.any() or last - first < 3:
+        return np.nan, 0.0
+    power = np.abs(np.fft.rfft(x, 2 * x.size)) ** 2
+    own = np.fft.irfft(power)[: last + 2] / (x.size - np.arange(last + 2)) / x.var()
+    left, mid, right = own[first - 1 : last], own[first : last + 1], own[first + 1 : last + 2]
+    summit = (mid >= left) & (mid > right)
+    if not summit.any():
+        return np.nan, 0.0
+    k = int(np.flatnonzero(summit & (mid >= 0.8 * mid[summit].max()))[0])
+    shift = 0.5 * (left[k] - right[k]) / (left[k] - 2 * mid[k] + right[k])
+    return float(1.0 / ((first + k + shift) * bin)), max(0.0, float(mid[k]))
 
 
 def _elements(motif: FeedbackInhibition, drive: float) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -41,9 +41,8 @@ def arrivals(
             f"spiking: volleys of {source.name!r} must come before {LAST_STEP * dt / second:g} s at this dt, got "
             f"{max(source.times) / second:g} s."
         )
-    places = np.broadcast_to(to, steps.shape)
-    rows, counts = np.unique(np.stack([steps[steps >= 0], places[steps >= 0]], axis=1), axis=0, return_counts=True)
-    return np.column_stack([rows, counts])
+    codes, counts = np.unique((steps * trains.size + to)[steps >= 0], return_counts=True)
+    return np.column_stack([*np.divmod(codes, trains.size), counts])
 
 
 def laws_of(events: NDArray[np.int64], columns: int) -> CountLaws:
