@@ -43,7 +43,8 @@ class Motif:
     are currents: `volley` X -> E, `recruitment` of the interneurons, `strength` I -> E (positive; it inhibits),
     `recurrence` E -> E. `delay` [s] is that of the inhibition, `conduction` [s] that of everything else. A cell has
     `afferents` from X, `contacts` from each population, and a Poisson background of `excitatory` and `inhibitory`
-    events per second [Hz], in tens, of weight `quantum`; interneurons have the excitatory one only. There are `size` principal cells and `interneurons`.
+    events per second [Hz], in tens, of weight `quantum`; interneurons have the excitatory one only. There are `size`
+    principal cells and `interneurons`.
     """
 
     principal: IntegrateAndFire = PRINCIPAL

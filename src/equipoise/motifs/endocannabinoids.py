@@ -48,8 +48,8 @@ class Endocannabinoids:
     source: str
     target: str
     depth: float = quantity("largest suppression of release", default=0.9, low=0.0, high=1.0)
-    threshold: float = quantity("calcium above which they are made", default=4 * uM, unit="uM", low=0.0, symbol="theta")
-    production: float = quantity("speed of their production", default=1.0, unit="1/(uM s)", low=0.0, symbol="k")
+    threshold: float = quantity("calcium above which they are made", default=5 * uM, unit="uM", low=0.0, symbol="theta")
+    production: float = quantity("speed of their production", default=2.0, unit="1/(uM s)", low=0.0, symbol="k")
     tau: float = quantity(
         "time constant of their decay", default=20 * second, unit="second", low=0.1 * second, high=600
     )
@@ -105,7 +105,7 @@ def disinhibition(
     drive: float = 3.5 * kHz,
     depolarisation: Depolarisation = Depolarisation(),
     duration: float = 40 * second,
-    plasticity: float = 2.5 * uM,
+    plasticity: float = 2.8 * uM,
     dt: float = 0.25 * ms,
 ) -> "xr.Dataset":
     """What strong depolarisation of E does where feedback inhibition "B" has the receptors and feedforward "F" has not.

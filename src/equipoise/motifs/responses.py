@@ -1,7 +1,7 @@
 """What principal cells make of volleys: how probably, when and how precisely they fire.
 
-Trials follow each other in one run, far enough apart to be forgotten, and every principal cell takes part in each. Times
-count from the arrival of a trial's volleys.
+Trials follow each other in one run, far enough apart to be forgotten, and every principal cell takes part in each.
+Times count from the arrival of a trial's volleys.
 """
 
 from collections.abc import Iterable, Sequence
@@ -135,7 +135,8 @@ def _window(spikes: SpikeTrains, zero: float, gap: float) -> SpikeTrains:
 def _checked(motif: Motif, trials: Iterable[Sequence[Volley]]) -> list[Sequence[Volley]]:
     if not isinstance(motif, Motif):
         raise TypeError(
-            f"motifs: motif must be an eq.motifs.FeedforwardInhibition() or eq.motifs.FeedbackInhibition(), got {motif!r}."
+            "motifs: motif must be an eq.motifs.FeedforwardInhibition() or eq.motifs.FeedbackInhibition(), got "
+            f"{motif!r}."
         )
     plan = list(trials)
     if not plan:

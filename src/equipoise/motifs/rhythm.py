@@ -69,9 +69,9 @@ def rhythm(
     """The rhythm of a feedback motif under a sustained `drive` [Hz], which replaces its excitatory background onto E.
 
     `frequency` [Hz] and `coherence`: of the population rate of E, one over the delay of the first high peak of its
-    autocorrelation, and that peak, 0 to 1. `rate` and `interneuron_rate` [Hz]. `synapses` and `membranes` [Hz]: the frequencies of `loop_onset` with synapses alone, which
-    is what cells that answer at once would do, and with the effective membranes of both cells as well; `fano`: variance
-    over mean of all spikes of E in a bin of 0.5 ms.
+    autocorrelation, and that peak, 0 to 1. `rate` and `interneuron_rate` [Hz]. `synapses` and `membranes` [Hz]: the
+    frequencies of `loop_onset` with synapses alone, which is what cells that answer at once would do, and with the
+    effective membranes of both cells as well. `fano`: variance over mean of all spikes of E in 0.5 ms.
     """
     import xarray as xr
 
@@ -100,15 +100,15 @@ def rhythm(
     )
 
 
-def peak(counts: Array, bin: float) -> tuple[float, float]:
-    """Frequency [Hz] and coherence of a rhythm in counts per `bin` [s]: NaN and 0 of silence.
+def peak(counts: Array, width: float) -> tuple[float, float]:
+    """Frequency [Hz] and coherence of a rhythm in counts per `width` [s]: NaN and 0 of silence.
 
     The autocorrelation of the counts, at delays of rhythms between 5 and 400 Hz, is highest after whole periods. The
     period is the shortest delay of a local maximum that reaches 0.8 of the highest, refined by a parabola; the
     coherence is its height.
     """
     x = counts - counts.mean()
-    first, last = max(2, round(1.0 / (FASTEST * bin))), min(round(1.0 / (SLOWEST * bin)), x.size // 2)
+    first, last = max(2, round(1.0 / (FASTEST * width))), min(round(1.0 / (SLOWEST * width)), x.size // 2)
     if not x.any() or last - first < 3:
         return np.nan, 0.0
     power = np.abs(np.fft.rfft(x, 2 * x.size)) ** 2
@@ -119,7 +119,7 @@ def peak(counts: Array, bin: float) -> tuple[float, float]:
         return np.nan, 0.0
     k = int(np.flatnonzero(summit & (mid >= 0.8 * mid[summit].max()))[0])
     shift = 0.5 * (left[k] - right[k]) / (left[k] - 2 * mid[k] + right[k])
-    return float(1.0 / ((first + k + shift) * bin)), max(0.0, float(mid[k]))
+    return float(1.0 / ((first + k + shift) * width)), max(0.0, float(mid[k]))
 
 
 def _elements(motif: FeedbackInhibition, drive: float) -> tuple[tuple[float, ...], tuple[float, ...]]:

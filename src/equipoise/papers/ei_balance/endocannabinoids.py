@@ -1,4 +1,4 @@
-"""Endocannabinoids: strong firing silences feedback inhibition for tens of seconds and spares the feedforward branch."""
+"""Endocannabinoids: strong firing silences feedback inhibition for tens of seconds, and spares feedforward."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from equipoise import motifs, plotting
 from equipoise.motifs import Depolarisation, Endocannabinoids
 from equipoise.papers.framework import Claim
 from equipoise.quantities import Array
-from equipoise.units import second
+from equipoise.units import second, uM
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,6 +19,8 @@ SEED = 1
 RULE = Endocannabinoids(source="B", target="E")
 DEPOLARISATION = Depolarisation(start=5 * second, length=2 * second)
 DURATION = 60 * second
+LEVEL = 2.8 * uM
+"""Calcium above which synapses are plastic."""
 SETTLED = 1.5 * second
 """What calcium and rates need after a change."""
 
@@ -29,7 +31,7 @@ def compute() -> "xr.Dataset":
 
     rules = {"receptors": RULE, "none": replace(RULE, depth=0.0)}
     runs = [
-        motifs.disinhibition(rule, seed=SEED, duration=DURATION, depolarisation=DEPOLARISATION)
+        motifs.disinhibition(rule, seed=SEED, duration=DURATION, depolarisation=DEPOLARISATION, plasticity=LEVEL)
         for rule in rules.values()
     ]
     return xr.concat(runs, xr.Variable("kind", list(rules)), combine_attrs="drop_conflicts")
@@ -68,7 +70,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
         Claim(
             "It opens a window for plasticity",
             "Orchestrating the Symphony",
-            f"calcium stays above 2.5 µM for {opened[0]:.1f} s after the depolarisation, {opened[1]:.1f} s without "
+            f"calcium stays above {LEVEL:g} µM for {opened[0]:.1f} s after the depolarisation, {opened[1]:.1f} s without "
             "receptors",
             bool(opened[0] > 10.0 and opened[0] > 3 * opened[1]),
         ),
@@ -103,4 +105,4 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
         ax.set(ylabel=label, ylim=(0, None), yscale="linear")
     axes[1].set_ylim(0, 3 * float(data["rate"].sel(kind="none")[20:45].mean()))
     axes[1].legend(loc="upper right")
-    axes[2].axhline(2.5, color=plotting.QUIET, ls=":")
+    axes[2].axhline(LEVEL, color=plotting.QUIET, ls=":")

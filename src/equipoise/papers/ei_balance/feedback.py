@@ -45,7 +45,7 @@ def compute() -> "xr.Dataset":
     data = data.assign_coords(shown=("shown", LOOP[[0, -1]], {"units": "s"}))
     data["burst"] = (("kind", "size"), np.array(bursts), {"units": "1"})
     data = data.assign_coords(kind=list(kinds), size=("size", SIZES))
-    return data.assign({n: regimes[n] for n in regimes.data_vars}).assign_attrs(regimes=regimes.attrs["regimes"])
+    return data.assign(regime=regimes["regime"])
 
 
 def claims(data: "xr.Dataset") -> list[Claim]:
@@ -78,7 +78,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
             bool((np.diff(f) < 0).all() and 1.0 < slope < 6.0),
         ),
         Claim(
-            "The frequency lies between those at which delayed rate loops begin to oscillate, without and with membranes",
+            "It lies between the onsets of oscillations in delayed rate loops without and with membranes",
             "derived",
             f"theory {low[0]:.0f} to {high[0]:.0f} Hz at {LOOP[0] / ms:g} ms and {low[-1]:.0f} to {high[-1]:.0f} Hz at "
             f"{LOOP[-1] / ms:g} ms, spikes {f[0]:.0f} and {f[-1]:.0f} Hz",

@@ -42,7 +42,7 @@ def compute() -> "xr.Dataset":
     data = xr.Dataset({"window": lag["window"], "lag_probability": lag["probability"], "lag_latency": lag["latency"]})
     data = data.assign({f"size_{n}": size[n] for n in ("probability", "jitter", "jitter_se")})
     data = data.assign({f"spread_{n}": spread[n] for n in ("probability", "jitter", "jitter_se")})
-    return data.assign({n: regimes[n] for n in regimes.data_vars}).assign_attrs(regimes=regimes.attrs["regimes"])
+    return data.assign(regime=regimes["regime"], burst=regimes["spikes"])
 
 
 def claims(data: "xr.Dataset") -> list[Claim]:
