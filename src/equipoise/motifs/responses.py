@@ -73,15 +73,18 @@ def responses(
     return xr.Dataset(data, attrs={"status": run.status.name, "seed": seed, "motif": repr(motif)})
 
 
-def window(motif: Motif, lags: ArrayLike = LAGS, *, seed: int, **how: float) -> "xr.Dataset":
+def window(
+    motif: Motif, lags: ArrayLike = LAGS, *, seed: int, dispersion: float = VOLLEY_DISPERSION, **how: float
+) -> "xr.Dataset":
     """The window of opportunity: two volleys at each of `lags` [s], and within which of them principal cells fire.
 
     `responses` by lag, and `window` [s], the range of lags, of either order, in which a cell fires with half
     probability or more: twice the lag at which the probability falls through 1/2, interpolated; 0 where even coinciding
-    volleys fail, infinite where it is never left. Keywords as of `responses`.
+    volleys fail, infinite where it is never left. `dispersion` [s] of each volley; other keywords as of `responses`.
     """
     at = np.unique(finite("window", "lags", lags, low=0.0))
-    data = responses(motif, [(Volley(), Volley(lag=float(lag))) for lag in at], seed=seed, **how)
+    pairs = [[Volley(lag=float(x), dispersion=dispersion) for x in (0.0, lag)] for lag in at]
+    data = responses(motif, pairs, seed=seed, **how)
     data = data.rename(trial="lag").assign_coords(lag=("lag", at, {"units": "s"}))
     data["window"] = ((), 2.0 * _falls_through_half(at, data["probability"].values), {"units": "s"})
     return data

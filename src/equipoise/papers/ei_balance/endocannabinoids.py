@@ -70,7 +70,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
         Claim(
             "It opens a window for plasticity",
             "Orchestrating the Symphony",
-            f"calcium stays above {LEVEL:g} µM for {opened[0]:.1f} s after the depolarisation, {opened[1]:.1f} s without "
+            f"calcium is above {LEVEL:g} µM for {opened[0]:.1f} s after the depolarisation, {opened[1]:.1f} s without "
             "receptors",
             bool(opened[0] > 10.0 and opened[0] > 3 * opened[1]),
         ),

@@ -23,6 +23,8 @@ LOOP = np.array([0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0]) * ms
 STRENGTHS, DELAYS = np.array([0, 10, 20, 40, 150, 400]) * nS, np.array([0.5, 1.0, 1.5, 4.0, 8.0, 16.0]) * ms
 SIZES = np.array([0.5, 1.0, 1.25, 1.5, 2.0, 3.0])
 SHOWN = 0.3 * second
+STACKED = 300.0
+"""Distance of the courses in the figure [Hz]."""
 
 
 def compute() -> "xr.Dataset":
@@ -85,13 +87,14 @@ def claims(data: "xr.Dataset") -> list[Claim]:
             bool(((low < f) & (f < high)).all()),
         ),
         Claim(
-            "Without feedback inhibition, or with too little, cells that excite each other run away",
+            "Without feedback inhibition cells that excite each other run away; with weak or late one they burst",
             "Orchestrating the Symphony",
             f"{regime.sel(strength=0.0).values[0]} at 0 nS, {regime.sel(strength=10 * nS).values[0]} at 10 nS, "
             f"{regime.sel(strength=150 * nS, delay=1.5 * ms).item()} at 150 nS and 1.5 ms, "
             f"{regime.sel(strength=150 * nS, delay=16 * ms).item()} at 150 nS and 16 ms",
             bool(
                 (regime.sel(strength=0.0) == "runaway").all()
+                and (regime.sel(strength=10 * nS)[:-1] == "bursts").all()
                 and regime.sel(strength=150 * nS, delay=1.5 * ms) == "rhythm"
                 and regime.sel(strength=150 * nS, delay=16 * ms) == "bursts"
             ),
@@ -115,10 +118,10 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     for k, (one, shade) in enumerate(zip(data["trace"], (1.0, 0.5), strict=True)):
         keep = time < SHOWN
         course.plot(
-            time[keep] / ms, one.values[keep] / 1e3 + 2.0 * k, color=plotting.EXCITATION, alpha=shade, lw=0.8,
+            time[keep] / ms, one.values[keep] + STACKED * k, color=plotting.EXCITATION, alpha=shade, lw=0.8,
             label=f"{float(one['shown']) / ms:g} ms",
         )  # fmt: skip
-    course.set(xlabel="time (ms)", ylabel="E rate, shifted (kHz)")
+    course.set(xlabel="time (ms)", ylabel="E rate, shifted (Hz)", ylim=(-20, 2.6 * STACKED))
     course.legend(loc="upper right", ncols=2)
     delay = data["loop"] / ms
     frequency.fill_between(
