@@ -40,7 +40,7 @@ def test_strong_inhibition_closes_the_window_after_its_delay(delay):
     data = motifs.window(motif, lags, seed=1, dispersion=0.0)
     assert data["probability"].values.tolist() == [1.0, 1.0, 0.0, 0.0]
     assert float(data["window"]) == pytest.approx(2 * delay, abs=0.4 * ms)
-    assert data["interneuron_spikes"].values.tolist() == [1.0, 1.0, 1.0, 2.0] or (data["interneuron_spikes"] >= 1).all()
+    assert (data["interneuron_spikes"] >= 1).all()
 
 
 def test_the_latency_is_the_lag_of_the_second_volley_and_nobody_jitters():
@@ -152,8 +152,8 @@ def test_their_concentration_is_the_solution_of_its_equation():
 
 def test_weights_follow_the_concentration_and_come_back():
     state = {"J_EB": np.full(3, 2.0), "J_EF": np.full(3, 1.0)}
-    for calcium in [[1.0, 6.0, 9.0]] * 20 + [[1.0, 1.0, 1.0]] * 20_000:
-        state |= RULE(state, sensed(calcium), 0.1)
+    for calcium in [[1.0, 6.0, 9.0]] * 20 + [[1.0, 1.0, 1.0]] * 400:
+        state |= RULE(state, sensed(calcium), 0.1 if max(calcium) > 1.0 else 1.0)
         assert state["J_EB"] == pytest.approx(2.0 * RULE.left(state["endocannabinoids"]), rel=1e-9)
     assert state["J_EB"] == pytest.approx(2.0, rel=1e-6)
     assert set(RULE(state, sensed([1.0] * 3), 0.1)) == {"J_EB", "endocannabinoids"}

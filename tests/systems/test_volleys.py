@@ -113,6 +113,22 @@ def test_stationary_levels_refuse_volleys_by_name():
             level(one)
 
 
+def test_slow_rules_refuse_volleys_onto_their_population():
+    one = circuit(20 * ms, size=20, in_degree=5, weight=0.1).with_rules(
+        [eq.InputCentricThreshold("E", set_point=50.0, reading="B", tau=10.0)]
+    )
+    with pytest.raises(
+        TypeError, match="a slow rule of 'E' senses the noise of stationary trains, but 'X' fires in vo"
+    ):
+        eq.spiking.simulate(one, duration=10 * ms, seed=1)
+
+
+def test_ramps_leave_volleys_alone():
+    one = circuit(20 * ms)
+    half = eq.Ramp(eq.TonicDrive("E", 10.0), 0.0, 1.0, steps=1).applied(one, 0.5)
+    assert (half.sources, half.node("E").drive) == (one.sources, 5.0)
+
+
 @pytest.mark.parametrize(
     ("how", "message"),
     [

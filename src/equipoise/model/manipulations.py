@@ -345,7 +345,10 @@ def _check_divisible(circuit: Circuit, full: Circuit, manipulation: Manipulation
     rest = replace(
         full,
         populations=[replace(b, drive=a.drive) for a, b in zip(circuit.populations, full.populations, strict=True)],
-        sources=[replace(b, rate=a.rate, fano=a.fano) for a, b in zip(circuit.sources, full.sources, strict=True)],
+        sources=[
+            b if isinstance(a, Volleys) or isinstance(b, Volleys) else replace(b, rate=a.rate, fano=a.fano)
+            for a, b in zip(circuit.sources, full.sources, strict=True)
+        ],
         projections=[
             replace(b, weight=a.weight, connectivity=a.connectivity)
             for a, b in zip(circuit.projections, full.projections, strict=True)

@@ -12,7 +12,7 @@ receptors, and keep J.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -131,7 +131,7 @@ def disinhibition(
     slow = run.homeostasis
     courses = _courses(slow, rule.target)
     after = slow["time"].values > stop + 5 * SENSOR.tau  # what the depolarisation itself left is gone
-    data = {name: ("time", values, {"units": unit}) for name, (values, unit) in courses.items()}
+    data: dict[str, Any] = {n: ("time", values, {"units": unit}) for n, (values, unit) in courses.items()}
     data["open"] = ("time", courses["calcium"][0] > level)
     data["open_time"] = ((), float((data["open"][1] & after).sum()) * WINDOW, {"units": "s"})
     spikes = run.spikes_of("E")

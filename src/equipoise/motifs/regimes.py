@@ -78,7 +78,8 @@ def _feedforward(motif: Motif, seed: int, largest: float) -> dict[str, float | s
     return {"regime": regime, "window": wide, "spikes": spikes, "lasting": lasting}
 
 
-def _feedback(motif: FeedbackInhibition, seed: int, drive: float) -> dict[str, float | str]:
+def _feedback(motif: Motif, seed: int, drive: float) -> dict[str, float | str]:
+    assert isinstance(motif, FeedbackInhibition)
     data = rhythm(motif, drive=drive, seed=seed, duration=0.6 * second)
     rate, coherence, frequency = (float(data[name]) for name in ("rate", "coherence", "frequency"))
     if rate > FAST:

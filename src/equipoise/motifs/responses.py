@@ -59,7 +59,7 @@ def responses(
 
     plan = _checked(motif, trials)
     gap = check("responses.apart", apart, _APART)
-    starts = WARMUP + BEFORE + gap * np.arange(len(plan))
+    starts = WARMUP + BEFORE + gap * np.arange(len(plan), dtype=np.float64)
     volleys, sizes = _volleys(plan, starts)
     run = spiking.simulate(
         motif.circuit(volleys, sizes=sizes), duration=float(starts[-1]) + gap, seed=seed, dt=dt, warmup=0.0

@@ -15,7 +15,7 @@ without delay never oscillate.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -91,7 +91,7 @@ def rhythm(
         "interneuron_rate": (float(trace.sel(population="I").mean()), "Hz"), "synapses": (synapses, "Hz"),
         "membranes": (membranes, "Hz"), "fano": (float(counts.var() / counts.mean()) if rate else np.nan, "1"),
     }  # fmt: skip
-    data = {name: ((), value, {"units": unit}) for name, (value, unit) in values.items()}
+    data: dict[str, Any] = {name: ((), value, {"units": unit}) for name, (value, unit) in values.items()}
     data["trace"] = ("time", trace.sel(population="E").values, {"units": "Hz"})
     return xr.Dataset(
         data,

@@ -34,7 +34,9 @@ def compute() -> "xr.Dataset":
 
     def both(study, at, **how) -> "xr.Dataset":
         parts = [study(motif, at, seed=SEED, **how) for motif in kinds.values()]
-        return xr.concat(parts, xr.Variable("kind", list(kinds)), combine_attrs="drop")
+        joined = xr.concat(parts, xr.Variable("kind", list(kinds)), combine_attrs="drop")
+        assert isinstance(joined, xr.Dataset)
+        return joined
 
     lag, size = both(motifs.window, LAGS), both(motifs.gain, SIZES)
     spread = both(motifs.jitter, DISPERSIONS, size=2.5)
