@@ -243,6 +243,7 @@ def test_bad_values(call, message):
     ("call", "message"),
     [
         (lambda: motifs.rhythm(FeedforwardInhibition(), drive=1 * kHz, seed=1), "must be an eq.motifs.FeedbackInhib"),
+        (lambda: FeedbackInhibition(principal=eq.PIF()), "FeedbackInhibition.principal must be an eq.LIF, EIF or Cond"),
         (lambda: motifs.responses(3, [(Volley(),)], seed=1), "motif must be an eq.motifs.FeedforwardInhibition"),
         (
             lambda: motifs.responses(FeedforwardInhibition(), [Volley()], seed=1),

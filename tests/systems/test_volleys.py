@@ -149,6 +149,11 @@ def test_a_law_of_delays_is_refused():
         eq.spiking.build(circuit(20 * ms, delay=eq.UniformDelay(low=1 * ms, high=2 * ms)), seed=1)
 
 
+def test_more_spikes_at_once_than_are_counted():
+    with pytest.raises(ValueError, match="volleys of 'X' bring 70,000 spikes to a neuron in one step"):
+        eq.spiking.build(circuit(20 * ms, in_degree=70_000, weight=1e-5), seed=1)
+
+
 def test_conductances_take_volleys():
     cell = eq.ConductanceLIF(v_leak=-65 * mV, v_reset=-65 * mV)
     p = eq.Projection(

@@ -13,13 +13,14 @@ from typing import ClassVar
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import FixedInDegree
-from equipoise.model.neurons import ConductanceLIF, IntegrateAndFire
+from equipoise.model.neurons import EIF, LIF, ConductanceLIF
 from equipoise.model.populations import Population, Source, Volleys
 from equipoise.model.projections import Projection
 from equipoise.model.synapses import ConductanceSynapse, Synapse
 from equipoise.quantities import check_fields, quantity
 from equipoise.units import Hz, kHz, ms, mV, nS, pF, second
 
+Cell = LIF | EIF | ConductanceLIF
 PRINCIPAL = ConductanceLIF(
     capacitance=200 * pF, g_leak=10 * nS, v_leak=-65 * mV, v_reset=-65 * mV, v_threshold=-50 * mV, tau_ref=2 * ms
 )
@@ -44,11 +45,11 @@ class Motif:
     `recurrence` E -> E. `delay` [s] is that of the inhibition, `conduction` [s] that of everything else. A cell has
     `afferents` from X, `contacts` from each population, and a Poisson background of `excitatory` and `inhibitory`
     events per second [Hz], in tens, of weight `quantum`; interneurons have the excitatory one only. There are `size`
-    principal cells and `interneurons`.
+    principal cells and `interneurons`. The defaults are those of conductances.
     """
 
-    principal: IntegrateAndFire = PRINCIPAL
-    interneuron: IntegrateAndFire = INTERNEURON
+    principal: Cell = PRINCIPAL
+    interneuron: Cell = INTERNEURON
     excitation: Synapse = AMPA
     inhibition: Synapse = GABA
     volley: float = quantity("weight of a volley onto a principal cell", default=23 * nS, low=0.0, open_low=True)
@@ -75,6 +76,9 @@ class Motif:
     def __post_init__(self):
         check_fields(self)
         name = type(self).__name__
+        for field in ("principal", "interneuron"):
+            if not isinstance(neuron := getattr(self, field), Cell):
+                raise TypeError(f"{name}.{field} must be an eq.LIF, EIF or ConductanceLIF, got {neuron!r}.")
         for field in ("afferents", "contacts", "size", "interneurons"):
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -114,7 +114,8 @@ def disinhibition(
     By `time` [s] (the ends of windows of 100 ms): `rate` [Hz] and `calcium` [µM] of E, weights of all inhibition of a
     cell relative to rest `feedback` and `feedforward`, concentration `endocannabinoids`. By `volley`: its time,
     `latency` and `jitter` [s] of the first spike of E within 10 ms. `open` (time,): whether the mean calcium lies above
-    `plasticity` [µM], and `open_time` [s] how long it does after the depolarisation.
+    `plasticity` [µM], and `open_time` [s] how long it does once five time constants of calcium have passed since the
+    depolarisation.
     """
     import xarray as xr
 

@@ -71,7 +71,8 @@ def rhythm(
     `frequency` [Hz] and `coherence`: of the population rate of E, one over the delay of the first high peak of its
     autocorrelation, and that peak, 0 to 1. `rate` and `interneuron_rate` [Hz]. `synapses` and `membranes` [Hz]: the
     frequencies of `loop_onset` with synapses alone, which is what cells that answer at once would do, and with the
-    effective membranes of both cells as well. `fano`: variance over mean of all spikes of E in 0.5 ms.
+    membranes of both cells, at the mean conductance of their background, as well. `fano`: variance over mean of all
+    spikes of E in 0.5 ms.
     """
     import xarray as xr
 
@@ -127,7 +128,7 @@ def _elements(motif: FeedbackInhibition, drive: float) -> tuple[tuple[float, ...
     rates = {"E": (drive, motif.inhibitory), "I": (motif.excitatory, 0.0)}
     membranes = []
     for name, neuron in (("E", motif.principal), ("I", motif.interneuron)):
-        tau = getattr(neuron, "tau_m", np.inf)
+        tau = neuron.tau_m
         if isinstance(neuron, ConductanceLIF):
             g = motif.quantum * np.dot(rates[name], motif.synaptic_times)
             tau = neuron.capacitance / (neuron.g_leak + g)

@@ -15,7 +15,7 @@ from equipoise.spiking.layout import COLUMN
 from equipoise.spiking.randomness import VOLLEYS, Words
 from equipoise.units import second
 
-LAST_STEP = 2**31 - 1
+LAST_STEP, MOST_COUNTS = 2**31 - 1, 2**16 - 1
 
 
 def arrivals(
@@ -24,7 +24,8 @@ def arrivals(
     """Step, neuron and count of all that arrives through a projection, one row each (n, 3), sorted by step.
 
     `trains` (n,) onto each neuron; `stream`: the key of the network and the number of the projection. Spikes that
-    would come before the first step are lost. ValueError for delays that are a law, or times that are too late.
+    would come before the first step are lost. ValueError for delays that are a law, times that are too late, or more
+    spikes at once than are counted.
     """
     if isinstance(p.delay, DelayLaw):
         raise ValueError(
@@ -42,6 +43,11 @@ def arrivals(
             f"{max(source.times) / second:g} s."
         )
     codes, counts = np.unique((steps * trains.size + to)[steps >= 0], return_counts=True)
+    if counts.max(initial=0) > MOST_COUNTS:
+        raise ValueError(
+            f"spiking: volleys of {source.name!r} bring {counts.max():,} spikes to a neuron in one step, and at most "
+            f"{MOST_COUNTS:,} are counted. Take fewer trains of larger weight, or a jitter."
+        )
     return np.column_stack([*np.divmod(codes, trains.size), counts])
 
 
