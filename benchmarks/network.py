@@ -165,7 +165,7 @@ def microcircuit() -> tuple[float, float, float, str]:
     neuron: Any = circuit.populations[0].neuron
     parameters = {
         "J": J[:, :n], "K": K[:, :n], "J_ext": J[:, n:], "K_ext": K[:, n:],
-        "nu_ext": np.array([s.rate for s in circuit.sources]),
+        "nu_ext": np.array([s.rate for s in circuit.sources if isinstance(s, eq.Source)]),
         "V_0_rel": neuron.v_reset - neuron.v_leak, "V_th_rel": neuron.v_threshold - neuron.v_leak,
         "tau_m": neuron.tau_m, "tau_r": neuron.tau_ref, "tau_s": float(circuit.synaptic_times().max()),
     }  # fmt: skip

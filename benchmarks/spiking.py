@@ -95,6 +95,7 @@ def nest_process(pipe, n: int, threads: int, kind: str) -> None:
     nest.set(resolution=0.1, local_num_threads=threads, rng_seed=1)
     network = circuit(n, kind)
     (source,) = network.sources
+    assert isinstance(source, eq.Source)
     neuron = {"tau_m": 20.0, "t_ref": 2.0, "V_th": 20.0, "V_reset": 10.0, "E_L": 0.0, "C_m": 1.0}
     cells = {p.name: nest.Create("iaf_psc_delta", int(p.size), neuron) for p in network.populations}
     for population in cells.values():

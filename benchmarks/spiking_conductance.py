@@ -52,6 +52,7 @@ def nest_process(pipe, n: int, threads: int) -> None:
     nest.set(resolution=0.1, local_num_threads=threads, rng_seed=1)
     network = circuit(n)
     (source,) = network.sources
+    assert isinstance(source, eq.Source)
     neuron = {
         "C_m": CELL.capacitance / pF, "g_L": CELL.g_leak / nS, "E_L": CELL.v_leak / mV, "V_th": CELL.v_threshold / mV,
         "V_reset": CELL.v_reset / mV, "t_ref": CELL.tau_ref / ms, "E_ex": AMPA.reversal / mV,

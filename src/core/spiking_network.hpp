@@ -46,7 +46,7 @@ struct Cells {
   std::vector<bool> listed;          // some of which lists bring
 };
 
-enum class Noise : std::int64_t { poisson, gaussian };
+enum class Noise : std::int64_t { poisson, gaussian, given };
 
 // Values of neurons come in strips of one column each; columns with the same values may share a strip, so that what is
 // uniform stays in the nearest cache.
@@ -84,6 +84,8 @@ struct Membranes {
 // of thresholds that a random number of 16 bits, read as signed, reaches. Of the 2^16 numbers each count has as many as
 // its probability fills; the numbers at the top, those that are left over, share what the rounding left out: another
 // 32 bits then choose among the counts by `rest`.
+// Given counts stand in `rest`: where the events of each column begin, and of the last end, counted in events; then
+// the events, those of a column by step: step, neuron, count.
 struct External {
   std::size_t population;
   Noise noise;
@@ -96,6 +98,24 @@ struct External {
   std::size_t rests;               // how many thresholds of 32 bits a law has
   const std::int32_t* rest;        // (law, threshold)
   const std::int32_t* law;         // of each neuron where they differ, else null
+
+  // Fills in the counts of a step; columns are those of the population.
+  EQ_INLINE void counts_given(std::size_t column, std::size_t all_columns, std::uint64_t now,
+                              std::uint16_t* counts) const {
+    constexpr std::size_t fields = 3;
+    const std::int32_t* events = rest + all_columns + 1;
+    std::size_t low = static_cast<std::size_t>(rest[column]), high = static_cast<std::size_t>(rest[column + 1]);
+    const std::size_t end = high;
+    while (low < high) {  // the first that is not before now
+      const std::size_t middle = (low + high) / 2;
+      if (static_cast<std::uint64_t>(events[middle * fields]) < now)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    for (; low < end && static_cast<std::uint64_t>(events[low * fields]) == now; ++low)
+      counts[events[low * fields + 1]] = static_cast<std::uint16_t>(events[low * fields + 2]);
+  }
 
   EQ_INLINE std::int32_t count_of_rest(std::size_t neuron, std::uint32_t word) const {
     const std::int32_t* own = rest + (law == nullptr ? 0 : static_cast<std::size_t>(law[neuron]) * rests);

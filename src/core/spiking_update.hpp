@@ -175,11 +175,16 @@ EQ_INLINE void add_external(const External& external, const Key& key, const Posi
     return;
   }
   if (scratch.input.left > 0) scratch.input.open();  // the counts of another source may be waiting
-  column_words<blocks_of_halves>(key, external.stream, at.step, at.column, scratch.words);
-  if (external.of_neurons != nullptr)
-    count_poisson<width, true>(external, key, at, scratch);
-  else
-    count_poisson<width, false>(external, key, at, scratch);
+  if (external.noise == Noise::given) {
+    std::memset(scratch.counts, 0, sizeof scratch.counts);
+    external.counts_given(at.local, at.n / column_size, at.step, scratch.counts);
+  } else {
+    column_words<blocks_of_halves>(key, external.stream, at.step, at.column, scratch.words);
+    if (external.of_neurons != nullptr)
+      count_poisson<width, true>(external, key, at, scratch);
+    else
+      count_poisson<width, false>(external, key, at, scratch);
+  }
   const Channel channel{external.amplitude.of(at.local), scratch.counts};
   if (current == nullptr)
     scratch.input.add(channel);

@@ -6,6 +6,7 @@ from equipoise import compare as compare
 from equipoise import dynamics as dynamics
 from equipoise import inference as inference
 from equipoise import measures as measures
+from equipoise import motifs as motifs
 from equipoise import rate as rate
 from equipoise import recordings as recordings
 from equipoise import renewal as renewal
@@ -67,6 +68,7 @@ from equipoise.model.neurons import IntegrateAndFire as IntegrateAndFire
 from equipoise.model.noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
 from equipoise.model.populations import Population as Population
 from equipoise.model.populations import Source as Source
+from equipoise.model.populations import Volleys as Volleys
 from equipoise.model.projections import Projection as Projection
 from equipoise.model.protocols import TTX as TTX
 from equipoise.model.protocols import Baclofen as Baclofen

@@ -18,7 +18,7 @@ from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.circuit_checks import check_circuit, check_rules
 from equipoise.model.connectivity import IN_DEGREE, ErdosRenyi
 from equipoise.model.delays import expected
-from equipoise.model.populations import Population, Source
+from equipoise.model.populations import Population, Source, Volleys
 from equipoise.model.projections import Projection
 from equipoise.model.slow_variables import SlowRule
 from equipoise.model.synapses import ConductanceSynapse
@@ -37,7 +37,7 @@ class Circuit:
     """
 
     populations: tuple[Population, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[Source | Volleys, ...]
     projections: tuple[Projection, ...]
     rules: tuple[AttachedRule, ...]
     slow_rules: tuple[SlowRule, ...]
@@ -47,10 +47,10 @@ class Circuit:
     def __init__(
         self,
         *,
-        populations: Iterable[Population | Source],
+        populations: Iterable[Population | Source | Volleys],
         projections: Iterable[Projection],
         rules: Iterable[AttachedRule | SlowRule] = (),
-        sources: Iterable[Source] = (),
+        sources: Iterable[Source | Volleys] = (),
         slow_rules: Iterable[SlowRule] = (),
         name: str = "",
         description: str = "",
@@ -58,8 +58,8 @@ class Circuit:
         nodes, given = (*populations, *sources), (*rules, *slow_rules)
         check_rules(given)
         fields = {
-            "populations": tuple(n for n in nodes if not isinstance(n, Source)),
-            "sources": tuple(n for n in nodes if isinstance(n, Source)),
+            "populations": tuple(n for n in nodes if not isinstance(n, Source | Volleys)),
+            "sources": tuple(n for n in nodes if isinstance(n, Source | Volleys)),
             "projections": tuple(projections),
             "rules": tuple(r for r in given if isinstance(r, AttachedRule)),
             "slow_rules": tuple(r for r in given if not isinstance(r, AttachedRule)),
@@ -76,7 +76,7 @@ class Circuit:
         """Names of the populations, then of the sources: the columns of every array."""
         return tuple(n.name for n in (*self.populations, *self.sources))
 
-    def node(self, name: str) -> Population | Source:
+    def node(self, name: str) -> Population | Source | Volleys:
         """The population or source of that name; KeyError with a suggestion."""
         for n in (*self.populations, *self.sources):
             if n.name == name:
@@ -257,7 +257,7 @@ class Circuit:
 
     def __repr__(self) -> str:
         who = [f"{p.name} ({p.size:,} {type(p.neuron).__name__})" for p in self.populations]
-        driven = [f"{s.name} ({s.rate:g} Hz)" for s in self.sources]
+        driven = [str(s) for s in self.sources]
         n = len(self.rules) + len(self.slow_rules)
         rules = f", {n} rule{'s' if n > 1 else ''}" if n else ""
         return (

@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.populations import Population, Source
+from equipoise.model.populations import Population, Source, Volleys
 from equipoise.model.projections import Projection
 from equipoise.model.rate_neurons import FICurve, RateNeuron
 from equipoise.quantities import check_fields, quantity, suggest
@@ -322,7 +322,9 @@ def _between(circuit: Circuit, full: Circuit, strength: float, manipulation: Man
     def mixed(a: Any, b: Any, names: tuple[str, ...]) -> dict[str, float]:
         return {name: getattr(a, name) + strength * (getattr(b, name) - getattr(a, name)) for name in names}
 
-    def node(a: Population | Source, b: Population | Source) -> Population | Source:
+    def node(a: Any, b: Any) -> Any:
+        if isinstance(a, Volleys):
+            return b
         return replace(a, **mixed(a, b, ("rate", "fano") if isinstance(a, Source) else ("drive",)))
 
     def projection(a: Projection, b: Projection) -> Projection:
@@ -343,7 +345,10 @@ def _check_divisible(circuit: Circuit, full: Circuit, manipulation: Manipulation
     rest = replace(
         full,
         populations=[replace(b, drive=a.drive) for a, b in zip(circuit.populations, full.populations, strict=True)],
-        sources=[replace(b, rate=a.rate, fano=a.fano) for a, b in zip(circuit.sources, full.sources, strict=True)],
+        sources=[
+            b if isinstance(a, Volleys) or isinstance(b, Volleys) else replace(b, rate=a.rate, fano=a.fano)
+            for a, b in zip(circuit.sources, full.sources, strict=True)
+        ],
         projections=[
             replace(b, weight=a.weight, connectivity=a.connectivity)
             for a, b in zip(circuit.projections, full.projections, strict=True)

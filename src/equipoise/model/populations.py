@@ -3,14 +3,15 @@
 import keyword
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from equipoise.model.neurons import ConductanceLIF, IntegrateAndFire
 from equipoise.model.rate_neurons import FICurve, RateNeuron
 from equipoise.model.spread import Spread, check_spread
-from equipoise.quantities import check_fields, quantity
-from equipoise.units import kHz
+from equipoise.quantities import check_fields, finite, quantity
+from equipoise.units import kHz, second
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,53 @@ class Source:
     def size(self) -> float:
         """Infinite."""
         return math.inf
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.rate:g} Hz)"
+
+
+@dataclass(frozen=True)
+class Volleys:
+    """Trains that fire once at each of `times` [s], each spike off by a normal variate of SD `jitter` [s].
+
+    As of a `Source`, every neuron has trains of its own, as many as its in-degree says, here after the delay of the
+    projection. Times count from the beginning of a network, warm-up included. With a jitter of 0 and a fixed in-degree
+    of 1 this is input of given spike times. For the spiking level only.
+    """
+
+    name: str
+    _: KW_ONLY
+    times: tuple[float, ...]
+    jitter: float = quantity("SD of spike times in a volley", default=0.0, unit="ms", low=0.0, high=1 * second)
+
+    def __post_init__(self):
+        check_name("Volleys", self.name)
+        check_fields(self)
+        times = finite("Volleys", "times", self.times, low=0.0)  # pyright: ignore[reportArgumentType]
+        if times.ndim != 1 or times.size == 0:
+            raise ValueError(f"Volleys.times must be a list of times [s], got {self.times!r}. Write times=[20 * ms].")
+        object.__setattr__(self, "times", tuple(times.tolist()))
+
+    @property
+    def size(self) -> float:
+        """Infinite."""
+        return math.inf
+
+    def __str__(self) -> str:
+        return f"{self.name} ({len(self.times)} volleys)"
+
+
+def refuse_volleys(function: str, sources: Iterable[Source | Volleys]) -> tuple[Source, ...]:
+    """The sources, where there are no volleys; TypeError for levels that know stationary trains alone."""
+    known = []
+    for source in sources:
+        if isinstance(source, Volleys):
+            raise TypeError(
+                f"{function}: {source.name!r} fires in volleys, and this level takes stationary trains only. Use "
+                "eq.spiking, or a source such as eq.Source('X', rate=10 * Hz)."
+            )
+        known.append(source)
+    return tuple(known)
 
 
 def check_name(owner: str, name: object) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import IN_DEGREE, PROBABILITY, AllToAll, Connectivity, ErdosRenyi, FixedInDegree
-from equipoise.model.populations import Population, Source
+from equipoise.model.populations import Population, Source, Volleys
 from equipoise.model.projections import Projection
 from equipoise.model.quantity_text import KINDS, describe, parse
 from equipoise.model.slow_variables import SlowRule, SlowVariable, variable_of
@@ -23,6 +23,7 @@ from equipoise.model.toml_schema import (
     SECTIONS,
     SLOTS,
     SLOW_RULES,
+    VOLLEY_TIME,
     Slot,
     is_variable,
     kind_of,
@@ -147,9 +148,15 @@ class _Reader:
         rest = _present(row, "size")
         return self.make(place, Population, name=row["name"], neuron=neuron, drive=drive, spread=spread, **rest)
 
-    def source(self, place: str, row: Mapping[str, Any]) -> Source:
-        """One [[sources]] table."""
-        return self.make(place, Source, **self.values(place, Source, row))
+    def source(self, place: str, row: Mapping[str, Any]) -> Source | Volleys:
+        """One [[sources]] table: a rate, or the times of volleys."""
+        if "times" not in row:
+            return self.make(place, Source, **self.values(place, Source, row))
+        if not isinstance(row["times"], list):
+            self.fail(f"{place}.times: must be a list of times, got {_short(row['times'])}.")
+        times = [self.number(f"{place}.times[{i}]", t, "time", VOLLEY_TIME) for i, t in enumerate(row["times"])]
+        rest = self.values(place, Volleys, row)
+        return self.make(place, Volleys, **{**rest, "times": times})
 
     def projection(self, place: str, row: Mapping[str, Any]) -> Projection:
         """One [[projections]] table, completed by [defaults]."""

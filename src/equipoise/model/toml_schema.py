@@ -38,6 +38,7 @@ from equipoise.model.spread import Spread
 from equipoise.model.synapses import ConductanceSynapse, DeltaSynapse, ExponentialSynapse
 from equipoise.model.synaptic_rules import CrossHomeostasis, HomeostaticWeights, InhibitoryScaling, SynapticScaling
 from equipoise.model.weight_spread import LogNormalSpread, NormalSpread
+from equipoise.quantities import Quantity
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ SLOW_RULES = Slot(
 """Rules on slow variables, each a row of [[rules]] that names its `model`."""
 _WEIGHT = next(f for f in fields(Projection) if f.name == "weight")
 DRIVE = next(f for f in fields(Population) if f.name == "drive")
+VOLLEY_TIME = Quantity("time of a volley", unit="ms", low=0.0)
 SECTIONS = {slot.section: slot for slot in SLOTS.values() if slot.section}
 
 _POTENTIALS = ("weight", "v_threshold", "v_reset", "v_leak", "v_bound", "v_onset", "slope")

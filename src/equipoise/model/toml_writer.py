@@ -19,6 +19,7 @@ from equipoise.model.toml_schema import (
     SECTIONS,
     SLOTS,
     SLOW_RULES,
+    VOLLEY_TIME,
     Slot,
     is_variable,
     kind_of,
@@ -134,6 +135,8 @@ class _Writer:
             return _string(text_of(value))  # pyright: ignore[reportArgumentType]
         if isinstance(value, str):
             return _string(value)
+        if isinstance(value, tuple):  # the times of volleys
+            return f"[{', '.join(_string(write(t, VOLLEY_TIME.unit, 'time')) for t in value)}]"
         if kind in ("plain", "number") or (kind in IN_POTENTIALS and not self.volts):
             return _number(value)
         unit = f.metadata["quantity"].unit

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.populations import Source, refuse_conductances
+from equipoise.model.populations import Source, refuse_conductances, refuse_volleys
 from equipoise.model.projections import Projection
 from equipoise.model.rate_neurons import RateNeuron
 from equipoise.quantities import Array, finite, suggest
@@ -228,6 +228,7 @@ def network(circuit: Circuit) -> RateNetwork:
     """
     if not isinstance(circuit, Circuit):
         raise TypeError(f"rate: circuit must be an eq.Circuit, got {circuit!r}.")
+    refuse_volleys("rate", circuit.sources)
     sizes = (1,) * len(circuit.populations)
     place = {p.name: slice(i, i + 1) for i, p in enumerate(circuit.populations)}
     links, feeds = [], []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from equipoise.model.circuit import Circuit
+from equipoise.model.populations import refuse_volleys
 from equipoise.model.rate_neurons import RateNeuron
 from equipoise.quantities import Array, finite
 from equipoise.rate.fixed_points import fixed_points, resting
@@ -113,7 +114,8 @@ def _wiring(net: RateNetwork, state: RateState) -> "xr.Dataset":
     import xarray as xr
 
     circuit, pre = net.circuit, list(net.circuit.names)
-    rates = {s.name: s.rate for s in circuit.sources} | dict(zip(net.names, state.rates, strict=True))
+    sources = refuse_volleys("rate", circuit.sources)
+    rates = {s.name: s.rate for s in sources} | dict(zip(net.names, state.rates, strict=True))
     flow = circuit.weights() * circuit.in_degrees() * np.array([rates[name] for name in pre])
     sign = np.sign(circuit.weights().sum(axis=0))
     is_source = np.arange(len(pre)) >= net.n

@@ -7,10 +7,11 @@ step to step. Noise: what the leak makes of mu + sigma xi(t) within a step, exac
     mean mu tau (1 - e^{-dt/tau}),   variance sigma^2 (tau/2) (1 - e^{-2 dt/tau}),   mu = K J r, sigma^2 = K J^2 F r
 
 and mu dt, sigma^2 dt without a leak. Through exponential synapses counts and noise enter the current (tau is then that
-of the synapse), and the mean the potential. Conductances take counts only: noise could make them negative.
+of the synapse), and the mean the potential. Conductances take counts only: noise could make them negative. The spikes
+of volleys are drawn beforehand, and are counts in the steps at whose ends they arrive (`equipoise.spiking.volleys`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,17 +19,18 @@ from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import ConductanceLIF
-from equipoise.model.populations import Source
+from equipoise.model.populations import Source, Volleys
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array
+from equipoise.spiking import volleys
 from equipoise.spiking.cells import Receptors, jump, noise_of_step
 from equipoise.spiking.counts import NO_COUNTS, CountLaws, laws_of
-from equipoise.spiking.layout import Layout
+from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.neurons import Neurons
 from equipoise.spiking.randomness import Words
 from equipoise.spiking.wiring import source_in_degrees
 
-POISSON, GAUSSIAN = 0, 1
+POISSON, GAUSSIAN, GIVEN = 0, 1, 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,14 +61,27 @@ class Trains:
     jump: float
 
 
-def trains_onto(circuit: Circuit, layout: Layout, population: int, key: Words) -> list[Trains]:
-    """All projections from sources onto a population."""
-    name, size = layout.names[population], layout.sizes[population]
+@dataclass(frozen=True)
+class Timed:
+    """A projection from volleys: what arrives in which step at which neuron; `jump` as of `Trains`."""
+
+    projection: Projection
+    events: NDArray[np.int64]
+    jump: float
+
+
+def trains_onto(circuit: Circuit, layout: Layout, population: int, how: tuple[Words, float]) -> list[Trains | Timed]:
+    """All projections from sources and volleys onto a population; `how` is the key of the network and dt [s]."""
+    name, size, (key, dt) = layout.names[population], layout.sizes[population], how
     neuron = circuit.populations[population].neuron
-    out = []
+    out: list[Trains | Timed] = []
     for index, p in enumerate(circuit.projections):
         source = circuit.node(p.source)
-        if p.target == name and isinstance(source, Source):
+        if p.target == name and isinstance(source, Volleys):
+            number = source_in_degrees(p, size, key, index).astype(np.int64)
+            events = volleys.arrivals(p, source, number, (key, index), dt)
+            out.append(Timed(p, events, jump(p.weight, p.synapse, neuron)))
+        elif p.target == name and isinstance(source, Source):
             padded = layout.padded(population)
             rates = np.zeros(padded.stop - padded.start)
             rates[:size] = source.rate * source_in_degrees(p, size, key, index)
@@ -74,14 +89,22 @@ def trains_onto(circuit: Circuit, layout: Layout, population: int, key: Words) -
     return out
 
 
-def poisson(trains: list[Trains], population: int, receptors: Receptors, dt: float) -> Iterator[External]:
+def counted(
+    trains: Iterable[Trains | Timed], population: int, receptors: Receptors, layout: Layout, dt: float
+) -> Iterator[External]:
     """Counts, one input for each projection; places without trains are left alone."""
     for x in trains:
-        amplitude = np.where(x.rates > 0.0, x.jump, 0.0).astype(np.float32)
+        if isinstance(x, Timed):
+            padded = layout.padded(population)
+            noise, amplitude = GIVEN, np.zeros(padded.stop - padded.start)
+            amplitude[np.unique(x.events[:, 1])] = x.jump
+            laws = volleys.laws_of(x.events, amplitude.size // COLUMN)
+        else:
+            noise, amplitude = POISSON, np.where(x.rates > 0.0, x.jump, 0.0)
+            laws = laws_of(x.rates * dt, x.fano, x.projection.source)
         yield External(
-            population=population, noise=POISSON, stream=0, sink=receptors.sink(x.projection.synapse),
-            amplitude=amplitude,
-            laws=laws_of(x.rates * dt, x.fano, x.projection.source),
+            population=population, noise=noise, stream=0, sink=receptors.sink(x.projection.synapse),
+            amplitude=amplitude.astype(np.float32), laws=laws,
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from equipoise.quantities import Array, Quantity, check, finite, steps_of, sugge
 from equipoise.spiking import cells, delays, external
 from equipoise.spiking.cells import Floats, Receptors
 from equipoise.spiking.explicit import check_pairs, matrix_of
-from equipoise.spiking.external import External
+from equipoise.spiking.external import External, Trains
 from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.neurons import Neurons, drawn
 from equipoise.spiking.randomness import Words, key_of
@@ -282,12 +282,11 @@ def inputs_of(
     dt, choices = how
     mean = _tonic(circuit, layout, choices.drive)
     for k, (of, receptor) in enumerate(zip(*who, strict=True)):
-        trains = external.trains_onto(circuit, layout, k, key)
-        if choices.noise == "poisson":
-            inputs += external.poisson(trains, k, receptor, dt)
-        else:
-            inputs += external.gaussian(trains, of, k, receptor, dt)
-            mean[layout.padded(k)] += sum(x.projection.weight * x.rates for x in trains)
+        trains = external.trains_onto(circuit, layout, k, (key, dt))
+        noisy = [x for x in trains if choices.noise == "gaussian" and isinstance(x, Trains)]
+        inputs += external.counted([x for x in trains if x not in noisy], k, receptor, layout, dt)
+        inputs += external.gaussian(noisy, of, k, receptor, dt)
+        mean[layout.padded(k)] += sum(x.projection.weight * x.rates for x in noisy)
     return tuple(replace(x, stream=stream) for stream, x in enumerate(inputs)), mean
 
 

@@ -14,7 +14,7 @@ from equipoise.spiking.layout import COLUMN
 
 Words = NDArray[np.uint64]
 
-START, IN_DEGREE, PARTNERS, DELAYS, WEIGHTS, NEURONS = (k << 28 for k in range(1, 7))
+START, IN_DEGREE, PARTNERS, DELAYS, WEIGHTS, NEURONS, VOLLEYS = (k << 28 for k in range(1, 8))
 """First streams of the purposes that are not noise; noise counts from 0."""
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.spiking.cells import FIELDS, POTENTIAL
-from equipoise.spiking.external import POISSON, External
+from equipoise.spiking.external import GAUSSIAN, GIVEN, External
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN
 from equipoise.spiking.network import Network
@@ -130,7 +130,9 @@ def external_input(network: Network, external: External, step: int) -> NDArray:
     """What a source adds at each place of its population."""
     place = network.layout.padded(external.population)
     columns = np.arange(place.start, place.stop, COLUMN) // COLUMN
-    if external.noise != POISSON:
+    if external.noise == GIVEN:
+        return external.amplitude * given_counts(external, step)
+    if external.noise == GAUSSIAN:
         words = column_words(network.key, external.stream, step, columns, BLOCKS_OF_WORDS)
         return external.amplitude * normals(words).ravel()
     numbers = column_words(network.key, external.stream, step, columns, BLOCKS_OF_HALVES).view(np.int16).ravel()
@@ -140,6 +142,16 @@ def external_input(network: Network, external: External, step: int) -> NDArray:
         own = laws.rest[laws.law[i] if laws.law.size else 0]
         count[i] = (own <= extra_word(network.key, external.stream, step, place.start + int(i))).sum()
     return external.amplitude * count.astype(f32)
+
+
+def given_counts(external: External, step: int) -> NDArray[np.float32]:
+    """The counts of a step among the events that `equipoise.spiking.volleys` made."""
+    rest, columns = external.laws.rest[0], external.amplitude.size // COLUMN
+    events, counts = rest[columns + 1 :].reshape(-1, 3), np.zeros(external.amplitude.size, f32)
+    column = np.repeat(np.arange(columns), np.diff(rest[: columns + 1]))
+    now = events[:, 0] == step
+    counts[column[now] * COLUMN + events[now, 1]] = events[now, 2]
+    return counts
 
 
 # --- what neurons feel ------------------------------------------------------------------------------------------------
@@ -160,7 +172,7 @@ class Look:
         first = self.network.layout.padded(external.population).start
         for p in np.flatnonzero(self.population == external.population).tolist():
             place = self.places[p] - first
-            kind = 2 if external.noise != POISSON else int(external.amplitude[place] < 0)
+            kind = 2 if external.noise == GAUSSIAN else int(external.amplitude[place] < 0)
             self._add(p, external.sink, kind, added[place])
 
     def arriving(self, counts: NDArray[np.uint16]) -> None:

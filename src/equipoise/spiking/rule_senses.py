@@ -31,7 +31,7 @@ from equipoise.model.slow_variables import (
 )
 from equipoise.quantities import Array
 from equipoise.renewal.firing import NOISELESS
-from equipoise.spiking.external import trains_onto
+from equipoise.spiking.external import Timed, trains_onto
 from equipoise.spiking.network import Network
 from equipoise.spiking.slow import ChannelWeight, SourceWeight, weights_of
 
@@ -68,7 +68,7 @@ def inputs_of(network: Network, population: int) -> tuple[Input, ...]:
     channels = {t.route.index: t.route.channel for t in network.tables.parts}
     by_channel = {s.channel: s for s in slots if isinstance(s, ChannelWeight)}
     feeds = iter([s for s in slots if isinstance(s, SourceWeight)])
-    trains = iter(trains_onto(circuit, network.layout, population, network.key))
+    trains = iter(trains_onto(circuit, network.layout, population, (network.key, network.dt)))
     out = []
     for index, p in enumerate(circuit.projections):
         if p.target != name:
@@ -78,6 +78,11 @@ def inputs_of(network: Network, population: int) -> tuple[Input, ...]:
             out.append(Input(source=p.source, slot=by_channel[channels[index]], fano=1.0, posts=posts, pres=pres))
         elif p.source not in network.layout.names:
             feed = next(trains)
+            if isinstance(feed, Timed):
+                raise TypeError(
+                    f"spiking: a slow rule of {name!r} senses the noise of stationary trains, but {p.source!r} fires "
+                    "in volleys. Take a function of eq.spiking.Homeostasis, or an eq.Source."
+                )
             out.append(Input(source=p.source, slot=next(feeds), fano=feed.fano, rates=feed.rates[:size]))
     return tuple(out)
 

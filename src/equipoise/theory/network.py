@@ -11,7 +11,7 @@ from equipoise import renewal
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint
 from equipoise.model.neurons import LIF, PIF
-from equipoise.model.populations import Population, refuse_conductances, spiking_neuron
+from equipoise.model.populations import Population, refuse_conductances, refuse_volleys, spiking_neuron
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope, spectral
 from equipoise.theory import network_state as states
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def wiring_of(circuit: Circuit) -> Wiring:
     """The circuit as arrays (post, pre); TypeError for what mean field cannot represent."""
-    times = circuit.synaptic_times()
+    sources, times = refuse_volleys("mean_field", circuit.sources), circuit.synaptic_times()
     inner = [np.unique(row[connected]) for row, connected in zip(times, circuit.connected(), strict=True)]
     for population, kinds in zip(circuit.populations, inner, strict=True):
         refuse_conductances("mean_field", population)
@@ -44,8 +44,8 @@ def wiring_of(circuit: Circuit) -> Wiring:
         circuit.in_degrees(),
         circuit.in_degree_variances(),
         1.0 - circuit.finite_p(),
-        np.array([s.rate for s in circuit.sources]),
-        np.array([s.fano for s in circuit.sources]),
+        np.array([s.rate for s in sources]),
+        np.array([s.fano for s in sources]),
         np.array([p.drive for p in circuit.populations]),
         np.array([kinds[0] if kinds.size else 0.0 for kinds in inner]),
         circuit.weight_moments(),

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from equipoise import dynamics
 from equipoise.model.circuit import Circuit
+from equipoise.model.populations import refuse_volleys
 from equipoise.quantities import Array, finite
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory import balanced, network_homeostasis
@@ -77,11 +78,12 @@ def branch(
 
 def and_their_relatives(circuit: Circuit, found: list[states.NetworkState]) -> list[states.NetworkState]:
     """The states, and those that branches through them reach again at the same circuit; sorted by the mean rate."""
-    if not any(source.rate > 0.0 for source in circuit.sources):
+    given = refuse_volleys("fixed_points", circuit.sources)
+    if not any(source.rate > 0.0 for source in given):
         return found
 
     def vary(factor: float) -> Circuit:
-        sources = [replace(source, rate=min(factor * source.rate, 1 * kHz)) for source in circuit.sources]
+        sources = [replace(source, rate=min(factor * source.rate, 1 * kHz)) for source in given]
         return replace(circuit, populations=circuit.populations, sources=sources, rules=())
 
     known, waiting, wiring = list(found), list(found), wiring_of(circuit)

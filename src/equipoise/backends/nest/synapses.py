@@ -22,7 +22,7 @@ from equipoise.backends.nest.neurons import Cell
 from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import ErdosRenyi
 from equipoise.model.delays import DelayLaw, UniformDelay, expected
-from equipoise.model.populations import Source
+from equipoise.model.populations import Source, refuse_volleys
 from equipoise.model.projections import Projection
 from equipoise.model.weight_spread import LogNormalSpread, WeightSpread
 from equipoise.quantities import Array
@@ -136,7 +136,7 @@ def _relative(nest: Any, spread: WeightSpread) -> Any:
 
 def check_wiring(circuit: Circuit) -> None:
     """Raise ValueError for sources and graphs that are not drawn here."""
-    for s in circuit.sources:
+    for s in refuse_volleys("backends.nest", circuit.sources):
         if s.fano != 1.0:
             raise ValueError(f"backends.nest: source {s.name!r} must be Poisson (fano=1), got fano={s.fano:g}.")
     for p in circuit.projections:

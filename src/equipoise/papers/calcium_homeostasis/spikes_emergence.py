@@ -13,6 +13,7 @@ import numpy as np
 
 from equipoise import plotting
 from equipoise.model.circuit import Circuit
+from equipoise.model.populations import Source
 from equipoise.papers.calcium_homeostasis.common import LIF_NEURON
 from equipoise.papers.calcium_homeostasis.spikes import (
     POPULATIONS,
@@ -112,8 +113,9 @@ def _named(theory: "xr.Dataset", times: np.ndarray) -> np.ndarray:
 
 def _inputs(net: Net, sizes: dict[str, float], rates: tuple[float, ...]) -> list[float]:
     """Mean input of E within a membrane time constant."""
-    scale, source = net.K * LIF_NEURON.tau_m, net.circuit().sources[0].rate
-    return [scale * (sizes["J_EE"] * rates[0] + sizes["J_EX"] * source), scale * sizes["J_EI"] * rates[1]]
+    scale, (source,) = net.K * LIF_NEURON.tau_m, net.circuit().sources
+    assert isinstance(source, Source)
+    return [scale * (sizes["J_EE"] * rates[0] + sizes["J_EX"] * source.rate), scale * sizes["J_EI"] * rates[1]]
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------
