@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "spiking_network.hpp"
+#include "spiking_plastic.hpp"
 #include "spiking_sums.hpp"
 
 namespace spiking {
@@ -250,6 +251,7 @@ class Arrivals {
     for (const List& mine : lists) {
       const Table& table = *mine.table;
       const std::size_t at = table.channel * network.neurons() + table.target_first * column_size;
+      if (table.plastic >= 0) arrive(network.plastic[static_cast<std::size_t>(table.plastic)], table, mine.rows);
       if (table.form == Form::weighted)
         add_weighted(table, mine.rows, state.sums + at);
       else

@@ -110,9 +110,9 @@ enum class Form : std::int64_t { list, bitmap, weighted };
 // Presynaptic neurons that fired, counted from the first of their population, in ascending order.
 using Fired = std::vector<std::uint32_t>;
 
-// Where the synapses of one of them are in a list.
+// Where the synapses of one of them are in a list, and who it is.
 struct Row {
-  std::uint32_t begin, end;
+  std::uint32_t begin, end, source;
 };
 using Rows = std::vector<Row>;
 
@@ -128,11 +128,24 @@ struct Table {
   const std::uint32_t* offsets;  //        where the row of presynaptic neuron s begins at [s stride], and ends
   const std::uint64_t* bits;     // bitmap: rows of target_columns * 8 words
   const float* weights;          // weighted: of each synapse, relative to that of its channel
+  std::int64_t plastic;          // the number of their plasticity, or -1
+  std::size_t trace;             // where the traces of its arrivals begin there
 
   EQ_INLINE Row row(std::uint32_t source) const {
     const std::uint32_t* at = offsets + source * stride;
-    return {at[0], at[1]};
+    return {at[0], at[1], source};
   }
+};
+
+// How the synapses of one projection onto one block move: spiking_plastic.hpp.
+struct Plasticity {
+  std::size_t thread, first, columns;  // the block, columns
+  std::size_t traces;                  // presynaptic neurons times delays
+  float decay, eta, offset, most;      // decay over one step; weights are relative
+  const std::uint32_t* begins;         // where the synapses onto each neuron begin, and the last ones end, in
+  const std::uint32_t* synapses;       // where each is in the lists,
+  const std::uint32_t* from;           // and its trace
+  float *weights, *before, *after;     // of each synapse; traces of arrivals and of the block's neurons
 };
 
 struct Network {
@@ -140,6 +153,7 @@ struct Network {
   Membranes membranes;
   std::vector<External> externals;
   std::vector<Table> tables;  // ordered by thread, then source and delay
+  std::vector<Plasticity> plastic;
   Key key;
   std::size_t columns, channels;
   Strips drive;                 // v_inf (1 - decay)

@@ -56,6 +56,7 @@ from equipoise.model.neurons import PIF as PIF
 from equipoise.model.neurons import ConductanceLIF as ConductanceLIF
 from equipoise.model.neurons import IntegrateAndFire as IntegrateAndFire
 from equipoise.model.noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
+from equipoise.model.plasticity import InhibitoryPlasticity as InhibitoryPlasticity
 from equipoise.model.populations import Population as Population
 from equipoise.model.populations import Source as Source
 from equipoise.model.projections import Projection as Projection

@@ -4,6 +4,7 @@ from dataclasses import KW_ONLY, InitVar, dataclass, field
 
 from equipoise.model.connectivity import AllToAll, Connectivity, ErdosRenyi, FixedInDegree
 from equipoise.model.delays import DelayLaw, NormalDelay, UniformDelay
+from equipoise.model.plasticity import InhibitoryPlasticity
 from equipoise.model.synapses import ConductanceSynapse, DeltaSynapse, Synapse
 from equipoise.model.weight_spread import LogNormalSpread, NormalSpread, WeightSpread
 from equipoise.quantities import Quantity, check, check_fields, quantity
@@ -22,7 +23,8 @@ class Projection:
     is short for ``connectivity=ErdosRenyi(in_degree=1000)``. `delay` in s, or the law that each synapse draws its own
     from (`UniformDelay`, `NormalDelay`). With a `weight_spread` (`LogNormalSpread`, `NormalSpread`) each synapse has a
     weight of its own, and J is their mean. A rate neuron receives J K r in its own unit; with `AllToAll()` J is the
-    total coupling. The weight of a `ConductanceSynapse` is its peak conductance [S], above 0.
+    total coupling. The weight of a `ConductanceSynapse` is its peak conductance [S], above 0. With a `plasticity` the
+    synapses start from their weights and then move with the spikes on both sides.
     """
 
     _: KW_ONLY
@@ -42,6 +44,7 @@ class Projection:
     )
     synapse: Synapse = field(default_factory=DeltaSynapse)
     weight_spread: WeightSpread | None = None
+    plasticity: InhibitoryPlasticity | None = None
 
     def __post_init__(self, in_degree: float | None):
         check_fields(self)
@@ -64,8 +67,18 @@ class Projection:
                 f"{self.weight_spread!r}. For a coefficient of variation c write eq.LogNormalSpread(c)."
             )
 
+        if not isinstance(self.plasticity, InhibitoryPlasticity | None):
+            raise TypeError(
+                f"Projection.plasticity must be eq.InhibitoryPlasticity(rate) or None, got {self.plasticity!r}."
+            )
+
     def __str__(self) -> str:
         return f"{self.source} -> {self.target}"
+
+    @property
+    def unequal(self) -> bool:
+        """Whether its synapses differ from each other, or come to do so."""
+        return self.weight_spread is not None or self.plasticity is not None
 
 
 def _check_conductance(weight: float) -> None:

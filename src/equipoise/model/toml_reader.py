@@ -38,7 +38,7 @@ _CONNECTIVITY = {
     "probability": (PROBABILITY, lambda p: ErdosRenyi(probability=p)),
     "fixed_in_degree": (IN_DEGREE, FixedInDegree),
 }
-_DEFAULTS = ("delay", "synapse", "weight_spread")
+_DEFAULTS = ("delay", "synapse", "weight_spread", "plasticity")
 
 
 class _Broken(Exception):

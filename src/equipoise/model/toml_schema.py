@@ -30,6 +30,7 @@ from equipoise.model.kinetics import Pathway, ProteinKinetics
 from equipoise.model.mitochondria import Mitochondrion
 from equipoise.model.mitochondrial_rule import MitochondrialThreshold
 from equipoise.model.neurons import EIF, LIF, PIF, ConductanceLIF
+from equipoise.model.plasticity import InhibitoryPlasticity
 from equipoise.model.populations import Population
 from equipoise.model.projections import PEAK_CONDUCTANCE, Projection
 from equipoise.model.rate_neurons import AbbottChance, FICurve, PowerLaw, Softplus, ThresholdLinear
@@ -59,10 +60,13 @@ class Slot:
 
 
 SLOTS = {
-    "neuron": Slot((PIF, LIF, EIF, ConductanceLIF, ThresholdLinear, PowerLaw, Softplus, AbbottChance, FICurve), "neurons"),
+    "neuron": Slot(
+        (PIF, LIF, EIF, ConductanceLIF, ThresholdLinear, PowerLaw, Softplus, AbbottChance, FICurve), "neurons"
+    ),
     "synapse": Slot((DeltaSynapse, ExponentialSynapse, ConductanceSynapse), "synapses"),
     "delay": Slot((UniformDelay, NormalDelay)),
     "weight_spread": Slot((LogNormalSpread, NormalSpread)),
+    "plasticity": Slot((InhibitoryPlasticity,)),
     "sensor": Slot((Calcium,), "sensors"),
     "rule": Slot((RateHomeostasis, CalciumHomeostasis, AdaptiveCalciumHomeostasis, KineticHomeostasis), "homeostasis"),
     "target": Slot((SetPoint, CalciumSetPoint)),

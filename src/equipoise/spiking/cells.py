@@ -68,7 +68,7 @@ class Receptors:
                 continue
             ends = p.source, p.target
             if p.source in senders:
-                channel = Channel(p.weight, p.synapse, p.weight_spread is not None or ends in given)
+                channel = Channel(p.weight, p.synapse, p.unequal or ends in given)
                 channels.setdefault((channel, ends if ends in apart else None), []).append(index)
             if not isinstance(p.synapse, DeltaSynapse):
                 currents[p.synapse] = None

@@ -22,6 +22,7 @@ from equipoise.spiking.cells import Floats, Receptors
 from equipoise.spiking.explicit import check_pairs, matrix_of
 from equipoise.spiking.external import External
 from equipoise.spiking.layout import COLUMN, Layout
+from equipoise.spiking.learning import Learning
 from equipoise.spiking.neurons import Neurons, drawn
 from equipoise.spiking.randomness import Words, key_of
 from equipoise.spiking.strips import Strips
@@ -53,7 +54,8 @@ class Network:
     what the potential gains per step without input, v_inf (1 - decay). `threshold`. `gain`: factor of all input of a
     neuron, see `acting`. `weights` (channel, place). `currents`: rows `cells.CURRENT`; `sinks` (population,
     channel): the current or conductance that a channel feeds, or -1 for the potential; `summed` likewise: whether its
-    synapses have weights of their own, relative to that of the channel, and else are counted.
+    synapses have weights of their own, relative to that of the channel, and else are counted. `learning`: how plastic
+    synapses move.
     """
 
     circuit: Circuit
@@ -74,6 +76,7 @@ class Network:
     summed: NDArray[np.bool_]
     externals: tuple[External, ...]
     tables: Tables
+    learning: Learning
 
     @property
     def delays(self) -> tuple[int, int]:
@@ -160,6 +163,7 @@ def build(
     key = key_of(seed)
     neurons = drawn(circuit, key)
     inputs, mean = inputs_of(circuit, layout, (neurons, receptors), key, (step, choices))
+    tables = build_tables(routes, layout, wiring, key)
     return Network(
         circuit=circuit, origin=circuit, choices=choices, layout=layout, dt=step,
         seed=" ".join(repr(seed).split()), key=key, externals=inputs,
@@ -167,7 +171,7 @@ def build(
         drive=cells.drive_of(neurons, layout, mean, step), threshold=cells.thresholds_of(neurons, layout),
         gain=np.ones(layout.places, np.float32), weights=cells.weights_of(circuit, receptors, layout),
         currents=cells.currents_of(neurons, receptors, step), sinks=cells.sinks_of(receptors),
-        summed=cells.summed_of(receptors), tables=build_tables(routes, layout, wiring, key),
+        summed=cells.summed_of(receptors), tables=tables, learning=Learning.of(tables, layout, step),
     )  # fmt: skip
 
 

@@ -23,9 +23,11 @@ from equipoise.spiking.cells import FIELDS, POTENTIAL
 from equipoise.spiking.external import POISSON, External
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN
+from equipoise.spiking.learning import PARTS, law
 from equipoise.spiking.network import Network
 from equipoise.spiking.probes import KINDS, Probes
 from equipoise.spiking.randomness import Words
+from equipoise.spiking.tables import Table
 
 f32 = np.float32
 Word = NDArray[np.uint32]
@@ -38,22 +40,23 @@ def advance(network: Network, before: State, steps: int, *, probes: Probes | Non
     """As `kernel.advance`: the state `steps` later and the raster of these steps, and what `probes` see."""
     network = network.acting()
     v, silent, currents = before.v.copy(), before.silent.copy(), before.currents.copy()
+    learned = {name: x.copy() for name, x in before.learned.items()}
     fired = list(unpacked(before.recent))
     for step in range(before.step, before.step + steps):
         look = Look(network, probes, step - before.step)
-        fired.append(one_step(network, (v, silent, currents), fired, step, look))
+        fired.append(one_step(network, (v, silent, currents, learned), fired, step, look))
     raster = packed(np.array(fired))
     longest = network.delays[1]
     recent = raster[raster.shape[0] - longest :]
-    after = State(step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent)
+    after = State(step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent, learned=learned)
     return after, raster[longest:]
 
 
 def one_step(
-    network: Network, state: tuple[NDArray, NDArray, NDArray], fired: list, step: int, look: "Look"
+    network: Network, state: tuple[NDArray, NDArray, NDArray, dict[str, NDArray]], fired: list, step: int, look: "Look"
 ) -> NDArray[np.bool_]:
-    """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
-    v, silent, currents = state
+    """Update v, silent, currents and plastic synapses in place; `fired` holds who fired at earlier steps, the last one at its end."""
+    v, silent, currents, learned = state
     decay, floor, reset, refractory, gain, onset, steepness, leak = (network.cells.row(k) for k in range(len(FIELDS)))
     x = network.drive.copy()
     x += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
@@ -65,7 +68,8 @@ def one_step(
         added = external_input(network, source, step)
         sink[place] += added
         look.source(source, added)
-    counts = arrivals(network, fired)
+    lessons = [Lesson(network, index, learned) for index in plastic_in(network)]
+    counts = arrivals(network, fired, {lesson.index: lesson for lesson in lessons})
     look.arriving(counts)
     pass_arrivals(network, x, currents, counts)
     u = np.where(total > 0.0, v + (x / np.where(total > 0.0, total, f32(1.0)) - v) * lost32(total), v * decay + x)
@@ -75,6 +79,8 @@ def one_step(
     v[fires] = reset[fires]
     silent[:] = np.where(fires, refractory.astype(np.int16), silent - ~awake)
     look.finish(v, currents)
+    for lesson in lessons:
+        lesson.answer(fires)
     return fires
 
 
@@ -113,17 +119,76 @@ def pass_arrivals(network: Network, x: NDArray, currents: NDArray, arrived: NDAr
             target[place] += weight[place] * number[place]
 
 
-def arrivals(network: Network, fired: list) -> NDArray:
+def arrivals(network: Network, fired: list, lessons: "dict[int, Lesson] | None" = None) -> NDArray:
     """What arrives in each channel at each place: the number of spikes, or the sum of the relative weights they meet.
 
-    A sum goes over the tables in their order, and in each over the presynaptic neurons.
+    A sum goes over the tables in their order, and in each over the presynaptic neurons. `lessons`: those of plastic
+    projections by number, whose synapses move first.
     """
     arrived = np.zeros(network.weights.shape, f32)
     for table in network.tables.parts:
         source, place = table.synapses()
-        sent = fired[-table.delay][network.layout.neurons(table.route.source)][source]
-        np.add.at(arrived[table.route.channel], place[sent], table.relative_weights()[sent])
+        senders = fired[-table.delay][network.layout.neurons(table.route.source)]
+        sent = senders[source]
+        lesson = (lessons or {}).get(table.route.index)
+        weights = table.relative_weights()[sent] if lesson is None else lesson.arrive(table, senders, sent)
+        np.add.at(arrived[table.route.channel], place[sent], weights)
     return arrived
+
+
+# --- synapses that move -----------------------------------------------------------------------------------------------
+def plastic_in(network: Network) -> list[int]:
+    """Numbers of the plastic projections."""
+    return list(dict.fromkeys(learner.index for learner in network.learning.learners))
+
+
+class Lesson:
+    """The plastic synapses of a projection in one step, which moves `learned` in place; traces fade first."""
+
+    def __init__(self, network: Network, index: int, learned: dict[str, NDArray]):
+        self.index, projection = index, network.origin.projections[index]
+        decay, self.eta, self.offset, self.most = (f32(x) for x in law(projection.plasticity, network.dt))
+        self.weights, self.before, self.after = (learned[f"{index}.{part}"] for part in PARTS)
+        self.before *= decay
+        self.after *= decay
+        self.place = network.layout.padded(network.layout.names.index(projection.target))
+        tables = [t for t in network.tables.parts if t.route.index == index]
+        self.sources = network.layout.sizes[tables[0].route.source]
+        self.synapses = [(t, *t.synapses()) for t in tables]
+        self.order = ordered(self.synapses)
+        self.reached = [np.empty(0, bool)] * len(tables[0].route.delays)
+
+    def arrive(self, table: Table, senders: NDArray[np.bool_], sent: NDArray[np.bool_]) -> NDArray:
+        """Spikes of the `senders` reach those synapses of a table that are `sent`; their weights."""
+        mine = self.order[[t is table for t, _, _ in self.synapses].index(True)][sent]
+        post = table.synapses()[1][sent] - self.place.start
+        self.weights[mine] = self.moved(self.weights[mine], self.after[post] - self.offset)
+        self.reached[table.which] = senders
+        return self.weights[mine]
+
+    def answer(self, fires: NDArray[np.bool_]) -> None:
+        """Those that fired move the synapses onto them, when all that arrived has left its trace."""
+        self.before += np.concatenate(self.reached).astype(f32)
+        spikes = fires[self.place]
+        for (table, source, place), order in zip(self.synapses, self.order, strict=True):
+            hit = spikes[place - self.place.start]
+            trace = self.before[table.which * self.sources + source[hit]]
+            self.weights[order[hit]] = self.moved(self.weights[order[hit]], trace)
+        self.after += spikes.astype(f32)
+
+    def moved(self, weights: NDArray, by: NDArray) -> NDArray:
+        """Weights after a step of eta, between 0 and the largest."""
+        return np.clip(weights + self.eta * by, f32(0.0), self.most)
+
+
+def ordered(synapses: list[tuple[Table, NDArray, NDArray]]) -> list[NDArray]:
+    """Where the synapses of each table stand by target, delay and presynaptic neuron."""
+    post = np.concatenate([place for _, _, place in synapses])
+    pre = np.concatenate([source for _, source, _ in synapses])
+    delay = np.concatenate([np.full(source.size, table.which) for table, source, _ in synapses])
+    rank = np.empty(post.size, np.int64)
+    rank[np.lexsort((pre, delay, post))] = np.arange(post.size)
+    return np.split(rank, np.cumsum([source.size for _, source, _ in synapses])[:-1])
 
 
 def external_input(network: Network, external: External, step: int) -> NDArray:

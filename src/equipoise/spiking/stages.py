@@ -155,16 +155,26 @@ def _check_kinds(first: Circuit, circuit: Circuit) -> None:
                 f"{a.name!r}. Simulate the manipulated circuit by itself."
             )
     for p, q in zip(first.projections, circuit.projections, strict=True):
-        if (p.delay, p.synapse, first.sign_of(p)) != (q.delay, q.synapse, circuit.sign_of(q)):
+        if (p.delay, p.synapse, p.plasticity, first.sign_of(p)) != (
+            q.delay,
+            q.synapse,
+            q.plasticity,
+            circuit.sign_of(q),
+        ):
             raise ValueError(
                 f"spiking: a manipulation may change weight and in-degree of {p} while it runs, but not its sign, "
-                "delay or synapse. Simulate the manipulated circuit by itself."
+                "delay, synapse or plasticity. Simulate the manipulated circuit by itself."
             )
 
 
 def _check_thinned(old: Route, new: Route, network: Network) -> None:
     """Graphs in which what is lost is a part of what was there."""
     p, wiring, layout = old.projection, network.choices.wiring, network.layout
+    if p.plasticity is not None:
+        raise ValueError(
+            f"spiking: the synapses of {p} are plastic, and what those that are lost have learned would be lost with "
+            "them. Change the weight of the projection instead."
+        )
     if (p.source, p.target) in wiring.explicit:
         raise ValueError(
             f"spiking: the synapses of {p} are given one by one, and a manipulation of its in-degree does not say "
