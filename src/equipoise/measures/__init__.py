@@ -1,5 +1,7 @@
 """The ruler: spike trains or recordings in, labelled estimates with intervals out."""
 
+from equipoise.measures.balance import balance as balance
+from equipoise.measures.balance import cotuning as cotuning
 from equipoise.measures.irregularity import cv as cv
 from equipoise.measures.irregularity import cv2 as cv2
 from equipoise.measures.irregularity import cv_local as cv_local

@@ -1,5 +1,6 @@
 """Projections: all connections from one population or source to one population."""
 
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 
 from equipoise.model.connectivity import AllToAll, Connectivity, ErdosRenyi, FixedInDegree
@@ -79,6 +80,17 @@ class Projection:
     def unequal(self) -> bool:
         """Whether its synapses differ from each other, or come to do so."""
         return self.weight_spread is not None or self.plasticity is not None
+
+
+def refuse_plasticity(function: str, projections: Iterable[Projection]) -> None:
+    """TypeError for synapses that move with single spikes, for levels that know fixed or slowly moving weights alone."""
+    for p in projections:
+        if p.plasticity is not None:
+            raise TypeError(
+                f"{function}: {p} has synapses that move with the spikes ({type(p.plasticity).__name__}), which this "
+                "level does not know. Use eq.spiking.simulate, or a rule on slow variables such as "
+                "eq.InhibitoryScaling(...)."
+            )
 
 
 def _check_conductance(weight: float) -> None:

@@ -124,6 +124,11 @@ class Learning:
                 out.setdefault(f"{learner.index}.{part}", []).append(x)
         return {k: x[0].copy() if k.endswith(".before") else np.concatenate(x) for k, x in out.items()}
 
+    def weights(self, tables: Sequence[Table], learned: Learned) -> list[Floats]:
+        """Relative weights of the synapses of some tables, in their order."""
+        lists = [weights for _, (weights, _, _) in self._views(self.unfolded(learned))]
+        return [lists[self.number(t)][t.entries()[1]] for t in tables]
+
     def _views(self, memory: Floats) -> Iterator[tuple[Learner, list[Floats]]]:
         at = 0
         for x in self.learners:

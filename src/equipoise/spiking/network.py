@@ -22,7 +22,7 @@ from equipoise.spiking.cells import Floats, Receptors
 from equipoise.spiking.explicit import check_pairs, matrix_of
 from equipoise.spiking.external import External
 from equipoise.spiking.layout import COLUMN, Layout
-from equipoise.spiking.learning import Learning
+from equipoise.spiking.learning import Learned, Learning
 from equipoise.spiking.neurons import Neurons, drawn
 from equipoise.spiking.randomness import Words, key_of
 from equipoise.spiking.strips import Strips
@@ -114,10 +114,15 @@ class Network:
         found = self._tables(source, target)
         return np.concatenate([np.empty(0), *(np.full(t.synapses()[0].size, t.delay * self.dt) for t in found)])
 
-    def synaptic_weights(self, source: str, target: str) -> Array:
-        """Signed weight [V] or peak conductance [S] of each synapse, in the order of `synapses`, before homeostasis."""
+    def synaptic_weights(self, source: str, target: str, *, learned: Learned | None = None) -> Array:
+        """Signed weight [V] or peak conductance [S] of each synapse, in the order of `synapses`, before homeostasis.
+
+        Of plastic synapses those they start from, or with `learned` (of a state, `run.end.learned`) those they have.
+        """
         mean = self.circuit.projection(source, target).weight
-        relative = [t.relative_weights() for t in self._tables(source, target)]
+        found = self._tables(source, target)
+        now = learned is not None and any(self.learning.number(t) >= 0 for t in found)
+        relative = self.learning.weights(found, learned) if now else [t.relative_weights() for t in found]
         return mean * np.concatenate([np.empty(0), *relative]).astype(np.float64)
 
     def _tables(self, source: str, target: str) -> list[Table]:

@@ -23,7 +23,7 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import ErdosRenyi
 from equipoise.model.delays import DelayLaw, UniformDelay, expected
 from equipoise.model.populations import Source
-from equipoise.model.projections import Projection
+from equipoise.model.projections import Projection, refuse_plasticity
 from equipoise.model.weight_spread import LogNormalSpread, WeightSpread
 from equipoise.quantities import Array
 
@@ -139,6 +139,7 @@ def check_wiring(circuit: Circuit) -> None:
     for s in circuit.sources:
         if s.fano != 1.0:
             raise ValueError(f"backends.nest: source {s.name!r} must be Poisson (fano=1), got fano={s.fano:g}.")
+    refuse_plasticity("backends.nest", circuit.projections)
     for p in circuit.projections:
         if p.weight_spread is not None and isinstance(circuit.node(p.source), Source):
             raise ValueError(
