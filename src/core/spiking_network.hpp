@@ -33,6 +33,7 @@ struct Current {
   float decay;     // over one step
   float reversal;  // from the leak potential
   bool inhibits;
+  float jump;  // at each spike of the neuron itself, where it is no synaptic current but adaptation; else 0
 };
 
 // What the neurons of one population share.
@@ -110,9 +111,10 @@ enum class Form : std::int64_t { list, bitmap, weighted };
 // Presynaptic neurons that fired, counted from the first of their population, in ascending order.
 using Fired = std::vector<std::uint32_t>;
 
-// Where the synapses of one of them are in a list, and who it is.
+// Where the synapses of one of them are in a list, who it is, and how much of their weights a spike brings.
 struct Row {
   std::uint32_t begin, end, source;
+  float share;
 };
 using Rows = std::vector<Row>;
 
@@ -129,11 +131,12 @@ struct Table {
   const std::uint64_t* bits;     // bitmap: rows of target_columns * 8 words
   const float* weights;          // weighted: of each synapse, relative to that of its channel
   std::int64_t plastic;          // the number of their plasticity, or -1
-  std::size_t trace;             // where the traces of its arrivals begin there
+  std::int64_t release;          // the number of their short-term plasticity, or -1
+  std::size_t trace;             // where the traces of its arrivals begin in both
 
   EQ_INLINE Row row(std::uint32_t source) const {
     const std::uint32_t* at = offsets + source * stride;
-    return {at[0], at[1], source};
+    return {at[0], at[1], source, 1.0f};
   }
 };
 
@@ -148,12 +151,20 @@ struct Plasticity {
   float *weights, *before, *after;     // of each synapse; traces of arrivals and of the block's neurons
 };
 
+// What the presynaptic neurons of one projection onto one block have to give: spiking_release.hpp.
+struct Release {
+  std::size_t thread, n;  // presynaptic neurons times delays
+  float facilitated_decay, depleted_decay, use;
+  float *facilitated, *depleted;
+};
+
 struct Network {
   std::vector<Cells> cells;
   Membranes membranes;
   std::vector<External> externals;
   std::vector<Table> tables;  // ordered by thread, then source and delay
   std::vector<Plasticity> plastic;
+  std::vector<Release> releases;
   Key key;
   std::size_t columns, channels;
   Strips drive;                 // v_inf (1 - decay)

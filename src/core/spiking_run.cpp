@@ -82,6 +82,8 @@ EQ_INLINE void work_through(const Job& job, std::size_t thread) {
     for (std::size_t k = begin; k < end; ++k) {
       for (const spiking::Plasticity& rule : network.plastic)
         if (rule.thread == thread) spiking::fade(rule);
+      for (const spiking::Release& release : network.releases)
+        if (release.thread == thread) spiking::fade(release);
       arrivals.deliver_lists(network, state);
       if (k + 1 < end) {  // known already, as every delay is at least a window
         next.see(network, state, k + 1, senders);
@@ -172,7 +174,7 @@ bool alike(const spiking::Membranes& of, std::size_t first, std::size_t last) {
   return std::all_of(all.begin(), all.end(), [=](const spiking::Strips& strips) { return alike(strips, first, last); });
 }
 
-// currents: rows of (population, decay, reversal, inhibits); sinks and summed: (population, channel).
+// currents: rows of (population, decay, reversal, inhibits, jump); sinks and summed: (population, channel).
 std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& currents, const IndexIn& sinks,
                                      const IndexIn& summed, const spiking::Membranes& membranes) {
   const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
@@ -186,10 +188,10 @@ std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& cur
     out.push_back({first, last, alike(membranes, first, last), conduct, {}, {own, own + channels},
                    {sums, sums + channels}, std::vector<bool>(channels, false)});
   }
-  for (std::size_t i = 0; i + 4 <= currents.size(); i += 4) {
+  for (std::size_t i = 0; i + 5 <= currents.size(); i += 5) {
     const double* x = currents.data() + i;
     out[static_cast<std::size_t>(x[0])].currents.push_back(
-        {static_cast<float>(x[1]), static_cast<float>(x[2]), x[3] != 0.0});
+        {static_cast<float>(x[1]), static_cast<float>(x[2]), x[3] != 0.0, static_cast<float>(x[4])});
   }
   return out;
 }
@@ -235,9 +237,21 @@ std::vector<spiking::Plasticity> plasticities_of(const IndexIn& rows, const In& 
   return out;
 }
 
+// rows: (thread, presynaptic neurons times delays, start of both traces in `memory`); laws: (decays, use).
+std::vector<spiking::Release> releases_of(const IndexIn& rows, const In& laws, const Vector<float>& memory) {
+  std::vector<spiking::Release> out;
+  for (std::size_t i = 0; (i + 1) * 4 <= rows.size(); ++i) {
+    const std::int64_t* x = rows.data() + i * 4;
+    const double* law = laws.data() + 3 * i;
+    out.push_back({static_cast<std::size_t>(x[0]), static_cast<std::size_t>(x[1]), static_cast<float>(law[0]),
+                   static_cast<float>(law[1]), static_cast<float>(law[2]), memory.data() + x[2], memory.data() + x[3]});
+  }
+  return out;
+}
+
 std::vector<spiking::Table> tables_of(const IndexIn& rows, const Synapses& all,
                                       const std::vector<spiking::Plasticity>& plastic) {
-  constexpr std::size_t fields = 14;
+  constexpr std::size_t fields = 15;
   std::vector<spiking::Table> out;
   for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
     const std::int64_t* x = rows.data() + i;
@@ -247,7 +261,7 @@ std::vector<spiking::Table> tables_of(const IndexIn& rows, const Synapses& all,
     const float* own = !weighted ? nullptr : x[12] < 0 ? all.weights.data() + x[11] : plastic[size(12)].weights;
     out.push_back({form, size(1), size(2), size(3), size(4), size(5), size(6), size(7), size(8),
                    bitmap ? nullptr : all.targets.data() + x[9], bitmap ? nullptr : all.offsets.data() + x[10],
-                   bitmap ? all.bits.data() + x[9] : nullptr, own, x[12], size(13)});
+                   bitmap ? all.bits.data() + x[9] : nullptr, own, x[12], x[13], size(14)});
   }
   return out;
 }
@@ -297,7 +311,7 @@ void spiking_run(Vector<const float> membranes, IndexIn membrane_strips, IndexIn
                  std::int64_t first_step, std::int64_t history, std::int64_t steps, std::int64_t window,
                  std::int64_t n_threads, int instruction_set, IndexIn probes, Vector<float> split, Vector<float> trace,
                  double per_step, IndexIn plastic, In laws, Vector<const std::uint32_t> incoming,
-                 Vector<float> memory) {
+                 Vector<float> memory, IndexIn releases, In release_laws, Vector<float> released) {
   same_size(key.size(), 2);
   const auto columns = static_cast<std::size_t>(first_columns.data()[first_columns.size() - 1]);
   const std::size_t n = columns * spiking::column_size, channels = sinks.size() / (first_columns.size() - 1);
@@ -316,6 +330,7 @@ void spiking_run(Vector<const float> membranes, IndexIn membrane_strips, IndexIn
                   externals_of(externals, strip(0), thresholds, rests),
                   tables_of(tables, {targets, offsets, bits, synaptic}, learning),
                   learning,
+                  releases_of(releases, release_laws, released),
                         spiking::Key(key.data()[0], key.data()[1]),
                         columns,
                         channels,
@@ -423,7 +438,8 @@ void bind_spiking_run(nb::module_& m) {
         nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("sums"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
         nb::arg("instruction_set"), nb::arg("probes"), nb::arg("split"), nb::arg("trace"), nb::arg("per_step"),
-        nb::arg("plastic"), nb::arg("laws"), nb::arg("incoming"), nb::arg("memory"));
+        nb::arg("plastic"), nb::arg("laws"), nb::arg("incoming"), nb::arg("memory"), nb::arg("releases"),
+        nb::arg("release_laws"), nb::arg("released"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));
   m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("places"));
   m.def("spiking_take", &spiking_take, nb::arg("raster"), nb::arg("population_of"), nb::arg("unit_of"),

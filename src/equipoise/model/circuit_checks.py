@@ -136,16 +136,16 @@ def _weight(circuit: "Circuit", i: int, p: Projection) -> None:
 
 
 def _plasticity(circuit: "Circuit", i: int, p: Projection) -> None:
-    """The rule lowers rates by stronger synapses, and needs the spikes of both sides."""
-    if p.plasticity is None:
+    """Both kinds need the spikes of single neurons; InhibitoryPlasticity lowers rates by stronger synapses."""
+    if p.plasticity is None and p.short_term is None:
         return
-    place = f"Circuit.projections[{i}].plasticity"
+    place = f"Circuit.projections[{i}].{'short_term' if p.plasticity is None else 'plasticity'}"
     if circuit.node(p.source) in circuit.sources:
         raise ValueError(
             f"{place}: needs presynaptic neurons, and {p.source!r} is a source, whose trains are not told apart. "
             "Give a population instead."
         )
-    if circuit.sign_of(p) > 0.0:
+    if p.plasticity is not None and circuit.sign_of(p) > 0.0:
         raise ValueError(
             f"{place}: InhibitoryPlasticity strengthens synapses of targets that fire too much; {p} excites, so that "
             "rates would run away. Give it to an inhibitory projection."

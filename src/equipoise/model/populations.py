@@ -3,9 +3,11 @@
 import keyword
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from equipoise.model.adaptation import Adaptation
 from equipoise.model.neurons import ConductanceLIF, IntegrateAndFire
 from equipoise.model.rate_neurons import FICurve, RateNeuron
 from equipoise.model.spread import Spread, check_spread
@@ -29,6 +31,7 @@ class Population:
     size: float = math.inf
     drive: float = quantity("tonic drive", default=0.0, symbol="I_opt")
     spread: Spread = Spread()  # noqa: RUF009 - it is frozen
+    adaptation: Adaptation | None = None
 
     def __post_init__(self):
         check_name("Population", self.name)
@@ -37,6 +40,16 @@ class Population:
         if not isinstance(self.neuron, IntegrateAndFire | RateNeuron | FICurve):
             raise TypeError(
                 f"Population.neuron of {self.name!r} must be a neuron such as eq.LIF(), got {self.neuron!r}."
+            )
+        if not isinstance(self.adaptation, Adaptation | None):
+            raise TypeError(
+                f"Population.adaptation of {self.name!r} must be eq.Adaptation(increment, tau=...) or None, got "
+                f"{self.adaptation!r}."
+            )
+        if self.adaptation is not None and not isinstance(self.neuron, IntegrateAndFire):
+            raise TypeError(
+                f"Population.adaptation of {self.name!r} is driven by spikes, which {type(self.neuron).__name__} neurons "
+                "do not have. Give it to spiking neurons such as eq.LIF()."
             )
         check_spread(f"Population.spread of {self.name!r}", self.neuron, self.spread)
 
@@ -49,6 +62,16 @@ def spiking_neuron(function: str, population: Population) -> IntegrateAndFire:
         f"{function}: {population.name!r} has {type(population.neuron).__name__} neurons, which are rates and do not "
         "spike. Study the circuit with eq.rate, or give it spiking neurons such as eq.LIF()."
     )
+
+
+def refuse_adaptation(function: str, populations: Iterable[Population]) -> None:
+    """TypeError for neurons that adapt, for levels that do not know this."""
+    for p in populations:
+        if p.adaptation is not None:
+            raise TypeError(
+                f"{function}: {p.name!r} has adaptation, which this level does not know. Use eq.spiking.simulate; in the "
+                "mean, adaptation lowers the drive by increment * tau * rate."
+            )
 
 
 def refuse_conductances(function: str, population: Population) -> None:

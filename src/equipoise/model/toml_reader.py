@@ -38,7 +38,7 @@ _CONNECTIVITY = {
     "probability": (PROBABILITY, lambda p: ErdosRenyi(probability=p)),
     "fixed_in_degree": (IN_DEGREE, FixedInDegree),
 }
-_DEFAULTS = ("delay", "synapse", "weight_spread", "plasticity")
+_DEFAULTS = ("delay", "synapse", "weight_spread", "plasticity", "short_term")
 
 
 class _Broken(Exception):
@@ -139,7 +139,7 @@ class _Reader:
     # --- rows ---------------------------------------------------------------------------------------------------------
     def population(self, place: str, row: Mapping[str, Any]) -> Population:
         """One [[populations]] table."""
-        self.keys(place, row, ("name", "size", "neuron", "drive", "spread"), needed=("name", "neuron"))
+        self.keys(place, row, ("name", "size", "neuron", "drive", "spread", "adaptation"), needed=("name", "neuron"))
         neuron = self.component(f"{place}.neuron", row["neuron"], SLOTS["neuron"])
         drive = self.value(f"{place}.drive", DRIVE, row.get("drive", 0))
         spread = self.component(f"{place}.spread", row.get("spread", {}), SLOTS["spread"])

@@ -25,7 +25,7 @@ class State:
 
     `v` (places,) from the leak potential, `silent` (places,) steps of refractoriness left, `currents` (current, place)
     [V/s], `recent` (longest delay, columns * 8) the raster of the last steps, a bit for each place. `learned`: relative
-    weights and traces of plastic synapses (see `Learning`). `slow`: where homeostasis stands at the end of a run.
+    weights and traces of synapses that move (see `Learning` and `Releasing`). `slow`: where homeostasis stands at the end of a run.
     """
 
     step: int
@@ -51,7 +51,7 @@ def begin(network: Network) -> State:
     recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
     currents = np.zeros((network.most_currents, layout.places), np.float32)
     silent = np.zeros(layout.places, np.int16)
-    return State(step=0, v=v, silent=silent, currents=currents, recent=recent, learned=network.learning.begin())
+    return State(step=0, v=v, silent=silent, currents=currents, recent=recent, learned=network.learning.begin() | network.releasing.begin())
 
 
 def advance(
@@ -68,20 +68,21 @@ def advance(
     raster = aligned((longest + steps) * layout.columns * WORDS, np.uint64).reshape(longest + steps, -1)
     raster[:longest] = before.recent
     e, t, learning = network.externals, network.tables, network.learning
-    memory = learning.unfolded(before.learned)
+    memory, released = learning.unfolded(before.learned), network.releasing.unfolded(before.learned)
     _core.spiking_run(
         network.cells.pool, network.cells.index.ravel(), layout.first_columns, network.currents.ravel(),
         network.sinks.ravel(), network.summed.astype(np.int64).ravel(), _extents(network),
-        _rows([p.row(layout, learning.number(p)) for p in t.parts]), _external_rows(network), *strips_of(network),
+        _rows([p.row(layout, (learning.number(p), network.releasing.number(p))) for p in t.parts]), _external_rows(network), *strips_of(network),
         _joined([y.ravel() for x in e for y in (x.laws.least, x.laws.thresholds)], np.int16),
         _joined([y.ravel() for x in e for y in (x.laws.rest, x.laws.law)], np.int32),
         t.targets, t.offsets, t.bits, t.weights, network.key, v, silent, currents.ravel(), counts, sums, raster.ravel(),
         before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
         *_probed(probes), 1.0 / network.dt, *learning.arrays, memory,
+        *network.releasing.arrays, released,
     )  # fmt: skip
     recent = raster[steps:].copy()
     after = State(
-        step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent, learned=learning.folded(memory)
+        step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent, learned=learning.folded(memory) | network.releasing.folded(released)
     )
     return after, raster[longest:]
 

@@ -25,6 +25,7 @@ from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.learning import Learned, Learning
 from equipoise.spiking.neurons import Neurons, drawn
 from equipoise.spiking.randomness import Words, key_of
+from equipoise.spiking.releasing import Releasing
 from equipoise.spiking.strips import Strips
 from equipoise.spiking.tables import Table, Tables, build_tables, expected_bytes
 from equipoise.spiking.wiring import Pair, Route, Wiring
@@ -55,7 +56,7 @@ class Network:
     neuron, see `acting`. `weights` (channel, place). `currents`: rows `cells.CURRENT`; `sinks` (population,
     channel): the current or conductance that a channel feeds, or -1 for the potential; `summed` likewise: whether its
     synapses have weights of their own, relative to that of the channel, and else are counted. `learning`: how plastic
-    synapses move.
+    synapses move, `releasing`: what short-term plasticity leaves them.
     """
 
     circuit: Circuit
@@ -77,6 +78,7 @@ class Network:
     externals: tuple[External, ...]
     tables: Tables
     learning: Learning
+    releasing: Releasing
 
     @property
     def delays(self) -> tuple[int, int]:
@@ -177,6 +179,7 @@ def build(
         gain=np.ones(layout.places, np.float32), weights=cells.weights_of(circuit, receptors, layout),
         currents=cells.currents_of(neurons, receptors, step), sinks=cells.sinks_of(receptors),
         summed=cells.summed_of(receptors), tables=tables, learning=Learning.of(tables, layout, step),
+        releasing=Releasing.of(tables, layout, step),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from equipoise.spiking.cells import FIELDS, POTENTIAL
 from equipoise.spiking.external import POISSON, External
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN
-from equipoise.spiking.learning import PARTS, law
+from equipoise.spiking import learning, releasing
 from equipoise.spiking.network import Network
 from equipoise.spiking.probes import KINDS, Probes
 from equipoise.spiking.randomness import Words
@@ -69,7 +69,8 @@ def one_step(
         sink[place] += added
         look.source(source, added)
     lessons = [Lesson(network, index, learned) for index in plastic_in(network)]
-    counts = arrivals(network, fired, {lesson.index: lesson for lesson in lessons})
+    gifts = {index: Gift(network, index, learned) for index, _ in network.releasing.places}
+    counts = arrivals(network, fired, {lesson.index: lesson for lesson in lessons}, gifts)
     look.arriving(counts)
     pass_arrivals(network, x, currents, counts)
     u = np.where(total > 0.0, v + (x / np.where(total > 0.0, total, f32(1.0)) - v) * lost32(total), v * decay + x)
@@ -77,6 +78,7 @@ def one_step(
     v[:] = np.where(awake, np.maximum(u, floor), v)
     fires = v >= network.threshold
     v[fires] = reset[fires]
+    adapt(network, currents, fires)
     silent[:] = np.where(fires, refractory.astype(np.int16), silent - ~awake)
     look.finish(v, currents)
     for lesson in lessons:
@@ -86,17 +88,24 @@ def one_step(
 
 def pass_currents(network: Network, x: NDArray, total: NDArray, currents: NDArray) -> None:
     """Each current moves the potential, or each conductance pulls at it, and decays."""
-    for population, k, (decay, reversal, _) in currents_in(network):
+    for population, k, (decay, reversal, _, jump) in currents_in(network):
         place, s, transfer = network.layout.padded(population), currents[k], network.cells.row(len(FIELDS) + k)
         moved = transfer[place] * s[place]
-        if conducts(network, population):
+        if conducts(network, population) and jump == 0.0:
             total[place] += moved
             moved = moved * f32(reversal)
         x[place] += moved
         s[place] *= f32(decay)
 
 
-def currents_in(network: Network) -> Iterator[tuple[int, int, tuple[float, float, float]]]:
+def adapt(network: Network, currents: NDArray, fires: NDArray[np.bool_]) -> None:
+    """Spikes build up the adaptation of their neurons."""
+    for population, k, (_, _, _, jump) in currents_in(network):
+        place = network.layout.padded(population)
+        currents[k, place] += np.where(fires[place], f32(jump), f32(0.0))
+
+
+def currents_in(network: Network) -> Iterator[tuple[int, int, tuple[float, ...]]]:
     """Population, number within it, and the rest of `cells.CURRENT`, of each current or conductance."""
     number = [0] * len(network.layout.sizes)
     for row in network.currents:
@@ -119,11 +128,16 @@ def pass_arrivals(network: Network, x: NDArray, currents: NDArray, arrived: NDAr
             target[place] += weight[place] * number[place]
 
 
-def arrivals(network: Network, fired: list, lessons: "dict[int, Lesson] | None" = None) -> NDArray:
+def arrivals(
+    network: Network,
+    fired: list,
+    lessons: "dict[int, Lesson] | None" = None,
+    gifts: "dict[int, Gift] | None" = None,
+) -> NDArray:
     """What arrives in each channel at each place: the number of spikes, or the sum of the relative weights they meet.
 
     A sum goes over the tables in their order, and in each over the presynaptic neurons. `lessons`: those of plastic
-    projections by number, whose synapses move first.
+    projections by number, whose synapses move first; `gifts`: those with short-term plasticity.
     """
     arrived = np.zeros(network.weights.shape, f32)
     for table in network.tables.parts:
@@ -132,6 +146,8 @@ def arrivals(network: Network, fired: list, lessons: "dict[int, Lesson] | None" 
         sent = senders[source]
         lesson = (lessons or {}).get(table.route.index)
         weights = table.relative_weights()[sent] if lesson is None else lesson.arrive(table, senders, sent)
+        gift = (gifts or {}).get(table.route.index)
+        weights = weights if gift is None else gift.shares(table, senders)[source[sent]] * weights
         np.add.at(arrived[table.route.channel], place[sent], weights)
     return arrived
 
@@ -147,8 +163,8 @@ class Lesson:
 
     def __init__(self, network: Network, index: int, learned: dict[str, NDArray]):
         self.index, projection = index, network.origin.projections[index]
-        decay, self.eta, self.offset, self.most = (f32(x) for x in law(projection.plasticity, network.dt))
-        self.weights, self.before, self.after = (learned[f"{index}.{part}"] for part in PARTS)
+        decay, self.eta, self.offset, self.most = (f32(x) for x in learning.law(projection.plasticity, network.dt))
+        self.weights, self.before, self.after = (learned[f"{index}.{part}"] for part in learning.PARTS)
         self.before *= decay
         self.after *= decay
         self.place = network.layout.padded(network.layout.names.index(projection.target))
@@ -179,6 +195,29 @@ class Lesson:
     def moved(self, weights: NDArray, by: NDArray) -> NDArray:
         """Weights after a step of eta, between 0 and the largest."""
         return np.clip(weights + self.eta * by, f32(0.0), self.most)
+
+
+class Gift:
+    """Short-term plasticity of a projection in one step, which moves `learned` in place; all fades first."""
+
+    def __init__(self, network: Network, index: int, learned: dict[str, NDArray]):
+        projection = network.origin.projections[index]
+        *decays, self.use = (f32(x) for x in releasing.law(projection.short_term, network.dt))
+        self.f, self.d = (learned[f"{index}.{trace}"] for trace in releasing.TRACES)
+        self.f *= decays[0]
+        self.d *= decays[1]
+        self.given: dict[int, NDArray] = {}
+
+    def shares(self, table: Table, senders: NDArray[np.bool_]) -> NDArray:
+        """What part of the weights each of the senders brings; the tables of one delay share it."""
+        if table.which not in self.given:
+            mine = slice(table.which * senders.size, (table.which + 1) * senders.size)
+            u = self.f[mine] + self.use * (f32(1.0) - self.f[mine])
+            given = u * (f32(1.0) - self.d[mine])
+            self.f[mine] = np.where(senders, u, self.f[mine])
+            self.d[mine] = np.where(senders, self.d[mine] + given, self.d[mine])
+            self.given[table.which] = given
+        return self.given[table.which]
 
 
 def ordered(synapses: list[tuple[Table, NDArray, NDArray]]) -> list[NDArray]:
@@ -217,7 +256,7 @@ class Look:
         self.split = np.zeros((0, network.most_currents, KINDS), f32) if probes is None else probes.split
         self.jumps = np.zeros((self.places.size, KINDS), f32)
         self.population = network.layout.population_of(self.places)
-        for population, k, (decay, _, _) in currents_in(network):
+        for population, k, (decay, _, _, _) in currents_in(network):
             self.split[self.population == population, k] *= f32(decay)
 
     def source(self, external: External, added: NDArray) -> None:
@@ -245,7 +284,9 @@ class Look:
         trace[:, 0], trace[:, 1 : 1 + KINDS], trace[:, 1 + KINDS :] = v[self.places], total, f32(0.0)
         conducting = np.array([conducts(self.network, int(p)) for p in self.population], bool)
         trace[conducting, 1 : 1 + 2] = f32(0.0)
-        for population, c, (_, reversal, inhibits) in currents_in(self.network):
+        for population, c, (_, reversal, inhibits, jump) in currents_in(self.network):
+            if jump != 0.0:
+                continue
             here, kind = conducting & (self.population == population), int(inhibits)
             g = s[c, self.places[here]]
             trace[here, 1 + kind] += g * (f32(reversal) - trace[here, 0])

@@ -67,13 +67,13 @@ class Table:
             return self.weights[self.entries()[1]]
         return np.ones(self.synapses()[0].size, np.float32)
 
-    def row(self, layout: Layout, plastic: int = -1) -> list[int]:
-        """The table as the core knows it; `plastic`: the number of its learner."""
+    def row(self, layout: Layout, moving: tuple[int, int]) -> list[int]:
+        """The table as the core knows it; `moving`: the numbers of its plasticity and its short-term plasticity."""
         first, last = layout.first_columns[self.route.source : self.route.source + 2]
         b, r = self.block, self.route
         where = [int(first), int(last - first), b.first, b.last - b.first, r.channel, self.delay, b.thread]
         starts = [self.start, self.offsets_start + (self.which if self.form != BITMAP else 0), self.weights_start]
-        return [self.form, *where, len(r.delays), *starts, plastic, self.which * layout.sizes[r.source]]
+        return [self.form, *where, len(r.delays), *starts, *moving, self.which * layout.sizes[r.source]]
 
     def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Source and place in the list of every synapse."""

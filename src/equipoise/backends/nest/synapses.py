@@ -22,7 +22,7 @@ from equipoise.backends.nest.neurons import Cell
 from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import ErdosRenyi
 from equipoise.model.delays import DelayLaw, UniformDelay, expected
-from equipoise.model.populations import Source
+from equipoise.model.populations import Source, refuse_adaptation
 from equipoise.model.projections import Projection, refuse_plasticity
 from equipoise.model.weight_spread import LogNormalSpread, WeightSpread
 from equipoise.quantities import Array
@@ -140,6 +140,7 @@ def check_wiring(circuit: Circuit) -> None:
         if s.fano != 1.0:
             raise ValueError(f"backends.nest: source {s.name!r} must be Poisson (fano=1), got fano={s.fano:g}.")
     refuse_plasticity("backends.nest", circuit.projections)
+    refuse_adaptation("backends.nest", circuit.populations)
     for p in circuit.projections:
         if p.weight_spread is not None and isinstance(circuit.node(p.source), Source):
             raise ValueError(
