@@ -144,6 +144,8 @@ class _Reader:
         drive = self.value(f"{place}.drive", DRIVE, row.get("drive", 0))
         spread = self.component(f"{place}.spread", row.get("spread", {}), SLOTS["spread"])
         rest = _present(row, "size")
+        if "adaptation" in row:
+            rest["adaptation"] = self.component(f"{place}.adaptation", row["adaptation"], SLOTS["adaptation"])
         return self.make(place, Population, name=row["name"], neuron=neuron, drive=drive, spread=spread, **rest)
 
     def source(self, place: str, row: Mapping[str, Any]) -> Source:

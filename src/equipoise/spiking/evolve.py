@@ -115,7 +115,7 @@ def ordered(
         raise ValueError(
             "evolve: the circuit has no rules; attach some with Circuit(..., rules=[...]), or give rules=."
         )
-    refuse_plasticity("evolve", circuit.projections)
+    refuse_plasticity("evolve", [p for p in circuit.projections if p.plasticity is not None])
     if homeostasis.window is not None:
         raise ValueError("evolve: Homeostasis.window is for simulations; give Pace(window=...) instead.")
     apart = apart_of(circuit, schedule) | moved_by(circuit, homeostasis)

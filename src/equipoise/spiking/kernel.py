@@ -51,7 +51,14 @@ def begin(network: Network) -> State:
     recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
     currents = np.zeros((network.most_currents, layout.places), np.float32)
     silent = np.zeros(layout.places, np.int16)
-    return State(step=0, v=v, silent=silent, currents=currents, recent=recent, learned=network.learning.begin() | network.releasing.begin())
+    return State(
+        step=0,
+        v=v,
+        silent=silent,
+        currents=currents,
+        recent=recent,
+        learned=network.learning.begin() | network.releasing.begin(),
+    )
 
 
 def advance(
@@ -82,7 +89,12 @@ def advance(
     )  # fmt: skip
     recent = raster[steps:].copy()
     after = State(
-        step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent, learned=learning.folded(memory) | network.releasing.folded(released)
+        step=before.step + steps,
+        v=v,
+        silent=silent,
+        currents=currents,
+        recent=recent,
+        learned=learning.folded(memory) | network.releasing.folded(released),
     )
     return after, raster[longest:]
 

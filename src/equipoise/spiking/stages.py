@@ -12,6 +12,7 @@ import numpy as np
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.manipulations import Timed, checked_schedule, edges, manipulated
+from equipoise.model.projections import Projection
 from equipoise.quantities import Array
 from equipoise.spiking import cells
 from equipoise.spiking.cells import Receptors
@@ -155,16 +156,15 @@ def _check_kinds(first: Circuit, circuit: Circuit) -> None:
                 f"{a.name!r}. Simulate the manipulated circuit by itself."
             )
     for p, q in zip(first.projections, circuit.projections, strict=True):
-        if (p.delay, p.synapse, p.plasticity, first.sign_of(p)) != (
-            q.delay,
-            q.synapse,
-            q.plasticity,
-            circuit.sign_of(q),
-        ):
+        if (first.sign_of(p), *_lasting(p)) != (circuit.sign_of(q), *_lasting(q)):
             raise ValueError(
                 f"spiking: a manipulation may change weight and in-degree of {p} while it runs, but not its sign, "
                 "delay, synapse or plasticity. Simulate the manipulated circuit by itself."
             )
+
+
+def _lasting(p: Projection) -> tuple:
+    return p.delay, p.synapse, p.plasticity, p.short_term
 
 
 def _check_thinned(old: Route, new: Route, network: Network) -> None:
