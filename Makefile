@@ -41,7 +41,8 @@ SANITIZED := $(addprefix tests/, systems/test_cell_loop.py systems/test_isi_samp
 	systems/test_pif.py systems/test_rate_simulation.py systems/test_simulation.py \
 	systems/test_spectral_mean_field.py systems/test_spiking_calcium.py systems/test_spiking_differences.py \
 	systems/test_spiking_probes.py systems/test_spiking_step.py systems/test_spiking_synapses.py \
-	systems/test_spiking_wiring.py systems/test_threshold_integration.py unit/test_calcium.py unit/test_core_stub.py \
+	systems/test_spiking_wiring.py systems/test_inhibitory_plasticity.py systems/test_short_term_plasticity.py \
+	systems/test_threshold_integration.py unit/test_calcium.py unit/test_core_stub.py \
 	unit/test_lif_tables.py unit/test_measures.py unit/test_spiking_input.py)
 
 ifeq ($(LIBASAN),)

@@ -13,7 +13,7 @@ from equipoise.papers.ei_balance import plastic_circuits
 from equipoise.papers.ei_balance.plastic_circuits import AMPA, CELL, GABA
 from equipoise.spiking import kernel, reference
 from equipoise.spiking.packing import packed, unpacked
-from equipoise.units import Hz, minute, ms, mV, nS
+from equipoise.units import Hz, ms, mV, nS
 
 RULE = eq.InhibitoryPlasticity(5 * Hz, eta=0.05, largest=1.6)
 
@@ -119,7 +119,9 @@ def test_weights_are_the_sum_of_the_rule_over_all_pairs_of_spikes():
     got = network.synaptic_weights("I", "E", learned=run.end.learned) / mean
     trains = {name: [run.spikes_of(name).times[run.spikes_of(name).units == k] for k in range(n)]
               for name, n in (("E", 60), ("I", 40))}  # fmt: skip
-    wanted = [1.0 + written_out(rule, trains["I"][i] + 0.7 * ms, trains["E"][e], 0.4) for i, e in zip(pre, post)]
+    wanted = [
+        1.0 + written_out(rule, trains["I"][i] + 0.7 * ms, trains["E"][e], 0.4) for i, e in zip(pre, post, strict=True)
+    ]
     assert np.ptp(got) > 0.02
     np.testing.assert_allclose(got, wanted, rtol=2e-5)
 
@@ -208,10 +210,10 @@ def test_a_recurrent_network_becomes_balanced_and_irregular():
         plastic_circuits.network(eq.InhibitoryPlasticity(5 * Hz, eta=0.03), neurons=2000), seed=1
     )
     record = eq.spiking.Record(membrane={"E": 40}, every=1 * ms)
-    first = eq.spiking.run(network, duration=0.5, record=record)
+    first = eq.spiking.run(network, duration=0.5)
     settled = eq.spiking.run(network, duration=25.0, start=first.end, record=eq.spiking.Record(cells=0)).end
     last = eq.spiking.run(network, duration=2.0, start=settled, record=record)
-    before, after = (eq.measures.balance(r.membrane.excitation, r.membrane.inhibition) for r in (first, last))
+    after = eq.measures.balance(last.membrane.excitation, last.membrane.inhibition)
     assert first.rates[0] > 40 * Hz
     assert abs(last.rates[0] - 5 * Hz) < 1 * Hz
     assert 0.7 < last.cvs[0] < 1.1
@@ -220,7 +222,7 @@ def test_a_recurrent_network_becomes_balanced_and_irregular():
 
 
 def test_inhibition_takes_the_tuning_of_excitation():
-    """Correlation over channels 0.9 or more from no tuning at all; without correlated input there is nothing to learn."""
+    """Correlation over channels 0.9 or more from no tuning at all."""
     rule = eq.InhibitoryPlasticity(5 * Hz, eta=0.05)
     net = plastic_circuits.tuned(rule)
     network = eq.spiking.build(net, seed=1, wiring=plastic_circuits.tuned_wiring(net))
@@ -288,6 +290,9 @@ def with_plasticity(source, target, **changes):
     return replace(net, projections=[one if p is net.projection(source, target) else p for p in net.projections])
 
 
+LOSS = eq.During(eq.Deafferentation(source="I", target="E", fraction=0.5), start=0.01)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -301,8 +306,8 @@ def with_plasticity(source, target, **changes):
         (lambda: eq.theory.mean_field(circuit(100, 40)), TypeError, "mean_field: I -> E has synapses that move"),
         (lambda: eq.spiking.evolve(replace(circuit(100, 40), slow_rules=(eq.InhibitoryScaling(
             "E", "I", rate=5.0, speed=1e-6),)), duration=60.0, seed=1), TypeError, "evolve: I -> E has synapses"),
-        (lambda: eq.spiking.simulate(circuit(100, 40), duration=0.1, seed=1, schedule=[
-            eq.During(eq.Deafferentation(source="I", target="E", fraction=0.5), start=0.01)]), ValueError, "I -> E are plastic"),
+        (lambda: eq.spiking.simulate(circuit(100, 40), duration=0.1, seed=1, schedule=[LOSS]), ValueError,
+         "I -> E are plastic"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_said(make, error, message):

@@ -22,7 +22,8 @@ class Population:
     They are equal, or differ as `spread` says around `neuron`, whose parameters are then the means. The drive adds to
     dV/dt of every neuron, as an optical or chemogenetic current does (I_opt, Discussion); like weights it is in the
     unit of the potentials. It does not change with the number of inputs. The `neuron` is a spiking one (`LIF`, ...), or
-    a rate (`ThresholdLinear`, ..., `FICurve`), whose drive adds to its input in its own unit.
+    a rate (`ThresholdLinear`, ..., `FICurve`), whose drive adds to its input in its own unit. Spiking neurons may have
+    an `adaptation`.
     """
 
     name: str
@@ -48,8 +49,8 @@ class Population:
             )
         if self.adaptation is not None and not isinstance(self.neuron, IntegrateAndFire):
             raise TypeError(
-                f"Population.adaptation of {self.name!r} is driven by spikes, which {type(self.neuron).__name__} neurons "
-                "do not have. Give it to spiking neurons such as eq.LIF()."
+                f"Population.adaptation of {self.name!r} is driven by spikes, which {type(self.neuron).__name__} "
+                "neurons do not have. Give it to spiking neurons such as eq.LIF()."
             )
         check_spread(f"Population.spread of {self.name!r}", self.neuron, self.spread)
 
@@ -69,8 +70,8 @@ def refuse_adaptation(function: str, populations: Iterable[Population]) -> None:
     for p in populations:
         if p.adaptation is not None:
             raise TypeError(
-                f"{function}: {p.name!r} has adaptation, which this level does not know. Use eq.spiking.simulate; in the "
-                "mean, adaptation lowers the drive by increment * tau * rate."
+                f"{function}: {p.name!r} has adaptation, which this level does not know. Use eq.spiking.simulate; in "
+                "the mean, adaptation lowers the drive by increment * tau * rate."
             )
 
 

@@ -77,7 +77,8 @@ class Projection:
 
         if not isinstance(self.short_term, ShortTermPlasticity | None):
             raise TypeError(
-                f"Projection.short_term must be eq.ShortTermPlasticity(U, tau_rec=...) or None, got {self.short_term!r}."
+                "Projection.short_term must be eq.ShortTermPlasticity(U, tau_rec=...) or None, got "
+                f"{self.short_term!r}."
             )
 
     def __str__(self) -> str:
@@ -90,7 +91,7 @@ class Projection:
 
 
 def refuse_plasticity(function: str, projections: Iterable[Projection]) -> None:
-    """TypeError for synapses that move with single spikes, for levels that know fixed or slowly moving weights alone."""
+    """TypeError for synapses that move with single spikes, for levels that know fixed or slow weights alone."""
     for p in projections:
         moving = p.plasticity or p.short_term
         if moving is not None:

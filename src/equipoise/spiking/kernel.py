@@ -25,7 +25,8 @@ class State:
 
     `v` (places,) from the leak potential, `silent` (places,) steps of refractoriness left, `currents` (current, place)
     [V/s], `recent` (longest delay, columns * 8) the raster of the last steps, a bit for each place. `learned`: relative
-    weights and traces of synapses that move (see `Learning` and `Releasing`). `slow`: where homeostasis stands at the end of a run.
+    weights and traces of synapses that move (see `Learning` and `Releasing`). `slow`: where homeostasis stands
+    at the end of a run.
     """
 
     step: int
@@ -79,7 +80,7 @@ def advance(
     _core.spiking_run(
         network.cells.pool, network.cells.index.ravel(), layout.first_columns, network.currents.ravel(),
         network.sinks.ravel(), network.summed.astype(np.int64).ravel(), _extents(network),
-        _rows([p.row(layout, (learning.number(p), network.releasing.number(p))) for p in t.parts]), _external_rows(network), *strips_of(network),
+        _table_rows(network), _external_rows(network), *strips_of(network),
         _joined([y.ravel() for x in e for y in (x.laws.least, x.laws.thresholds)], np.int16),
         _joined([y.ravel() for x in e for y in (x.laws.rest, x.laws.law)], np.int32),
         t.targets, t.offsets, t.bits, t.weights, network.key, v, silent, currents.ravel(), counts, sums, raster.ravel(),
@@ -121,6 +122,12 @@ def _copy(x: NDArray) -> NDArray:
 
 def _extents(network: Network) -> NDArray[np.int64]:
     return _rows([[b.population, b.first, b.last, b.thread] for b in network.layout.blocks])
+
+
+def _table_rows(network: Network) -> NDArray[np.int64]:
+    learning, releasing = network.learning, network.releasing
+    parts = network.tables.parts
+    return _rows([p.row(network.layout, (learning.number(p), releasing.number(p))) for p in parts])
 
 
 def _external_rows(network: Network) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.model.plasticity import InhibitoryPlasticity
+from equipoise.model.projections import Projection
 from equipoise.quantities import Array
 from equipoise.spiking.layout import COLUMN, Layout
 from equipoise.spiking.tables import Table, Tables
@@ -24,8 +24,10 @@ Learned = Mapping[str, Floats]
 """By "projection.weights", ".before" and ".after", the projection by its number: relative weights and both traces."""
 
 
-def law(rule: InhibitoryPlasticity, dt: float) -> tuple[float, float, float, float]:
+def law(projection: Projection, dt: float) -> tuple[float, float, float, float]:
     """Decay of the traces over a step, eta, offset alpha, and the largest relative weight."""
+    rule = projection.plasticity
+    assert rule is not None
     return math.exp(-dt / rule.tau), rule.eta, rule.alpha, rule.largest
 
 
@@ -83,7 +85,7 @@ class Learning:
         plastic.sort(key=_lists)
         lists = [list(parts) for _, parts in groupby(plastic, key=lambda t: _lists(t)[:2])]
         learners = tuple(Learner.of(parts, layout.sizes[parts[0].route.source]) for parts in lists)
-        laws = [law(x.first.route.projection.plasticity, dt) for x in learners]  # pyright: ignore[reportArgumentType]
+        laws = [law(x.first.route.projection, dt) for x in learners]
         return cls(learners=learners, arrays=(_rows(learners), np.array(laws, np.float64).ravel(), _incoming(learners)))
 
     @property

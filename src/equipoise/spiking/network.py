@@ -123,8 +123,10 @@ class Network:
         """
         mean = self.circuit.projection(source, target).weight
         found = self._tables(source, target)
-        now = learned is not None and any(self.learning.number(t) >= 0 for t in found)
-        relative = self.learning.weights(found, learned) if now else [t.relative_weights() for t in found]
+        if learned is not None and any(self.learning.number(t) >= 0 for t in found):
+            relative = self.learning.weights(found, learned)
+        else:
+            relative = [t.relative_weights() for t in found]
         return mean * np.concatenate([np.empty(0), *relative]).astype(np.float64)
 
     def _tables(self, source: str, target: str) -> list[Table]:

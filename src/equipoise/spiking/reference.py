@@ -19,11 +19,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.spiking import learning, releasing
 from equipoise.spiking.cells import FIELDS, POTENTIAL
 from equipoise.spiking.external import POISSON, External
 from equipoise.spiking.kernel import State
 from equipoise.spiking.layout import COLUMN
-from equipoise.spiking import learning, releasing
 from equipoise.spiking.network import Network
 from equipoise.spiking.probes import KINDS, Probes
 from equipoise.spiking.randomness import Words
@@ -55,7 +55,7 @@ def advance(network: Network, before: State, steps: int, *, probes: Probes | Non
 def one_step(
     network: Network, state: tuple[NDArray, NDArray, NDArray, dict[str, NDArray]], fired: list, step: int, look: "Look"
 ) -> NDArray[np.bool_]:
-    """Update v, silent, currents and plastic synapses in place; `fired` holds who fired at earlier steps, the last one at its end."""
+    """Update the state in place; `fired` holds who fired at earlier steps, the last one at its end."""
     v, silent, currents, learned = state
     decay, floor, reset, refractory, gain, onset, steepness, leak = (network.cells.row(k) for k in range(len(FIELDS)))
     x = network.drive.copy()
@@ -163,7 +163,7 @@ class Lesson:
 
     def __init__(self, network: Network, index: int, learned: dict[str, NDArray]):
         self.index, projection = index, network.origin.projections[index]
-        decay, self.eta, self.offset, self.most = (f32(x) for x in learning.law(projection.plasticity, network.dt))
+        decay, self.eta, self.offset, self.most = (f32(x) for x in learning.law(projection, network.dt))
         self.weights, self.before, self.after = (learned[f"{index}.{part}"] for part in learning.PARTS)
         self.before *= decay
         self.after *= decay
@@ -202,7 +202,7 @@ class Gift:
 
     def __init__(self, network: Network, index: int, learned: dict[str, NDArray]):
         projection = network.origin.projections[index]
-        *decays, self.use = (f32(x) for x in releasing.law(projection.short_term, network.dt))
+        *decays, self.use = (f32(x) for x in releasing.law(projection, network.dt))
         self.f, self.d = (learned[f"{index}.{trace}"] for trace in releasing.TRACES)
         self.f *= decays[0]
         self.d *= decays[1]

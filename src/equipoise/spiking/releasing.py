@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.model.plasticity import ShortTermPlasticity
+from equipoise.model.projections import Projection
 from equipoise.quantities import Array
 from equipoise.spiking.layout import Block, Layout
 from equipoise.spiking.tables import Table, Tables
@@ -20,8 +20,10 @@ Floats = NDArray[np.float32]
 TRACES = ("facilitated", "depleted")
 
 
-def law(rule: ShortTermPlasticity, dt: float) -> tuple[float, float, float]:
+def law(projection: Projection, dt: float) -> tuple[float, float, float]:
     """Decay of facilitation and of depletion over a step, and the use of resources."""
+    rule = projection.short_term
+    assert rule is not None
     facilitated = math.exp(-dt / rule.tau_facil) if rule.tau_facil > 0.0 else 0.0
     return facilitated, math.exp(-dt / rule.tau_rec) if rule.tau_rec > 0.0 else 0.0, rule.U
 
@@ -43,7 +45,7 @@ class Releasing:
         """Of the synapses of a network."""
         first = [t for t in tables.parts if t.route.projection.short_term is not None and t.which == 0]
         sizes = tuple(layout.sizes[t.route.source] * len(t.route.delays) for t in first)
-        laws = [law(t.route.projection.short_term, dt) for t in first]  # pyright: ignore[reportArgumentType]
+        laws = [law(t.route.projection, dt) for t in first]
         places = tuple((t.route.index, t.block) for t in first)
         return cls(places=places, sizes=sizes, arrays=(_rows(first, sizes), np.array(laws, np.float64).ravel()))
 

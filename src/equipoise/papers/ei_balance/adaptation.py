@@ -21,7 +21,6 @@ from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
 from equipoise.papers.ei_balance.plastic_circuits import AMPA, CELL, GABA
 from equipoise.papers.framework import Claim, Progress
-from equipoise.quantities import Array
 from equipoise.units import Hz, ms, mV, nS, second
 
 if TYPE_CHECKING:
@@ -67,9 +66,7 @@ def circuit(kind: str, cells: int) -> Circuit:
             connectivity=FixedInDegree(INPUTS[source]), short_term=rules[source],
         )  # fmt: skip
 
-    stimulus = [
-        Projection(source="X", target=name, weight=1.5 * mV, connectivity=FixedInDegree(1)) for name in SENDERS
-    ]
+    stimulus = [Projection(source="X", target=name, weight=1.5 * mV, connectivity=FixedInDegree(1)) for name in SENDERS]
     return Circuit(
         name=kind,
         populations=[
