@@ -28,12 +28,13 @@ EQ_INLINE void conduct(const Network& network, const Cells& cells, const State& 
   for (std::size_t i = 0; i < column_size; ++i) out.pull[i] = drive[i];
   for (std::size_t k = 0; k < cells.currents.size(); ++k) {
     const Current current = cells.currents[k];
+    const bool adapts = current.jump != 0.0f;
     const float transfer = network.membranes.transfers[k].of(column)[0];  // one for all, as there is no decay
     float* s = state.currents + k * network.neurons() + column * column_size;
     for (std::size_t i = 0; i < column_size; ++i) {
       const float a = transfer * s[i];
-      out.total[i] += a;
-      out.pull[i] += a * current.reversal;
+      out.total[i] += adapts ? 0.0f : a;
+      out.pull[i] += adapts ? a : a * current.reversal;
       s[i] *= current.decay;
     }
   }

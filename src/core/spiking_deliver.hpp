@@ -11,6 +11,8 @@
 #include <cstring>
 
 #include "spiking_network.hpp"
+#include "spiking_plastic.hpp"
+#include "spiking_release.hpp"
 #include "spiking_sums.hpp"
 
 namespace spiking {
@@ -246,10 +248,12 @@ class Arrivals {
     }
   }
 
-  EQ_INLINE void deliver_lists(const Network& network, const State& state) const {
-    for (const List& mine : lists) {
+  EQ_INLINE void deliver_lists(const Network& network, const State& state) {
+    for (List& mine : lists) {
       const Table& table = *mine.table;
       const std::size_t at = table.channel * network.neurons() + table.target_first * column_size;
+      if (table.release >= 0) give(network.releases[static_cast<std::size_t>(table.release)], table.trace, mine.rows);
+      if (table.plastic >= 0) arrive(network.plastic[static_cast<std::size_t>(table.plastic)], table, mine.rows);
       if (table.form == Form::weighted)
         add_weighted(table, mine.rows, state.sums + at);
       else

@@ -33,6 +33,7 @@ struct Current {
   float decay;     // over one step
   float reversal;  // from the leak potential
   bool inhibits;
+  float jump;  // at each spike of the neuron itself, where it is no synaptic current but adaptation; else 0
 };
 
 // What the neurons of one population share.
@@ -130,9 +131,10 @@ enum class Form : std::int64_t { list, bitmap, weighted };
 // Presynaptic neurons that fired, counted from the first of their population, in ascending order.
 using Fired = std::vector<std::uint32_t>;
 
-// Where the synapses of one of them are in a list.
+// Where the synapses of one of them are in a list, who it is, and how much of their weights a spike brings.
 struct Row {
-  std::uint32_t begin, end;
+  std::uint32_t begin, end, source;
+  float share;
 };
 using Rows = std::vector<Row>;
 
@@ -148,11 +150,32 @@ struct Table {
   const std::uint32_t* offsets;  //        where the row of presynaptic neuron s begins at [s stride], and ends
   const std::uint64_t* bits;     // bitmap: rows of target_columns * 8 words
   const float* weights;          // weighted: of each synapse, relative to that of its channel
+  std::int64_t plastic;          // the number of their plasticity, or -1
+  std::int64_t release;          // the number of their short-term plasticity, or -1
+  std::size_t trace;             // where the traces of its arrivals begin in both
 
   EQ_INLINE Row row(std::uint32_t source) const {
     const std::uint32_t* at = offsets + source * stride;
-    return {at[0], at[1]};
+    return {at[0], at[1], source, 1.0f};
   }
+};
+
+// How the synapses of one projection onto one block move: spiking_plastic.hpp.
+struct Plasticity {
+  std::size_t thread, first, columns;  // the block, columns
+  std::size_t traces;                  // presynaptic neurons times delays
+  float decay, eta, offset, most;      // decay over one step; weights are relative
+  const std::uint32_t* begins;         // where the synapses onto each neuron begin, and the last ones end, in
+  const std::uint32_t* synapses;       // where each is in the lists,
+  const std::uint32_t* from;           // and its trace
+  float *weights, *before, *after;     // of each synapse; traces of arrivals and of the block's neurons
+};
+
+// What the presynaptic neurons of one projection onto one block have to give: spiking_release.hpp.
+struct Release {
+  std::size_t thread, n;  // presynaptic neurons times delays
+  float facilitated_decay, depleted_decay, use;
+  float *facilitated, *depleted;
 };
 
 struct Network {
@@ -160,6 +183,8 @@ struct Network {
   Membranes membranes;
   std::vector<External> externals;
   std::vector<Table> tables;  // ordered by thread, then source and delay
+  std::vector<Plasticity> plastic;
+  std::vector<Release> releases;
   Key key;
   std::size_t columns, channels;
   Strips drive;                 // v_inf (1 - decay)

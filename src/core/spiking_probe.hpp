@@ -89,6 +89,7 @@ class Look {
     for (std::size_t kind = 0; kind < 2; ++kind) row[1 + kind] = 0.0f;
     for (std::size_t c = 0; c < cells.currents.size(); ++c) {
       const Current& current = cells.currents[c];
+      if (current.jump != 0.0f) continue;  // no input
       const float g = s[c * stride];
       const std::size_t kind = current.inhibits ? 1 : 0;
       row[1 + kind] += g * (current.reversal - row[0]);

@@ -80,6 +80,10 @@ EQ_INLINE void work_through(const Job& job, std::size_t thread) {
     const std::size_t end = std::min(begin + job.window, state.steps);
     arrivals.see(network, state, begin, senders);
     for (std::size_t k = begin; k < end; ++k) {
+      for (const spiking::Plasticity& rule : network.plastic)
+        if (rule.thread == thread) spiking::fade(rule);
+      for (const spiking::Release& release : network.releases)
+        if (release.thread == thread) spiking::fade(release);
       arrivals.deliver_lists(network, state);
       if (k + 1 < end) {  // known already, as every delay is at least a window
         next.see(network, state, k + 1, senders);
@@ -98,6 +102,8 @@ EQ_INLINE void work_through(const Job& job, std::size_t thread) {
                                                 scratch);
         }
       }
+      for (const spiking::Plasticity& rule : network.plastic)
+        if (rule.thread == thread) spiking::answer(rule, state.row(state.history + k, network.columns));
       std::swap(arrivals, next);
     }
     job.barrier.meet();
@@ -168,7 +174,7 @@ bool alike(const spiking::Membranes& of, std::size_t first, std::size_t last) {
   return std::all_of(all.begin(), all.end(), [=](const spiking::Strips& strips) { return alike(strips, first, last); });
 }
 
-// currents: rows of (population, decay, reversal, inhibits); sinks and summed: (population, channel).
+// currents: rows of (population, decay, reversal, inhibits, jump); sinks and summed: (population, channel).
 std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& currents, const IndexIn& sinks,
                                      const IndexIn& summed, const spiking::Membranes& membranes) {
   const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
@@ -182,10 +188,10 @@ std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& cur
     out.push_back({first, last, alike(membranes, first, last), conduct, {}, {own, own + channels},
                    {sums, sums + channels}, std::vector<bool>(channels, false)});
   }
-  for (std::size_t i = 0; i + 4 <= currents.size(); i += 4) {
+  for (std::size_t i = 0; i + 5 <= currents.size(); i += 5) {
     const double* x = currents.data() + i;
     out[static_cast<std::size_t>(x[0])].currents.push_back(
-        {static_cast<float>(x[1]), static_cast<float>(x[2]), x[3] != 0.0});
+        {static_cast<float>(x[1]), static_cast<float>(x[2]), x[3] != 0.0, static_cast<float>(x[4])});
   }
   return out;
 }
@@ -212,17 +218,50 @@ struct Synapses {
   Vector<const float> weights;
 };
 
-std::vector<spiking::Table> tables_of(const IndexIn& rows, const Synapses& all) {
-  constexpr std::size_t fields = 12;
+// rows: (thread, first column, columns, traces; start of begins, of synapses and of their traces in `incoming`; of
+// weights, of the traces of arrivals and of neurons in `memory`); laws: (decay, eta, offset, most).
+std::vector<spiking::Plasticity> plasticities_of(const IndexIn& rows, const In& laws,
+                                                 const Vector<const std::uint32_t>& incoming,
+                                                 const Vector<float>& memory) {
+  constexpr std::size_t fields = 10;
+  std::vector<spiking::Plasticity> out;
+  for (std::size_t i = 0; (i + 1) * fields <= rows.size(); ++i) {
+    const std::int64_t* x = rows.data() + i * fields;
+    const double* law = laws.data() + 4 * i;
+    const auto size = [x](std::size_t k) { return static_cast<std::size_t>(x[k]); };
+    const auto value = [law](std::size_t k) { return static_cast<float>(law[k]); };
+    out.push_back({size(0), size(1), size(2), size(3), value(0), value(1), value(2), value(3), incoming.data() + x[4],
+                   incoming.data() + x[5], incoming.data() + x[6], memory.data() + x[7], memory.data() + x[8],
+                   memory.data() + x[9]});
+  }
+  return out;
+}
+
+// rows: (thread, presynaptic neurons times delays, start of both traces in `memory`); laws: (decays, use).
+std::vector<spiking::Release> releases_of(const IndexIn& rows, const In& laws, const Vector<float>& memory) {
+  std::vector<spiking::Release> out;
+  for (std::size_t i = 0; (i + 1) * 4 <= rows.size(); ++i) {
+    const std::int64_t* x = rows.data() + i * 4;
+    const double* law = laws.data() + 3 * i;
+    out.push_back({static_cast<std::size_t>(x[0]), static_cast<std::size_t>(x[1]), static_cast<float>(law[0]),
+                   static_cast<float>(law[1]), static_cast<float>(law[2]), memory.data() + x[2], memory.data() + x[3]});
+  }
+  return out;
+}
+
+std::vector<spiking::Table> tables_of(const IndexIn& rows, const Synapses& all,
+                                      const std::vector<spiking::Plasticity>& plastic) {
+  constexpr std::size_t fields = 15;
   std::vector<spiking::Table> out;
   for (std::size_t i = 0; i + fields <= rows.size(); i += fields) {
     const std::int64_t* x = rows.data() + i;
     const auto size = [x](std::size_t k) { return static_cast<std::size_t>(x[k]); };
     const auto form = static_cast<spiking::Form>(x[0]);
     const bool bitmap = form == spiking::Form::bitmap, weighted = form == spiking::Form::weighted;
+    const float* own = !weighted ? nullptr : x[12] < 0 ? all.weights.data() + x[11] : plastic[size(12)].weights;
     out.push_back({form, size(1), size(2), size(3), size(4), size(5), size(6), size(7), size(8),
                    bitmap ? nullptr : all.targets.data() + x[9], bitmap ? nullptr : all.offsets.data() + x[10],
-                   bitmap ? all.bits.data() + x[9] : nullptr, weighted ? all.weights.data() + x[11] : nullptr});
+                   bitmap ? all.bits.data() + x[9] : nullptr, own, x[12], x[13], size(14)});
   }
   return out;
 }
@@ -271,7 +310,8 @@ void spiking_run(Vector<const float> membranes, IndexIn membrane_strips, IndexIn
                  Vector<std::uint16_t> counts, Vector<float> sums, Vector<std::uint64_t> raster,
                  std::int64_t first_step, std::int64_t history, std::int64_t steps, std::int64_t window,
                  std::int64_t n_threads, int instruction_set, IndexIn probes, Vector<float> split, Vector<float> trace,
-                 double per_step) {
+                 double per_step, IndexIn plastic, In laws, Vector<const std::uint32_t> incoming,
+                 Vector<float> memory, IndexIn releases, In release_laws, Vector<float> released) {
   same_size(key.size(), 2);
   const auto columns = static_cast<std::size_t>(first_columns.data()[first_columns.size() - 1]);
   const std::size_t n = columns * spiking::column_size, channels = sinks.size() / (first_columns.size() - 1);
@@ -284,10 +324,13 @@ void spiking_run(Vector<const float> membranes, IndexIn membrane_strips, IndexIn
   std::vector<spiking::Strips> weights;
   for (std::size_t c = 0; c < channels; ++c) weights.push_back(strip(2 + c));
   const spiking::Membranes all = membranes_of(membranes, membrane_strips, columns);
+  const std::vector<spiking::Plasticity> learning = plasticities_of(plastic, laws, incoming, memory);
   Network network{cells_of(first_columns, currents, sinks, summed, all),
                   all,
                   externals_of(externals, strip(0), thresholds, rests),
-                  tables_of(tables, {targets, offsets, bits, synaptic}),
+                  tables_of(tables, {targets, offsets, bits, synaptic}, learning),
+                  learning,
+                  releases_of(releases, release_laws, released),
                         spiking::Key(key.data()[0], key.data()[1]),
                         columns,
                         channels,
@@ -394,7 +437,9 @@ void bind_spiking_run(nb::module_& m) {
         nb::arg("targets"), nb::arg("offsets"), nb::arg("bits"), nb::arg("synaptic"), nb::arg("key"), nb::arg("v"),
         nb::arg("silent"), nb::arg("s"), nb::arg("counts"), nb::arg("sums"), nb::arg("raster"),
         nb::arg("first_step"), nb::arg("history"), nb::arg("steps"), nb::arg("window"), nb::arg("n_threads"),
-        nb::arg("instruction_set"), nb::arg("probes"), nb::arg("split"), nb::arg("trace"), nb::arg("per_step"));
+        nb::arg("instruction_set"), nb::arg("probes"), nb::arg("split"), nb::arg("trace"), nb::arg("per_step"),
+        nb::arg("plastic"), nb::arg("laws"), nb::arg("incoming"), nb::arg("memory"), nb::arg("releases"),
+        nb::arg("release_laws"), nb::arg("released"));
   m.def("spiking_count", &spiking_count, nb::arg("raster"));
   m.def("spiking_list", &spiking_list, nb::arg("raster"), nb::arg("columns"), nb::arg("steps"), nb::arg("places"));
   m.def("spiking_take", &spiking_take, nb::arg("raster"), nb::arg("population_of"), nb::arg("unit_of"),

@@ -12,7 +12,7 @@ EQ_INLINE void add_weighted(const Table& table, const Rows& rows, float* __restr
   const std::uint16_t* __restrict targets = table.targets;
   const float* __restrict weights = table.weights;
   for (const Row row : rows)
-    for (std::size_t k = row.begin; k < row.end; ++k) sums[targets[k]] += weights[k];
+    for (std::size_t k = row.begin; k < row.end; ++k) sums[targets[k]] += row.share * weights[k];
 }
 
 // What the sums of a column weigh.

@@ -13,6 +13,7 @@
 #include <limits>
 
 #include "float32.hpp"
+#include "spiking_adapt.hpp"
 #include "spiking_conduct.hpp"
 #include "spiking_deliver.hpp"
 #include "spiking_network.hpp"
@@ -313,7 +314,10 @@ EQ_INLINE void update_column(const Network& network, const Cells& cells, std::si
   const bool any = cells.conduct ? relax(values, now, scratch.conducted)
                    : cells.alike ? integrate<Same>(network.membranes, values, now, scratch.input)
                                  : integrate<Each>(network.membranes, values, now, scratch.input);
-  if (any) fire(network.membranes, values, now);
+  if (any) {
+    fire(network.membranes, values, now);
+    adapt(network, cells, state, values);
+  }
   if constexpr (looked) look.finish(cells, values.v, state.currents + at, network.neurons());
   inbox.empty(network, cells, state, column);
 }

@@ -13,6 +13,7 @@ from equipoise import renewal as renewal
 from equipoise import spiking as spiking
 from equipoise import theory as theory
 from equipoise import units as units
+from equipoise.model.adaptation import Adaptation as Adaptation
 from equipoise.model.attached_rules import AttachedRule as AttachedRule
 from equipoise.model.bursts import PoissonBursts as PoissonBursts
 from equipoise.model.calcium import Calcium as Calcium
@@ -66,6 +67,8 @@ from equipoise.model.neurons import PIF as PIF
 from equipoise.model.neurons import ConductanceLIF as ConductanceLIF
 from equipoise.model.neurons import IntegrateAndFire as IntegrateAndFire
 from equipoise.model.noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
+from equipoise.model.plasticity import InhibitoryPlasticity as InhibitoryPlasticity
+from equipoise.model.plasticity import ShortTermPlasticity as ShortTermPlasticity
 from equipoise.model.populations import Population as Population
 from equipoise.model.populations import Source as Source
 from equipoise.model.populations import Volleys as Volleys

@@ -291,22 +291,33 @@ def spiking_run(
     split: Floats,
     trace: Floats,
     per_step: float,
+    plastic: Index,
+    laws: Array,
+    incoming: HalfWords,
+    memory: Floats,
+    releases: Index,
+    release_laws: Array,
+    released: Floats,
 ) -> None:
     """Advance v, silent and s by `steps` steps and write their raster after its `history` rows.
 
-    Rows of integers describe: extents (population, first column, last, thread), tables (form, source's first column and
-    columns, block's first column and columns, channel, delay, thread, delays that share its list, start of data, of
-    offsets and of weights), externals (population, noise, stream, sink, start in strips; thresholds, start of the
-    lowest and of own ones or -1; thresholds of a rest, start of rests and of the neurons' laws or -1), sinks
-    (population, channel) current or -1 for the potential, summed (population, channel) whether arrivals have weights of
-    their own, which are in `synaptic`. `counts` and `sums` (channel, place) are zero; the latter may be empty where no
-    channel is summed. `membranes` and `pool` hold strips of 512 values; `membrane_strips` and `strips` say which one
-    each column uses: for decay, floor, reset, refractory steps, gain, onset and steepness of the upstroke, and what
-    each current transfers; for drive, threshold, each channel's weight and each external's amplitude. `currents`: rows
-    of population and decay.
-    instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512. `probes` are places, rising; `trace` (steps, probe, 4)
-    receives their potential and their excitatory, inhibitory and noisy input [V/s], for which `split` (probe, current,
-    3) carries the currents of the three kinds on, and per_step is 1/dt.
+    Rows of integers describe: extents (population, first column, last, thread), tables (form, source's first column
+    and columns, block's first column and columns, channel, delay, thread, delays that share its list, start of data,
+    of offsets and of weights, numbers of its plasticity and short-term plasticity or -1 and start of its traces
+    there), externals (population, noise, stream, sink, start in strips; thresholds, start of the lowest and of own
+    ones or -1; thresholds of a rest, start of rests and of the neurons' laws or -1), sinks (population, channel)
+    current or -1 for the potential, summed (population, channel) whether arrivals have weights of their own, which are
+    in `synaptic`. `counts` and `sums` (channel, place) are zero; the latter may be empty where no channel is summed.
+    `membranes` and `pool` hold strips of 512 values; `membrane_strips` and `strips` say which one each column uses:
+    for decay, floor, reset, refractory steps, gain, onset and steepness of the upstroke, and what each current
+    transfers; for drive, threshold, each channel's weight and each external's amplitude. `currents`: rows of
+    population, decay, reversal, whether it inhibits, and jump at spikes of the neuron itself. instruction_set: 0 best,
+    1 baseline, 2 AVX2, 3 AVX-512. `probes` are places, rising; `trace` (steps, probe, 4) receives their potential and
+    their excitatory, inhibitory and noisy input [V/s], for which `split` (probe, current, 3) carries the currents of
+    the three kinds on, and per_step is 1/dt. `plastic`: rows (thread, block's first column and columns, traces, start
+    of begins, of synapses and of their traces in `incoming`, of weights, of traces of arrivals and of neurons in
+    `memory`), which is moved in place by `laws`: rows (decay, eta, offset, most). `releases`: rows (thread, traces,
+    start of both kinds in `released`), `release_laws`: rows of their decays and use.
     """
 
 def spiking_calcium(

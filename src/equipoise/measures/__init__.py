@@ -8,6 +8,8 @@ from equipoise.measures.avalanches import poisson_null as poisson_null
 from equipoise.measures.avalanches import power_law as power_law
 from equipoise.measures.avalanches import size_of_duration as size_of_duration
 from equipoise.measures.branching import branching_ratio as branching_ratio
+from equipoise.measures.balance import balance as balance
+from equipoise.measures.balance import cotuning as cotuning
 from equipoise.measures.irregularity import cv as cv
 from equipoise.measures.irregularity import cv2 as cv2
 from equipoise.measures.irregularity import cv_local as cv_local

@@ -40,6 +40,7 @@ def check_circuit(circuit: "Circuit") -> None:
         _all_to_all(circuit, i, p)
         _synapse(circuit, i, p)
         _weight(circuit, i, p)
+        _plasticity(circuit, i, p)
     _dale(circuit)
     _rules(circuit)
     for i, rule in enumerate(circuit.slow_rules):
@@ -132,6 +133,23 @@ def _weight(circuit: "Circuit", i: int, p: Projection) -> None:
         f"Circuit.projections[{i}].weight: must not exceed {LARGEST_WEIGHT:g} times v_threshold - v_reset = "
         f"{distance:g} of {p.target!r}, got {p.weight:g}.{hint}"
     )
+
+
+def _plasticity(circuit: "Circuit", i: int, p: Projection) -> None:
+    """Both kinds need the spikes of single neurons; InhibitoryPlasticity lowers rates by stronger synapses."""
+    if p.plasticity is None and p.short_term is None:
+        return
+    place = f"Circuit.projections[{i}].{'short_term' if p.plasticity is None else 'plasticity'}"
+    if circuit.node(p.source) in circuit.sources:
+        raise ValueError(
+            f"{place}: needs presynaptic neurons, and {p.source!r} is a source, whose trains are not told apart. "
+            "Give a population instead."
+        )
+    if p.plasticity is not None and circuit.sign_of(p) > 0.0:
+        raise ValueError(
+            f"{place}: InhibitoryPlasticity strengthens synapses of targets that fire too much; {p} excites, so that "
+            "rates would run away. Give it to an inhibitory projection."
+        )
 
 
 def _one_unit(circuit: "Circuit") -> None:

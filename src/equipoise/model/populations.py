@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from equipoise.model.adaptation import Adaptation
 from equipoise.model.neurons import ConductanceLIF, IntegrateAndFire
 from equipoise.model.rate_neurons import FICurve, RateNeuron
 from equipoise.model.spread import Spread, check_spread
@@ -21,7 +22,8 @@ class Population:
     They are equal, or differ as `spread` says around `neuron`, whose parameters are then the means. The drive adds to
     dV/dt of every neuron, as an optical or chemogenetic current does (I_opt, Discussion); like weights it is in the
     unit of the potentials. It does not change with the number of inputs. The `neuron` is a spiking one (`LIF`, ...), or
-    a rate (`ThresholdLinear`, ..., `FICurve`), whose drive adds to its input in its own unit.
+    a rate (`ThresholdLinear`, ..., `FICurve`), whose drive adds to its input in its own unit. Spiking neurons may have
+    an `adaptation`.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Population:
     size: float = math.inf
     drive: float = quantity("tonic drive", default=0.0, symbol="I_opt")
     spread: Spread = Spread()  # noqa: RUF009 - it is frozen
+    adaptation: Adaptation | None = None
 
     def __post_init__(self):
         check_name("Population", self.name)
@@ -38,6 +41,16 @@ class Population:
         if not isinstance(self.neuron, IntegrateAndFire | RateNeuron | FICurve):
             raise TypeError(
                 f"Population.neuron of {self.name!r} must be a neuron such as eq.LIF(), got {self.neuron!r}."
+            )
+        if not isinstance(self.adaptation, Adaptation | None):
+            raise TypeError(
+                f"Population.adaptation of {self.name!r} must be eq.Adaptation(increment, tau=...) or None, got "
+                f"{self.adaptation!r}."
+            )
+        if self.adaptation is not None and not isinstance(self.neuron, IntegrateAndFire):
+            raise TypeError(
+                f"Population.adaptation of {self.name!r} is driven by spikes, which {type(self.neuron).__name__} "
+                "neurons do not have. Give it to spiking neurons such as eq.LIF()."
             )
         check_spread(f"Population.spread of {self.name!r}", self.neuron, self.spread)
 
@@ -50,6 +63,16 @@ def spiking_neuron(function: str, population: Population) -> IntegrateAndFire:
         f"{function}: {population.name!r} has {type(population.neuron).__name__} neurons, which are rates and do not "
         "spike. Study the circuit with eq.rate, or give it spiking neurons such as eq.LIF()."
     )
+
+
+def refuse_adaptation(function: str, populations: Iterable[Population]) -> None:
+    """TypeError for neurons that adapt, for levels that do not know this."""
+    for p in populations:
+        if p.adaptation is not None:
+            raise TypeError(
+                f"{function}: {p.name!r} has adaptation, which this level does not know. Use eq.spiking.simulate; in "
+                "the mean, adaptation lowers the drive by increment * tau * rate."
+            )
 
 
 def refuse_conductances(function: str, population: Population) -> None:

@@ -1,9 +1,11 @@
 """Projections: all connections from one population or source to one population."""
 
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 
 from equipoise.model.connectivity import AllToAll, Connectivity, ErdosRenyi, FixedInDegree
 from equipoise.model.delays import DelayLaw, NormalDelay, UniformDelay
+from equipoise.model.plasticity import InhibitoryPlasticity, ShortTermPlasticity
 from equipoise.model.synapses import ConductanceSynapse, DeltaSynapse, Synapse
 from equipoise.model.weight_spread import LogNormalSpread, NormalSpread, WeightSpread
 from equipoise.quantities import Quantity, check, check_fields, quantity
@@ -22,7 +24,9 @@ class Projection:
     is short for ``connectivity=ErdosRenyi(in_degree=1000)``. `delay` in s, or the law that each synapse draws its own
     from (`UniformDelay`, `NormalDelay`). With a `weight_spread` (`LogNormalSpread`, `NormalSpread`) each synapse has a
     weight of its own, and J is their mean. A rate neuron receives J K r in its own unit; with `AllToAll()` J is the
-    total coupling. The weight of a `ConductanceSynapse` is its peak conductance [S], above 0.
+    total coupling. The weight of a `ConductanceSynapse` is its peak conductance [S], above 0. With a `plasticity` the
+    synapses start from their weights and then move with the spikes on both sides; with `short_term` plasticity a spike
+    brings a part of the weight that depends on the spikes before.
     """
 
     _: KW_ONLY
@@ -42,6 +46,8 @@ class Projection:
     )
     synapse: Synapse = field(default_factory=DeltaSynapse)
     weight_spread: WeightSpread | None = None
+    plasticity: InhibitoryPlasticity | None = None
+    short_term: ShortTermPlasticity | None = None
 
     def __post_init__(self, in_degree: float | None):
         check_fields(self)
@@ -64,8 +70,36 @@ class Projection:
                 f"{self.weight_spread!r}. For a coefficient of variation c write eq.LogNormalSpread(c)."
             )
 
+        if not isinstance(self.plasticity, InhibitoryPlasticity | None):
+            raise TypeError(
+                f"Projection.plasticity must be eq.InhibitoryPlasticity(rate) or None, got {self.plasticity!r}."
+            )
+
+        if not isinstance(self.short_term, ShortTermPlasticity | None):
+            raise TypeError(
+                "Projection.short_term must be eq.ShortTermPlasticity(U, tau_rec=...) or None, got "
+                f"{self.short_term!r}."
+            )
+
     def __str__(self) -> str:
         return f"{self.source} -> {self.target}"
+
+    @property
+    def unequal(self) -> bool:
+        """Whether its synapses differ from each other, or come to do so."""
+        return not (self.weight_spread is None and self.plasticity is None and self.short_term is None)
+
+
+def refuse_plasticity(function: str, projections: Iterable[Projection]) -> None:
+    """TypeError for synapses that move with single spikes, for levels that know fixed or slow weights alone."""
+    for p in projections:
+        moving = p.plasticity or p.short_term
+        if moving is not None:
+            raise TypeError(
+                f"{function}: {p} has synapses that move with the spikes ({type(moving).__name__}), which this "
+                "level does not know. Use eq.spiking.simulate, or a rule on slow variables such as "
+                "eq.InhibitoryScaling(...)."
+            )
 
 
 def _check_conductance(weight: float) -> None:

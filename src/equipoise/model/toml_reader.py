@@ -40,7 +40,7 @@ _CONNECTIVITY = {
     "probability": (PROBABILITY, lambda p: ErdosRenyi(probability=p)),
     "fixed_in_degree": (IN_DEGREE, FixedInDegree),
 }
-_DEFAULTS = ("delay", "synapse", "weight_spread")
+_DEFAULTS = ("delay", "synapse", "weight_spread", "plasticity", "short_term")
 
 
 class _Broken(Exception):
@@ -141,11 +141,13 @@ class _Reader:
     # --- rows ---------------------------------------------------------------------------------------------------------
     def population(self, place: str, row: Mapping[str, Any]) -> Population:
         """One [[populations]] table."""
-        self.keys(place, row, ("name", "size", "neuron", "drive", "spread"), needed=("name", "neuron"))
+        self.keys(place, row, ("name", "size", "neuron", "drive", "spread", "adaptation"), needed=("name", "neuron"))
         neuron = self.component(f"{place}.neuron", row["neuron"], SLOTS["neuron"])
         drive = self.value(f"{place}.drive", DRIVE, row.get("drive", 0))
         spread = self.component(f"{place}.spread", row.get("spread", {}), SLOTS["spread"])
         rest = _present(row, "size")
+        if "adaptation" in row:
+            rest["adaptation"] = self.component(f"{place}.adaptation", row["adaptation"], SLOTS["adaptation"])
         return self.make(place, Population, name=row["name"], neuron=neuron, drive=drive, spread=spread, **rest)
 
     def source(self, place: str, row: Mapping[str, Any]) -> Source | Volleys:

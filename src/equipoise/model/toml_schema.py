@@ -7,6 +7,7 @@ written here.
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, dataclass, field, fields
 
+from equipoise.model.adaptation import Adaptation
 from equipoise.model.bursts import PoissonBursts
 from equipoise.model.calcium import Calcium
 from equipoise.model.delays import NormalDelay, UniformDelay
@@ -30,6 +31,7 @@ from equipoise.model.kinetics import Pathway, ProteinKinetics
 from equipoise.model.mitochondria import Mitochondrion
 from equipoise.model.mitochondrial_rule import MitochondrialThreshold
 from equipoise.model.neurons import EIF, LIF, PIF, ConductanceLIF
+from equipoise.model.plasticity import InhibitoryPlasticity, ShortTermPlasticity
 from equipoise.model.populations import Population
 from equipoise.model.projections import PEAK_CONDUCTANCE, Projection
 from equipoise.model.rate_neurons import AbbottChance, FICurve, PowerLaw, Softplus, ThresholdLinear
@@ -67,6 +69,9 @@ SLOTS = {
     "synapse": Slot((DeltaSynapse, ExponentialSynapse, ConductanceSynapse), "synapses"),
     "delay": Slot((UniformDelay, NormalDelay)),
     "weight_spread": Slot((LogNormalSpread, NormalSpread)),
+    "plasticity": Slot((InhibitoryPlasticity,)),
+    "short_term": Slot((ShortTermPlasticity,)),
+    "adaptation": Slot((Adaptation,)),
     "sensor": Slot((Calcium,), "sensors"),
     "rule": Slot((RateHomeostasis, CalciumHomeostasis, AdaptiveCalciumHomeostasis, KineticHomeostasis), "homeostasis"),
     "target": Slot((SetPoint, CalciumSetPoint)),
@@ -111,7 +116,7 @@ def kind_of(f: Field) -> str:
         return _KIND_OF_UNIT[about.unit]
     if f.name in _POTENTIALS:
         return "potential"
-    if f.name == "drive":
+    if f.name in ("drive", "increment"):
         return "potential per second"
     if f.name == "second_moment":
         return "squared concentration"

@@ -66,6 +66,7 @@ class _Writer:
         lines += [f"neuron = {self.refer(p.neuron, SLOTS['neuron'])}"]
         same = [f.name for f in fields(p.spread) if f.name not in p.spread.varying]
         spread = ", ".join(self.fields(p.spread, skip=tuple(same)))
+        lines += [f"adaptation = {self.refer(p.adaptation, SLOTS['adaptation'])}"] if p.adaptation else []
         return self.row("populations", [*lines, *([f"spread = {{ {spread} }}"] if spread else [])])
 
     def projection(self, p: Projection) -> list[str]:

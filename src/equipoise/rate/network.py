@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.model.circuit import Circuit
-from equipoise.model.populations import Source, refuse_conductances, refuse_volleys
-from equipoise.model.projections import Projection
+from equipoise.model.populations import Source, refuse_adaptation, refuse_conductances, refuse_volleys
+from equipoise.model.projections import Projection, refuse_plasticity
 from equipoise.model.rate_neurons import RateNeuron
 from equipoise.quantities import Array, finite, suggest
 from equipoise.rate import curves
@@ -244,6 +244,8 @@ def network(circuit: Circuit) -> RateNetwork:
 
 def assembled(circuit: Circuit, sizes: tuple[int, ...], wires: tuple[tuple, tuple], remake: Any) -> RateNetwork:
     """A network of alike units in each population, from its links and feeds; TypeError for unequal weights."""
+    refuse_plasticity("rate", circuit.projections)
+    refuse_adaptation("rate", circuit.populations)
     for p in circuit.projections:
         if p.weight_spread is not None:
             raise TypeError(

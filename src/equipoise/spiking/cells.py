@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.model.adaptation import Adaptation
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import EIF, PIF, ConductanceLIF, IntegrateAndFire
 from equipoise.model.synapses import ConductanceSynapse, DeltaSynapse, ExponentialSynapse, Synapse
@@ -44,12 +45,13 @@ class Channel(NamedTuple):
 class Receptors:
     """How the neurons of a population take input: channels, and the synapses of its currents or conductances.
 
-    `members`: the projections of each channel, by number.
+    `members`: the projections of each channel, by number. `adaptation`: the current that is the neuron's own.
     """
 
     channels: tuple[Channel, ...]
     currents: tuple[ExponentialSynapse | ConductanceSynapse, ...]
     members: tuple[tuple[int, ...], ...]
+    adaptation: Adaptation | None = None
 
     @classmethod
     def of(
@@ -68,12 +70,18 @@ class Receptors:
                 continue
             ends = p.source, p.target
             if p.source in senders:
-                channel = Channel(p.weight, p.synapse, p.weight_spread is not None or ends in given)
+                channel = Channel(p.weight, p.synapse, p.unequal or ends in given)
                 channels.setdefault((channel, ends if ends in apart else None), []).append(index)
             if not isinstance(p.synapse, DeltaSynapse):
                 currents[p.synapse] = None
         members = tuple(tuple(m) for m in channels.values())
-        return cls(tuple(channel for channel, _ in channels), tuple(currents), members)
+        own = next(p.adaptation for p in circuit.populations if p.name == population)
+        return cls(tuple(channel for channel, _ in channels), tuple(currents), members, own)
+
+    @property
+    def decaying(self) -> tuple[ExponentialSynapse | ConductanceSynapse | Adaptation, ...]:
+        """All that a neuron's step carries on: the currents or conductances of synapses, then adaptation."""
+        return (*self.currents, *([] if self.adaptation is None else [self.adaptation]))
 
     def channel_of(self, projection: int) -> int:
         """The channel of a projection of the circuit, by its number."""
@@ -162,10 +170,10 @@ def drive_of(neurons: Sequence[Neurons], layout: Layout, mean: Array, dt: float)
 
 def steps_of_cells(neurons: Sequence[Neurons], receptors: Sequence[Receptors], layout: Layout, dt: float) -> Strips:
     """Rows of `FIELDS`, then of the transfer of each current."""
-    most = max(len(r.currents) for r in receptors)
+    most = max(len(r.decaying) for r in receptors)
     rows = np.zeros((len(FIELDS) + most, layout.places), np.float32)
     for k, (of, r) in enumerate(zip(neurons, receptors, strict=True)):
-        transfers = [transfer_of_step(of.leak, s.tau, dt) for s in r.currents]
+        transfers = [transfer_of_step(of.leak, s.tau, dt) for s in r.decaying]
         for row, value in zip(rows, [*fields_of_step(of, dt), *transfers], strict=False):
             # Padding takes the values of equal neurons, so that their columns are equal.
             row[layout.neurons(k) if value.ndim else layout.padded(k)] = value
@@ -181,21 +189,22 @@ def weights_of(circuit: Circuit, receptors: Sequence[Receptors], layout: Layout)
     return out
 
 
-CURRENT = ("population", "decay", "reversal", "inhibits")
-"""Of a current or conductance: whose it is, e^{-dt/tau_s}; the reversal from the leak [V] and on which side it is."""
+CURRENT = ("population", "decay", "reversal", "inhibits", "jump")
+"""Of a current or conductance: whose it is, e^{-dt/tau_s}; the reversal from the leak [V] and on which side it is;
+what each spike of the neuron itself adds, -b where it is adaptation and else 0 [V/s]."""
 
 
 def currents_of(neurons: Sequence[Neurons], receptors: Sequence[Receptors], dt: float) -> Array:
     """Rows of `CURRENT`; a current has no reversal."""
     rows = [
-        [k, math.exp(-dt / s.tau), *_reversal(of.neuron, s)]
+        [k, math.exp(-dt / s.tau), *_reversal(of.neuron, s), -s.increment if isinstance(s, Adaptation) else 0.0]
         for k, (of, r) in enumerate(zip(neurons, receptors, strict=True))
-        for s in r.currents
+        for s in r.decaying
     ]
     return np.array(rows, dtype=np.float64).reshape(-1, len(CURRENT))
 
 
-def _reversal(neuron: IntegrateAndFire, synapse: Synapse) -> tuple[float, float]:
+def _reversal(neuron: IntegrateAndFire, synapse: Synapse | Adaptation) -> tuple[float, float]:
     if not isinstance(synapse, ConductanceSynapse):
         return 0.0, 0.0
     assert isinstance(neuron, ConductanceLIF)

@@ -165,7 +165,7 @@ def _of_circuit(circuit: Circuit, rate: float | None, dt: float, threads: int | 
     layout, receptors, routes = drafted(circuit, dt, threads, Choices())
     assumed = ASSUMED if rate is None else _rate(rate)
     synapses = sum(r.projection.connectivity.mean(layout.sizes[r.source]) * layout.sizes[r.target] for r in routes)
-    channels, currents = max(len(r.channels) for r in receptors), max(len(r.currents) for r in receptors)
+    channels, currents = max(len(r.channels) for r in receptors), max(len(r.decaying) for r in receptors)
     place = 14 + 6 * channels + 4 * currents + SOURCE * len(circuit.sources)
     return _Base(
         layout=layout, dt=dt, synapses=expected_bytes(routes, layout, Wiring()),

@@ -9,6 +9,7 @@ import numpy as np
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.manipulations import Timed
+from equipoise.model.projections import refuse_plasticity
 from equipoise.model.slow_variables import SlowRule
 from equipoise.quantities import Quantity, check
 from equipoise.results import Status
@@ -114,6 +115,7 @@ def ordered(
         raise ValueError(
             "evolve: the circuit has no rules; attach some with Circuit(..., rules=[...]), or give rules=."
         )
+    refuse_plasticity("evolve", [p for p in circuit.projections if p.plasticity is not None])
     if homeostasis.window is not None:
         raise ValueError("evolve: Homeostasis.window is for simulations; give Pace(window=...) instead.")
     apart = apart_of(circuit, schedule) | moved_by(circuit, homeostasis)

@@ -1,6 +1,7 @@
 """The step in compiled form: state in, state and raster of spikes out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,9 @@ class State:
     """Where a network stands after `step` steps: all that its future depends on.
 
     `v` (places,) from the leak potential, `silent` (places,) steps of refractoriness left, `currents` (current, place)
-    [V/s], `recent` (longest delay, columns * 8) the raster of the last steps, a bit for each place. `slow`: where
-    homeostasis stands at the end of a run.
+    [V/s], `recent` (longest delay, columns * 8) the raster of the last steps, a bit for each place. `learned`: relative
+    weights and traces of synapses that move (see `Learning` and `Releasing`). `slow`: where homeostasis stands
+    at the end of a run.
     """
 
     step: int
@@ -32,6 +34,7 @@ class State:
     silent: NDArray[np.int16]
     currents: NDArray[np.float32]
     recent: Words
+    learned: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     slow: SlowState | None = None
 
 
@@ -48,7 +51,15 @@ def begin(network: Network) -> State:
         v[place] = reset + u * (top - reset)
     recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
     currents = np.zeros((network.most_currents, layout.places), np.float32)
-    return State(step=0, v=v, silent=np.zeros(layout.places, np.int16), currents=currents, recent=recent)
+    silent = np.zeros(layout.places, np.int16)
+    return State(
+        step=0,
+        v=v,
+        silent=silent,
+        currents=currents,
+        recent=recent,
+        learned=network.learning.begin() | network.releasing.begin(),
+    )
 
 
 def advance(
@@ -64,19 +75,28 @@ def advance(
     counts, sums = (aligned(network.weights.size * used, x) for used, x in ((1, np.uint16), (any_summed, np.float32)))
     raster = aligned((longest + steps) * layout.columns * WORDS, np.uint64).reshape(longest + steps, -1)
     raster[:longest] = before.recent
-    e, t = network.externals, network.tables
+    e, t, learning = network.externals, network.tables, network.learning
+    memory, released = learning.unfolded(before.learned), network.releasing.unfolded(before.learned)
     _core.spiking_run(
         network.cells.pool, network.cells.index.ravel(), layout.first_columns, network.currents.ravel(),
         network.sinks.ravel(), network.summed.astype(np.int64).ravel(), _extents(network),
-        _rows([p.row(layout) for p in t.parts]), _external_rows(network), *strips_of(network),
+        _table_rows(network), _external_rows(network), *strips_of(network),
         _joined([y.ravel() for x in e for y in (x.laws.least, x.laws.thresholds)], np.int16),
         _joined([y.ravel() for x in e for y in (x.laws.rest, x.laws.law)], np.int32),
         t.targets, t.offsets, t.bits, t.weights, network.key, v, silent, currents.ravel(), counts, sums, raster.ravel(),
         before.step, longest, steps, shortest if t.parts else steps, layout.threads, instruction_set,
-        *_probed(probes), 1.0 / network.dt,
+        *_probed(probes), 1.0 / network.dt, *learning.arrays, memory,
+        *network.releasing.arrays, released,
     )  # fmt: skip
     recent = raster[steps:].copy()
-    after = State(step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent)
+    after = State(
+        step=before.step + steps,
+        v=v,
+        silent=silent,
+        currents=currents,
+        recent=recent,
+        learned=learning.folded(memory) | network.releasing.folded(released),
+    )
     return after, raster[longest:]
 
 
@@ -102,6 +122,12 @@ def _copy(x: NDArray) -> NDArray:
 
 def _extents(network: Network) -> NDArray[np.int64]:
     return _rows([[b.population, b.first, b.last, b.thread] for b in network.layout.blocks])
+
+
+def _table_rows(network: Network) -> NDArray[np.int64]:
+    learning, releasing = network.learning, network.releasing
+    parts = network.tables.parts
+    return _rows([p.row(network.layout, (learning.number(p), releasing.number(p))) for p in parts])
 
 
 def _external_rows(network: Network) -> NDArray[np.int64]:

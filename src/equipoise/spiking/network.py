@@ -22,8 +22,10 @@ from equipoise.spiking.cells import Floats, Receptors
 from equipoise.spiking.explicit import check_pairs, matrix_of
 from equipoise.spiking.external import External, Trains
 from equipoise.spiking.layout import COLUMN, Layout
+from equipoise.spiking.learning import Learned, Learning
 from equipoise.spiking.neurons import Neurons, drawn
 from equipoise.spiking.randomness import Words, key_of
+from equipoise.spiking.releasing import Releasing
 from equipoise.spiking.strips import Strips
 from equipoise.spiking.tables import Table, Tables, build_tables, expected_bytes
 from equipoise.spiking.wiring import Pair, Route, Wiring
@@ -53,7 +55,8 @@ class Network:
     what the potential gains per step without input, v_inf (1 - decay). `threshold`. `gain`: factor of all input of a
     neuron, see `acting`. `weights` (channel, place). `currents`: rows `cells.CURRENT`; `sinks` (population,
     channel): the current or conductance that a channel feeds, or -1 for the potential; `summed` likewise: whether its
-    synapses have weights of their own, relative to that of the channel, and else are counted.
+    synapses have weights of their own, relative to that of the channel, and else are counted. `learning`: how plastic
+    synapses move, `releasing`: what short-term plasticity leaves them.
     """
 
     circuit: Circuit
@@ -74,6 +77,8 @@ class Network:
     summed: NDArray[np.bool_]
     externals: tuple[External, ...]
     tables: Tables
+    learning: Learning
+    releasing: Releasing
 
     @property
     def delays(self) -> tuple[int, int]:
@@ -111,10 +116,17 @@ class Network:
         found = self._tables(source, target)
         return np.concatenate([np.empty(0), *(np.full(t.synapses()[0].size, t.delay * self.dt) for t in found)])
 
-    def synaptic_weights(self, source: str, target: str) -> Array:
-        """Signed weight [V] or peak conductance [S] of each synapse, in the order of `synapses`, before homeostasis."""
+    def synaptic_weights(self, source: str, target: str, *, learned: Learned | None = None) -> Array:
+        """Signed weight [V] or peak conductance [S] of each synapse, in the order of `synapses`, before homeostasis.
+
+        Of plastic synapses those they start from, or with `learned` (of a state, `run.end.learned`) those they have.
+        """
         mean = self.circuit.projection(source, target).weight
-        relative = [t.relative_weights() for t in self._tables(source, target)]
+        found = self._tables(source, target)
+        if learned is not None and any(self.learning.number(t) >= 0 for t in found):
+            relative = self.learning.weights(found, learned)
+        else:
+            relative = [t.relative_weights() for t in found]
         return mean * np.concatenate([np.empty(0), *relative]).astype(np.float64)
 
     def _tables(self, source: str, target: str) -> list[Table]:
@@ -160,6 +172,7 @@ def build(
     key = key_of(seed)
     neurons = drawn(circuit, key)
     inputs, mean = inputs_of(circuit, layout, (neurons, receptors), key, (step, choices))
+    tables = build_tables(routes, layout, wiring, key)
     return Network(
         circuit=circuit, origin=circuit, choices=choices, layout=layout, dt=step,
         seed=" ".join(repr(seed).split()), key=key, externals=inputs,
@@ -167,7 +180,8 @@ def build(
         drive=cells.drive_of(neurons, layout, mean, step), threshold=cells.thresholds_of(neurons, layout),
         gain=np.ones(layout.places, np.float32), weights=cells.weights_of(circuit, receptors, layout),
         currents=cells.currents_of(neurons, receptors, step), sinks=cells.sinks_of(receptors),
-        summed=cells.summed_of(receptors), tables=build_tables(routes, layout, wiring, key),
+        summed=cells.summed_of(receptors), tables=tables, learning=Learning.of(tables, layout, step),
+        releasing=Releasing.of(tables, layout, step),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ PARTS = ("v", "silent", "currents", "recent")
 def packed(state: State) -> Arrays:
     """All arrays of a state by name, those of homeostasis under "slow/"."""
     out = {"state/step": np.array(state.step)} | {f"state/{k}": np.asarray(getattr(state, k)) for k in PARTS}
+    out |= {f"state/learned/{k}": x for k, x in state.learned.items()}
     if state.slow is None:
         return out
     gathered = {name: vars(g) for name, g in state.slow.gathered.items()}
@@ -31,7 +32,8 @@ def unpacked(arrays: Mapping[str, NDArray]) -> State:
     if "slow/at" in arrays:
         gathered = {name: Gathered(**parts) for name, parts in nested(part(arrays, "slow/gathered/")).items()}
         slow = SlowState(values=nested(part(arrays, "slow/values/")), gathered=gathered, at=int(arrays["slow/at"]))
-    return State(step=int(arrays["state/step"]), slow=slow, **{k: arrays[f"state/{k}"] for k in PARTS})
+    parts = {k: arrays[f"state/{k}"] for k in PARTS}
+    return State(step=int(arrays["state/step"]), slow=slow, learned=part(arrays, "state/learned/"), **parts)
 
 
 def as_bytes(arrays: Arrays) -> NDArray[np.uint8]:

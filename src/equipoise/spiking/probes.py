@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.quantities import suggest
-from equipoise.spiking.cells import Floats, gain_of_step
+from equipoise.spiking.cells import CURRENT, Floats, gain_of_step
 from equipoise.spiking.layout import Layout
 from equipoise.spiking.network import Network
 from equipoise.spiking.record import Cells
@@ -50,9 +50,18 @@ def probes_at(network: Network, cells: Cells, currents: Floats) -> Probes:
     """Probes in chosen neurons; what flows already counts as excitation or inhibition by its own sign."""
     places = np.array([network.layout.neurons(k).start + i for k, i in chosen(cells, network.layout)], np.int64)
     split = np.zeros((places.size, network.most_currents, KINDS), np.float32)
-    now = currents[:, places].T
+    now = currents[:, places].T * _synaptic(network, places)
     split[..., 0], split[..., 1] = np.maximum(now, 0.0), np.minimum(now, 0.0)
     return Probes(places=places, split=split, trace=np.empty((0, places.size, VALUES), np.float32))
+
+
+def _synaptic(network: Network, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the currents at some places are synaptic (n, current); the others are adaptation."""
+    out = np.ones((len(network.layout.sizes), network.most_currents), bool)
+    for population in range(out.shape[0]):
+        jumps = network.currents[network.currents[:, 0] == population, CURRENT.index("jump")]
+        out[population, : jumps.size] = jumps == 0.0
+    return out[network.layout.population_of(places)]
 
 
 def chosen(cells: Cells, layout: Layout) -> list[tuple[int, int]]:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.spiking import learning, releasing
 from equipoise.spiking.cells import FIELDS, POTENTIAL
 from equipoise.spiking.external import GAUSSIAN, GIVEN, External
 from equipoise.spiking.kernel import State
@@ -26,6 +27,7 @@ from equipoise.spiking.layout import COLUMN
 from equipoise.spiking.network import Network
 from equipoise.spiking.probes import KINDS, Probes
 from equipoise.spiking.randomness import Words
+from equipoise.spiking.tables import Table
 
 f32 = np.float32
 Word = NDArray[np.uint32]
@@ -38,22 +40,23 @@ def advance(network: Network, before: State, steps: int, *, probes: Probes | Non
     """As `kernel.advance`: the state `steps` later and the raster of these steps, and what `probes` see."""
     network = network.acting()
     v, silent, currents = before.v.copy(), before.silent.copy(), before.currents.copy()
+    learned = {name: x.copy() for name, x in before.learned.items()}
     fired = list(unpacked(before.recent))
     for step in range(before.step, before.step + steps):
         look = Look(network, probes, step - before.step)
-        fired.append(one_step(network, (v, silent, currents), fired, step, look))
+        fired.append(one_step(network, (v, silent, currents, learned), fired, step, look))
     raster = packed(np.array(fired))
     longest = network.delays[1]
     recent = raster[raster.shape[0] - longest :]
-    after = State(step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent)
+    after = State(step=before.step + steps, v=v, silent=silent, currents=currents, recent=recent, learned=learned)
     return after, raster[longest:]
 
 
 def one_step(
-    network: Network, state: tuple[NDArray, NDArray, NDArray], fired: list, step: int, look: "Look"
+    network: Network, state: tuple[NDArray, NDArray, NDArray, dict[str, NDArray]], fired: list, step: int, look: "Look"
 ) -> NDArray[np.bool_]:
-    """Update v, silent and currents in place; `fired` holds who fired at earlier steps, the last one at its end."""
-    v, silent, currents = state
+    """Update the state in place; `fired` holds who fired at earlier steps, the last one at its end."""
+    v, silent, currents, learned = state
     decay, floor, reset, refractory, gain, onset, steepness, leak = (network.cells.row(k) for k in range(len(FIELDS)))
     x = network.drive.copy()
     x += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
@@ -65,7 +68,9 @@ def one_step(
         added = external_input(network, source, step)
         sink[place] += added
         look.source(source, added)
-    counts = arrivals(network, fired)
+    lessons = [Lesson(network, index, learned) for index in plastic_in(network)]
+    gifts = {index: Gift(network, index, learned) for index, _ in network.releasing.places}
+    counts = arrivals(network, fired, {lesson.index: lesson for lesson in lessons}, gifts)
     look.arriving(counts)
     pass_arrivals(network, x, currents, counts)
     u = np.where(total > 0.0, v + (x / np.where(total > 0.0, total, f32(1.0)) - v) * lost32(total), v * decay + x)
@@ -73,24 +78,34 @@ def one_step(
     v[:] = np.where(awake, np.maximum(u, floor), v)
     fires = v >= network.threshold
     v[fires] = reset[fires]
+    adapt(network, currents, fires)
     silent[:] = np.where(fires, refractory.astype(np.int16), silent - ~awake)
     look.finish(v, currents)
+    for lesson in lessons:
+        lesson.answer(fires)
     return fires
 
 
 def pass_currents(network: Network, x: NDArray, total: NDArray, currents: NDArray) -> None:
     """Each current moves the potential, or each conductance pulls at it, and decays."""
-    for population, k, (decay, reversal, _) in currents_in(network):
+    for population, k, (decay, reversal, _, jump) in currents_in(network):
         place, s, transfer = network.layout.padded(population), currents[k], network.cells.row(len(FIELDS) + k)
         moved = transfer[place] * s[place]
-        if conducts(network, population):
+        if conducts(network, population) and jump == 0.0:
             total[place] += moved
             moved = moved * f32(reversal)
         x[place] += moved
         s[place] *= f32(decay)
 
 
-def currents_in(network: Network) -> Iterator[tuple[int, int, tuple[float, float, float]]]:
+def adapt(network: Network, currents: NDArray, fires: NDArray[np.bool_]) -> None:
+    """Spikes build up the adaptation of their neurons."""
+    for population, k, (_, _, _, jump) in currents_in(network):
+        place = network.layout.padded(population)
+        currents[k, place] += np.where(fires[place], f32(jump), f32(0.0))
+
+
+def currents_in(network: Network) -> Iterator[tuple[int, int, tuple[float, ...]]]:
     """Population, number within it, and the rest of `cells.CURRENT`, of each current or conductance."""
     number = [0] * len(network.layout.sizes)
     for row in network.currents:
@@ -113,17 +128,106 @@ def pass_arrivals(network: Network, x: NDArray, currents: NDArray, arrived: NDAr
             target[place] += weight[place] * number[place]
 
 
-def arrivals(network: Network, fired: list) -> NDArray:
+def arrivals(
+    network: Network,
+    fired: list,
+    lessons: "dict[int, Lesson] | None" = None,
+    gifts: "dict[int, Gift] | None" = None,
+) -> NDArray:
     """What arrives in each channel at each place: the number of spikes, or the sum of the relative weights they meet.
 
-    A sum goes over the tables in their order, and in each over the presynaptic neurons.
+    A sum goes over the tables in their order, and in each over the presynaptic neurons. `lessons`: those of plastic
+    projections by number, whose synapses move first; `gifts`: those with short-term plasticity.
     """
     arrived = np.zeros(network.weights.shape, f32)
     for table in network.tables.parts:
         source, place = table.synapses()
-        sent = fired[-table.delay][network.layout.neurons(table.route.source)][source]
-        np.add.at(arrived[table.route.channel], place[sent], table.relative_weights()[sent])
+        senders = fired[-table.delay][network.layout.neurons(table.route.source)]
+        sent = senders[source]
+        lesson = (lessons or {}).get(table.route.index)
+        weights = table.relative_weights()[sent] if lesson is None else lesson.arrive(table, senders, sent)
+        gift = (gifts or {}).get(table.route.index)
+        weights = weights if gift is None else gift.shares(table, senders)[source[sent]] * weights
+        np.add.at(arrived[table.route.channel], place[sent], weights)
     return arrived
+
+
+# --- synapses that move -----------------------------------------------------------------------------------------------
+def plastic_in(network: Network) -> list[int]:
+    """Numbers of the plastic projections."""
+    return list(dict.fromkeys(learner.index for learner in network.learning.learners))
+
+
+class Lesson:
+    """The plastic synapses of a projection in one step, which moves `learned` in place; traces fade first."""
+
+    def __init__(self, network: Network, index: int, learned: dict[str, NDArray]):
+        self.index, projection = index, network.origin.projections[index]
+        decay, self.eta, self.offset, self.most = (f32(x) for x in learning.law(projection, network.dt))
+        self.weights, self.before, self.after = (learned[f"{index}.{part}"] for part in learning.PARTS)
+        self.before *= decay
+        self.after *= decay
+        self.place = network.layout.padded(network.layout.names.index(projection.target))
+        tables = [t for t in network.tables.parts if t.route.index == index]
+        self.sources = network.layout.sizes[tables[0].route.source]
+        self.synapses = [(t, *t.synapses()) for t in tables]
+        self.order = ordered(self.synapses)
+        self.reached = [np.empty(0, bool)] * len(tables[0].route.delays)
+
+    def arrive(self, table: Table, senders: NDArray[np.bool_], sent: NDArray[np.bool_]) -> NDArray:
+        """Spikes of the `senders` reach those synapses of a table that are `sent`; their weights."""
+        mine = self.order[[t is table for t, _, _ in self.synapses].index(True)][sent]
+        post = table.synapses()[1][sent] - self.place.start
+        self.weights[mine] = self.moved(self.weights[mine], self.after[post] - self.offset)
+        self.reached[table.which] = senders
+        return self.weights[mine]
+
+    def answer(self, fires: NDArray[np.bool_]) -> None:
+        """Those that fired move the synapses onto them, when all that arrived has left its trace."""
+        self.before += np.concatenate(self.reached).astype(f32)
+        spikes = fires[self.place]
+        for (table, source, place), order in zip(self.synapses, self.order, strict=True):
+            hit = spikes[place - self.place.start]
+            trace = self.before[table.which * self.sources + source[hit]]
+            self.weights[order[hit]] = self.moved(self.weights[order[hit]], trace)
+        self.after += spikes.astype(f32)
+
+    def moved(self, weights: NDArray, by: NDArray) -> NDArray:
+        """Weights after a step of eta, between 0 and the largest."""
+        return np.clip(weights + self.eta * by, f32(0.0), self.most)
+
+
+class Gift:
+    """Short-term plasticity of a projection in one step, which moves `learned` in place; all fades first."""
+
+    def __init__(self, network: Network, index: int, learned: dict[str, NDArray]):
+        projection = network.origin.projections[index]
+        *decays, self.use = (f32(x) for x in releasing.law(projection, network.dt))
+        self.f, self.d = (learned[f"{index}.{trace}"] for trace in releasing.TRACES)
+        self.f *= decays[0]
+        self.d *= decays[1]
+        self.given: dict[int, NDArray] = {}
+
+    def shares(self, table: Table, senders: NDArray[np.bool_]) -> NDArray:
+        """What part of the weights each of the senders brings; the tables of one delay share it."""
+        if table.which not in self.given:
+            mine = slice(table.which * senders.size, (table.which + 1) * senders.size)
+            u = self.f[mine] + self.use * (f32(1.0) - self.f[mine])
+            given = u * (f32(1.0) - self.d[mine])
+            self.f[mine] = np.where(senders, u, self.f[mine])
+            self.d[mine] = np.where(senders, self.d[mine] + given, self.d[mine])
+            self.given[table.which] = given
+        return self.given[table.which]
+
+
+def ordered(synapses: list[tuple[Table, NDArray, NDArray]]) -> list[NDArray]:
+    """Where the synapses of each table stand by target, delay and presynaptic neuron."""
+    post = np.concatenate([place for _, _, place in synapses])
+    pre = np.concatenate([source for _, source, _ in synapses])
+    delay = np.concatenate([np.full(source.size, table.which) for table, source, _ in synapses])
+    rank = np.empty(post.size, np.int64)
+    rank[np.lexsort((pre, delay, post))] = np.arange(post.size)
+    return np.split(rank, np.cumsum([source.size for _, source, _ in synapses])[:-1])
 
 
 def external_input(network: Network, external: External, step: int) -> NDArray:
@@ -164,7 +268,7 @@ class Look:
         self.split = np.zeros((0, network.most_currents, KINDS), f32) if probes is None else probes.split
         self.jumps = np.zeros((self.places.size, KINDS), f32)
         self.population = network.layout.population_of(self.places)
-        for population, k, (decay, _, _) in currents_in(network):
+        for population, k, (decay, _, _, _) in currents_in(network):
             self.split[self.population == population, k] *= f32(decay)
 
     def source(self, external: External, added: NDArray) -> None:
@@ -192,7 +296,9 @@ class Look:
         trace[:, 0], trace[:, 1 : 1 + KINDS], trace[:, 1 + KINDS :] = v[self.places], total, f32(0.0)
         conducting = np.array([conducts(self.network, int(p)) for p in self.population], bool)
         trace[conducting, 1 : 1 + 2] = f32(0.0)
-        for population, c, (_, reversal, inhibits) in currents_in(self.network):
+        for population, c, (_, reversal, inhibits, jump) in currents_in(self.network):
+            if jump != 0.0:
+                continue
             here, kind = conducting & (self.population == population), int(inhibits)
             g = s[c, self.places[here]]
             trace[here, 1 + kind] += g * (f32(reversal) - trace[here, 0])

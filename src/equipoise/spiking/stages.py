@@ -12,6 +12,7 @@ import numpy as np
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.manipulations import Timed, checked_schedule, edges, manipulated
+from equipoise.model.projections import Projection
 from equipoise.quantities import Array
 from equipoise.spiking import cells
 from equipoise.spiking.cells import Receptors
@@ -155,16 +156,25 @@ def _check_kinds(first: Circuit, circuit: Circuit) -> None:
                 f"{a.name!r}. Simulate the manipulated circuit by itself."
             )
     for p, q in zip(first.projections, circuit.projections, strict=True):
-        if (p.delay, p.synapse, first.sign_of(p)) != (q.delay, q.synapse, circuit.sign_of(q)):
+        if (first.sign_of(p), *_lasting(p)) != (circuit.sign_of(q), *_lasting(q)):
             raise ValueError(
                 f"spiking: a manipulation may change weight and in-degree of {p} while it runs, but not its sign, "
-                "delay or synapse. Simulate the manipulated circuit by itself."
+                "delay, synapse or plasticity. Simulate the manipulated circuit by itself."
             )
+
+
+def _lasting(p: Projection) -> tuple:
+    return p.delay, p.synapse, p.plasticity, p.short_term
 
 
 def _check_thinned(old: Route, new: Route, network: Network) -> None:
     """Graphs in which what is lost is a part of what was there."""
     p, wiring, layout = old.projection, network.choices.wiring, network.layout
+    if p.plasticity is not None:
+        raise ValueError(
+            f"spiking: the synapses of {p} are plastic, and what those that are lost have learned would be lost with "
+            "them. Change the weight of the projection instead."
+        )
     if (p.source, p.target) in wiring.explicit:
         raise ValueError(
             f"spiking: the synapses of {p} are given one by one, and a manipulation of its in-degree does not say "

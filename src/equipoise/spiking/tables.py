@@ -54,7 +54,7 @@ class Table:
         """Presynaptic neuron within its population, and postsynaptic place in the layout, of every synapse."""
         start = self.block.first * COLUMN
         if self.form != BITMAP:
-            source, entry = self._entries()
+            source, entry = self.entries()
             return source, start + self.targets[entry].astype(np.int64)
         columns = self.block.last - self.block.first
         bits = np.unpackbits(self.bits.view(np.uint8), bitorder="little").reshape(-1, columns, 64, 8)
@@ -64,18 +64,18 @@ class Table:
     def relative_weights(self) -> NDArray[np.float32]:
         """Weight of every synapse relative to that of the projection, in the order of `synapses`."""
         if self.form == WEIGHTED:
-            return self.weights[self._entries()[1]]
+            return self.weights[self.entries()[1]]
         return np.ones(self.synapses()[0].size, np.float32)
 
-    def row(self, layout: Layout) -> list[int]:
-        """The table as the core knows it."""
+    def row(self, layout: Layout, moving: tuple[int, int]) -> list[int]:
+        """The table as the core knows it; `moving`: the numbers of its plasticity and its short-term plasticity."""
         first, last = layout.first_columns[self.route.source : self.route.source + 2]
         b, r = self.block, self.route
         where = [int(first), int(last - first), b.first, b.last - b.first, r.channel, self.delay, b.thread]
         starts = [self.start, self.offsets_start + (self.which if self.form != BITMAP else 0), self.weights_start]
-        return [self.form, *where, len(r.delays), *starts]
+        return [self.form, *where, len(r.delays), *starts, *moving, self.which * layout.sizes[r.source]]
 
-    def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Source and place in the list of every synapse."""
         stride, offsets = len(self.route.delays), self.offsets.astype(np.int64)
         begin, end = offsets[self.which : -1 : stride], offsets[self.which + 1 :: stride]
@@ -130,7 +130,9 @@ class _Draft:
             _core.wiring_bits(key, draw, here, law, bits)
             return
         spread = _law_of_weights(self.route)
-        _core.wiring_fill(*self.how, self.offsets, spread, self.relative, targets, weights)
+        unequal = bool(spread.size or self.relative.size)
+        weights[:] = 1.0
+        _core.wiring_fill(*self.how, self.offsets, spread, self.relative, targets, weights if unequal else weights[:0])
 
 
 def build_tables(routes: Sequence[Route], layout: Layout, wiring: Wiring, key: Words) -> Tables:
@@ -167,7 +169,7 @@ def _bytes(route: Route, layout: Layout, synapses: float) -> tuple[float, float]
     """Memory of a route as lists and as bitmaps."""
     blocks = [b for b in layout.blocks if b.population == route.target]
     rows, columns = layout.sizes[route.source] * len(route.delays), sum(b.last - b.first for b in blocks)
-    each = 6.0 if route.weighted else 2.0
+    each = 2.0 + 4.0 * route.weighted + 12.0 * (route.projection.plasticity is not None)
     return each * synapses + 4.0 * len(blocks) * (rows + 1), 8.0 * WORDS * columns * rows
 
 

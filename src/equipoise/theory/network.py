@@ -11,7 +11,14 @@ from equipoise import renewal
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import AdaptiveCalciumHomeostasis, CalciumHomeostasis, CalciumSetPoint
 from equipoise.model.neurons import LIF, PIF
-from equipoise.model.populations import Population, refuse_conductances, refuse_volleys, spiking_neuron
+from equipoise.model.populations import (
+    Population,
+    refuse_adaptation,
+    refuse_conductances,
+    refuse_volleys,
+    spiking_neuron,
+)
+from equipoise.model.projections import refuse_plasticity
 from equipoise.quantities import Array, finite
 from equipoise.theory import balanced, distributions, network_homeostasis, neuron_scope, spectral
 from equipoise.theory import network_state as states
@@ -27,6 +34,8 @@ if TYPE_CHECKING:
 
 def wiring_of(circuit: Circuit) -> Wiring:
     """The circuit as arrays (post, pre); TypeError for what mean field cannot represent."""
+    refuse_plasticity("mean_field", circuit.projections)
+    refuse_adaptation("mean_field", circuit.populations)
     sources, times = refuse_volleys("mean_field", circuit.sources), circuit.synaptic_times()
     inner = [np.unique(row[connected]) for row, connected in zip(times, circuit.connected(), strict=True)]
     for population, kinds in zip(circuit.populations, inner, strict=True):

@@ -22,8 +22,8 @@ from equipoise.backends.nest.neurons import Cell
 from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import ErdosRenyi
 from equipoise.model.delays import DelayLaw, UniformDelay, expected
-from equipoise.model.populations import Source, refuse_volleys
-from equipoise.model.projections import Projection
+from equipoise.model.populations import Source, refuse_adaptation, refuse_volleys
+from equipoise.model.projections import Projection, refuse_plasticity
 from equipoise.model.weight_spread import LogNormalSpread, WeightSpread
 from equipoise.quantities import Array
 
@@ -139,6 +139,8 @@ def check_wiring(circuit: Circuit) -> None:
     for s in refuse_volleys("backends.nest", circuit.sources):
         if s.fano != 1.0:
             raise ValueError(f"backends.nest: source {s.name!r} must be Poisson (fano=1), got fano={s.fano:g}.")
+    refuse_plasticity("backends.nest", circuit.projections)
+    refuse_adaptation("backends.nest", circuit.populations)
     for p in circuit.projections:
         if p.weight_spread is not None and isinstance(circuit.node(p.source), Source):
             raise ValueError(
