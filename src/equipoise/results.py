@@ -23,6 +23,7 @@ class Status(enum.Enum):
     OK = "The result meets its tolerance."
     INFEASIBLE = "No solution exists for this request; change the target or the model."
     IMPLAUSIBLE = "A solution exists on paper only; its parameters lie far outside physiology."
+    APPROXIMATE = "The answer lies outside the range of its approximation; check it by simulation."
     NOT_CONVERGED = "The solver stopped before its tolerance; try another start or a wider bracket."
     UNSTABLE = "The state exists but is not stable; small disturbances grow."
     MARGINAL = "The state is neutral in some direction; noise moves it along a line of equilibria."
@@ -43,8 +44,8 @@ class Status(enum.Enum):
     def usable(self) -> bool:
         """Whether the result that carries this status is a number to work with."""
         return self in (
-            Status.OK, Status.IMPLAUSIBLE, Status.UNSTABLE, Status.MARGINAL, Status.SILENT, Status.SATURATED,
-            Status.WEIGHT_AT_ZERO, Status.INTERRUPTED,
+            Status.OK, Status.IMPLAUSIBLE, Status.APPROXIMATE, Status.UNSTABLE, Status.MARGINAL, Status.SILENT,
+            Status.SATURATED, Status.WEIGHT_AT_ZERO, Status.INTERRUPTED,
         )  # fmt: skip
 
 

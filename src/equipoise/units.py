@@ -34,4 +34,5 @@ ohm = 1.0
 Mohm = 1e6
 
 uM = 1.0
+mM = 1e3
 nM = 1e-3

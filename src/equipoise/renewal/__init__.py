@@ -8,6 +8,12 @@ from equipoise.renewal.calcium import calcium_average as calcium_average
 from equipoise.renewal.calcium import calcium_gradient as calcium_gradient
 from equipoise.renewal.calcium import calcium_moments as calcium_moments
 from equipoise.renewal.calcium import calcium_raw_moments as calcium_raw_moments
+from equipoise.renewal.coincidence import Coincidence as Coincidence
+from equipoise.renewal.coincidence import coincidence as coincidence
+from equipoise.renewal.conductances import Effective as Effective
+from equipoise.renewal.conductances import QuasiStaticRate as QuasiStaticRate
+from equipoise.renewal.conductances import effective as effective
+from equipoise.renewal.conductances import quasi_static_rate as quasi_static_rate
 from equipoise.renewal.conventions import brunel_from as brunel_from
 from equipoise.renewal.conventions import input_from as input_from
 from equipoise.renewal.conventions import input_from_brunel as input_from_brunel

@@ -1,0 +1,1 @@
+"""The excitation-inhibition balance article: figures and checked claims."""
