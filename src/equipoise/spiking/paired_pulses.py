@@ -6,7 +6,7 @@ pyramidal cells takes from a second one 2 to 5 ms later by GABA_A (SICI-like); a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,10 +70,10 @@ def paired_pulses(
 ) -> "xr.Dataset":
     """Answers of a spiking network to two volleys against the interval between them, dims (interval,).
 
-    `ratio` = (both - conditioning alone)/(test alone - none), each the mean number of spikes of a neuron in the window,
+    `ratio` = (both - conditioning alone)/(test alone at 0 - none), each the mean number of spikes of a neuron in it,
     over `trials` states of one network; `low` and `high`: 95 %, jackknife over trials. Below 1 the first volley
-    inhibits, above it facilitates. `test` and `conditioning`: answers to one alone; all four runs of a trial begin in
-    one state with the same noise. NaN where the test volley alone has no answer. Caveats: a volley into a patch of
+    inhibits, above it facilitates. `test` and `conditioning`: answers to one alone; all runs of a trial begin in one
+    state with the same noise. NaN where the test volley alone has no answer. Caveats: a volley into a patch of
     neurons has no coil, no direction and no descending I-waves, and the answer is of spikes, not of a muscle; ratios
     compare circuits, and their size is none of a patient.
     """
@@ -104,30 +104,27 @@ def paired_pulses(
 def _trial(network: Network, state: State, pulses: PairedPulses) -> Array:
     """Spikes per neuron in the window: without volleys, with the test, the conditioning one, and both (4, interval)."""
     lags = np.asarray(pulses.intervals, float)
-    longest, alone = (
-        lags.max() + pulses.window,
-        During(SourceRate(pulses.source, rate=pulses.conditioning), 0.0, pulses.width),
-    )
+    first = During(SourceRate(pulses.source, rate=pulses.conditioning), 0.0, pulses.width)
+    alone = During(SourceRate(pulses.source, rate=pulses.test), 0.0, pulses.width)
+    without, tested = (_counted(network, state, pulses, s, 0.0)[0] for s in ([], [alone]))
+    after = _counted(network, state, pulses, [first], lags.max())
     out = np.empty((4, lags.size))
-    none, first = (_counted(network, state, pulses, s, longest) for s in ([], [alone]))
     for k, lag in enumerate(lags):
-        second = During(SourceRate(pulses.source, rate=pulses.test), lag, lag + pulses.width)
-        pair = [_counted(network, state, pulses, s, lag + pulses.window) for s in ([second], [alone, second])]
-        out[:, k] = [_between(x, lag, pulses.window, network.dt) for x in (none, pair[0], first, pair[1])]
+        second = replace(alone, start=lag, stop=lag + pulses.width)
+        start = round(lag / network.dt)
+        both = _counted(network, state, pulses, [first, second], lag)
+        out[:, k] = without, tested, after[start], both[start]
     return out
 
 
-def _counted(network: Network, state: State, pulses: PairedPulses, schedule: list[During], span: float) -> Array:
-    """Spikes of the population in each step, per neuron (step,)."""
-    record = Record(cells=0, bin=network.dt)
-    span = np.ceil(span / network.dt - 1e-6) * network.dt
+def _counted(network: Network, state: State, pulses: PairedPulses, schedule: Sequence[During], latest: float) -> Array:
+    """Spikes per neuron in windows that begin at each step up to `latest` [s] (step,)."""
+    record, width = Record(cells=0, bin=network.dt), round(pulses.window / network.dt)
+    span = (round(latest / network.dt) + width) * network.dt
     out = run(network, duration=span, start=state, schedule=schedule, record=record)
-    return out.counts[out.names.index(pulses.population)] / out.circuit.node(pulses.population).size
-
-
-def _between(counts: Array, start: float, window: float, dt: float) -> float:
-    first = round(start / dt)
-    return float(counts[first : first + round(window / dt)].sum())
+    counts = out.counts[out.names.index(pulses.population)] / out.circuit.node(pulses.population).size
+    sums = np.append(0.0, np.cumsum(counts))
+    return sums[width:] - sums[:-width]
 
 
 def _ratio(found: Array) -> tuple[Array, Array]:
