@@ -1,7 +1,9 @@
 """The ruler: spike trains or recordings in, labelled estimates with intervals out."""
 
+from equipoise.measures.fields import Tone as Tone
 from equipoise.measures.fields import eeg as eeg
 from equipoise.measures.fields import lfp as lfp
+from equipoise.measures.fields import tone as tone
 from equipoise.measures.irregularity import cv as cv
 from equipoise.measures.irregularity import cv2 as cv2
 from equipoise.measures.irregularity import cv_local as cv_local

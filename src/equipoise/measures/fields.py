@@ -5,11 +5,13 @@ neurons with dendrites. It has no unit of a field, and its size means nothing ac
 frequency does.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.quantities import Array, Quantity, check, finite, steps_of
-from equipoise.units import Hz, kHz, ms, second
+from equipoise.units import Hz, kHz, ms, nS, second
 
 DELAY = 6 * ms
 INHIBITION = 1.65
@@ -41,6 +43,34 @@ def lfp(
     if late >= len(e):
         raise ValueError(f"measures.lfp: the record must be longer than delay={delay / ms:g} ms, got {len(e)} samples.")
     return np.abs(e[: len(e) - late]) + check("measures.lfp.weight", weight, _WEIGHT) * np.abs(i[late:])
+
+
+@dataclass(frozen=True)
+class Tone:
+    """Mean excitatory and inhibitory conductance [S] of a population, and `ratio`, inhibition over excitation."""
+
+    excitation: float
+    inhibition: float
+
+    @property
+    def ratio(self) -> float:
+        """g_I/g_E; NaN without excitation."""
+        return self.inhibition / self.excitation if self.excitation > 0.0 else float("nan")
+
+    def __str__(self) -> str:
+        return f"g_E {self.excitation / nS:.3g} nS, g_I {self.inhibition / nS:.3g} nS, g_I/g_E {self.ratio:.3g}"
+
+
+def tone(g_excitatory: ArrayLike, g_inhibitory: ArrayLike) -> Tone:
+    """Total excitatory and inhibitory conductance [S], means over time and cells: a coarse proxy of what MRS is read as.
+
+    Takes `g_excitatory` and `g_inhibitory` of `Run.membrane`, any shape. Caveat: spectroscopy measures glutamate and
+    GABA of a volume of centimetres, most of it metabolic or inside cells; that its ratio follows synaptic conductance
+    is an assumption of its readers, and no rate and no synchrony is in it.
+    """
+    e = finite("measures.tone", "g_excitatory", g_excitatory, low=0.0)
+    i = finite("measures.tone", "g_inhibitory", g_inhibitory, low=0.0)
+    return Tone(float(e.mean()), float(i.mean()))
 
 
 def eeg(field: ArrayLike, *, dt: float, cutoff: float = 100 * Hz) -> Array:

@@ -28,7 +28,7 @@ SYNAPSES = {
     ("I", "E"): (8.0 * nS, FAST, 50, 1 * ms),
     ("G", "E"): (0.2 * nS, SLOW, 20, 40 * ms),
     ("X", "E"): (3.3 * nS, EXCITATORY, 200, 1 * ms),
-    ("S", "E"): (1.0 * nS, EXCITATORY, 100, 1 * ms),
+    ("S", "E"): (2.0 * nS, EXCITATORY, 100, 1 * ms),
     ("E", "I"): (2.0 * nS, EXCITATORY, 200, 1 * ms),
     ("I", "I"): (8.0 * nS, FAST, 50, 1 * ms),
     ("X", "I"): (3.0 * nS, EXCITATORY, 200, 1 * ms),
