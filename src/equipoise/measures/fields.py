@@ -62,9 +62,9 @@ class Tone:
 
 
 def tone(g_excitatory: ArrayLike, g_inhibitory: ArrayLike) -> Tone:
-    """Total excitatory and inhibitory conductance [S], means over time and cells: a coarse proxy of what MRS is read as.
+    """Total excitatory and inhibitory conductance [S], means over time and cells: the coarse proxy of spectroscopy.
 
-    Takes `g_excitatory` and `g_inhibitory` of `Run.membrane`, any shape. Caveat: spectroscopy measures glutamate and
+    Takes `g_excitatory` and `g_inhibitory` of `Run.membrane`, any shape. Caveat: MRS measures glutamate and
     GABA of a volume of centimetres, most of it metabolic or inside cells; that its ratio follows synaptic conductance
     is an assumption of its readers, and no rate and no synchrony is in it.
     """
