@@ -93,21 +93,25 @@ def aperiodic(spectrum: "xr.DataArray", *, low: float = 30 * Hz, high: float = 5
     The default range is that of Gao, Peterson & Voytek 2017, NeuroImage 158:70. Caveat: a spectrum with a knee in the
     range has no one exponent; compare ranges, and read `r2`.
     """
-    from scipy.stats import theilslopes
-
     low, high = (check(f"measures.aperiodic.{n}", x, _FREQUENCY) for n, x in (("low", low), ("high", high)))
     if not low < high:
         raise ValueError(f"measures.aperiodic: high must be above low={low:g} Hz, got {high:g} Hz.")
     x, y = _evened(*_inside(spectrum, low, high))
-    if x.size < FEWEST:
-        nothing = (np.nan,) * 5
-        return Aperiodic(*nothing, low, high, x.size, "Theil-Sen", Status.INSUFFICIENT_DATA)
-    fit = theilslopes(y, x)
-    line = fit.intercept + fit.slope * x
+    slope, intercept, lowest, highest, r2 = _line(x, y) if x.size >= FEWEST else (np.nan,) * 5
+    return Aperiodic(
+        exponent=-slope, exponent_low=-highest, exponent_high=-lowest, offset=intercept, r2=r2, low=low, high=high,
+        points=x.size, method="Theil-Sen", status=Status.OK if x.size >= FEWEST else Status.INSUFFICIENT_DATA,
+    )  # fmt: skip
+
+
+def _line(x: Array, y: Array) -> tuple[float, ...]:
+    """Slope, intercept, ends of the interval of the slope, and R^2."""
+    from scipy.stats import theilslopes
+
+    slope, intercept, low, high = np.asarray(theilslopes(y, x), np.float64).tolist()
     spread = float(((y - y.mean()) ** 2).sum())
-    r2 = 1.0 - float(((y - line) ** 2).sum()) / spread if spread > 0.0 else 0.0
-    exponents = (-float(s) for s in (fit.slope, fit.high_slope, fit.low_slope))
-    return Aperiodic(*exponents, float(fit.intercept), r2, low, high, x.size, "Theil-Sen", Status.OK)
+    rest = float(((y - intercept - slope * x) ** 2).sum())
+    return slope, intercept, low, high, 1.0 - rest / spread if spread > 0.0 else 0.0
 
 
 def rhythms(spectrum: "xr.DataArray", line: Aperiodic, *, factor: float = 2.0) -> tuple[Rhythm, ...]:

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from equipoise.measures.trains import group
-from equipoise.quantities import Array, Quantity, check, finite
+from equipoise.quantities import Quantity, check, finite
 from equipoise.results import Recording, SpikeTrains
 from equipoise.units import Hz, ms, second
 
@@ -41,7 +41,7 @@ def synchrony(trains: SpikeTrains | Recording, *, width: float = 5 * ms) -> floa
     return float(mean.var() * n / single) if single > 0.0 else float("nan")
 
 
-def _sum_of_squares(places: np.ndarray) -> float:
+def _sum_of_squares(places: NDArray[np.int64]) -> float:
     """Sum of squared counts, of which most are 0."""
     _, counts = np.unique(places, return_counts=True)
     return float((counts.astype(np.float64) ** 2).sum())
@@ -75,9 +75,9 @@ def bursts(rate: ArrayLike, *, dt: float, threshold: float = 50 * Hz, gap: float
     )
 
 
-def _stretches(above: np.ndarray, gap: int) -> tuple[Array, Array]:
+def _stretches(above: NDArray[np.bool_], gap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and one past the last sample of each stretch, those closer than `gap` samples joined."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], above.astype(np.int8), [0]])))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], above.astype(np.int8), [0]]))).astype(np.int64)
     first, last = edges[::2], edges[1::2]
     if first.size == 0:
         return first, last

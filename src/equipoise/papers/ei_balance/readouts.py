@@ -77,8 +77,8 @@ def compute(progress: Progress = silently, plan: Plan = PLAN) -> "xr.Dataset":
         {
             "theory": ("theory_ratio", theory),
             "spectrum": (("factor", "frequency"), spectrum.values),
-            **{k: ("factor", [one[k] for one in fields]) for k in ("ratio", "exponent", "low", "high", "r2", "rate")},
-            **{k: ("factor", [one[k] for one in fields]) for k in ("g_e", "g_i", "poisson", "eeg_exponent", "rhythm")},
+            **{k: ("factor", [one[k] for one in fields]) for k in ("ratio", "exponent", "low", "high", "rate")},
+            **{k: ("factor", [one[k] for one in fields]) for k in ("poisson", "eeg_exponent", "rhythm")},
             "cells": (("bombarded", "of"), lines),
             "short": (("block", "short_interval"), [x["ratio"].values for x in answers[:2]]),
             "short_error": (("block", "short_interval"), [_error(x) for x in answers[:2]]),
@@ -118,8 +118,8 @@ def _bombarded(ratio: float, plan: Plan, progress: Progress) -> list[float]:
     given = dict(zip("XY", shots(ratio), strict=True))
     quiet = replace(PYRAMIDAL, v_threshold=-1 * mV)
     projections = [
-        Projection(source=n, target="E", weight=x.weight, synapse=x.receptor, in_degree=x.inputs.K, delay=1 * ms)
-        for n, x in given.items()
+        Projection(source=n, target="E", weight=x.weight, synapse=s, in_degree=x.inputs.K, delay=1 * ms)
+        for (n, x), s in zip(given.items(), (EXCITATORY, FAST), strict=True)
     ]
     sources = [Source(n, rate=x.inputs.rate) for n, x in given.items()]
     circuit = Circuit(populations=[Population("E", size=CELLS, neuron=quiet), *sources], projections=projections)
@@ -159,8 +159,8 @@ def _field(factor: float, plan: Plan, progress: Progress) -> dict:
     tone = measures.tone(seen["g_excitatory"], seen["g_inhibitory"])
     return {
         "spectrum": spectrum.sel(frequency=slice(1.0, 200.0)), "ratio": tone.ratio, "exponent": line.exponent,
-        "low": line.exponent_low, "high": line.exponent_high, "r2": line.r2, "rate": float(run.rates[0]),
-        "g_e": tone.excitation, "g_i": tone.inhibition, "eeg_exponent": scalp.exponent,
+        "low": line.exponent_low, "high": line.exponent_high, "rate": float(run.rates[0]),
+        "eeg_exponent": scalp.exponent,
         "rhythm": peaks[0].frequency if peaks else np.nan,
         "poisson": _independent(factor, tuple(run.rates), float(seen["potential"].mean())),
     }  # fmt: skip
@@ -205,7 +205,9 @@ def claims(data: "xr.Dataset") -> list[Claim]:
               bool((np.diff(cells) > 0).all() and np.abs(cells - known).max() < 0.15)),
         Claim("So it is in a recurrent patch", "derived",
               f"{RANGE[0]:.0f} to {RANGE[1]:.0f} Hz: {', '.join(f'{x:.2f}' for x in exponent)} at g_I/g_E "
-              f"{', '.join(f'{x:.1f}' for x in ratio)}; its loops make spectra of their own",
+              f"{', '.join(f'{x:.1f}' for x in ratio)}; of its EEG {data['eeg_exponent'].values.min():.2f} to "
+              f"{data['eeg_exponent'].values.max():.2f}; rhythms at "
+              f"{', '.join(f'{x:.0f}' for x in data['rhythm'].values if x > 0) or 'no'} Hz",
               bool((np.diff(exponent) > 0).all()), expected=False),
         Claim("Total conductance tells of inhibition, not of activity", "derived",
               f"g_I/g_E {ratio[0]:.1f} -> {ratio[-1]:.1f} while E fires at {rates.min():.2f} to {rates.max():.2f} Hz",
@@ -228,14 +230,15 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
         ratio = float(data["ratio"].sel(factor=float(row["factor"])))
         power = row / row.sel(frequency=slice(2, 10)).mean()
         spectra.loglog(data["frequency"], power, color=plotting.INHIBITION, alpha=shade, label=f"{ratio:.1f}")
-    spectra.axvspan(30, 50, color=plotting.GRID, zorder=0)
+    spectra.axvspan(*RANGE, color=plotting.GRID, zorder=0)
     spectra.set(xlabel="frequency (Hz)", ylabel="relative power", xlim=(2, 200))
     spectra.legend(title="$g_I/g_E$", loc="lower left")
     slopes.plot(data["theory_ratio"], data["theory"], color=plotting.INK, label="Poisson, closed form")
     _bars(slopes, data["bombarded"], data["cells"].values.T, "o", plotting.INK, "Poisson, simulated")
+    slopes.plot(data["ratio"], data["poisson"], color=plotting.INHIBITION, ls=":", label="patch, were it Poisson")
     patch_of = np.array([data[k].values for k in ("exponent", "low", "high")])
     _bars(slopes, data["ratio"], patch_of, "s", plotting.INHIBITION, "recurrent patch")
-    slopes.set(xlabel="$g_I/g_E$", ylabel="exponent", ylim=(None, 3.4))
+    slopes.set(xlabel="$g_I/g_E$", ylabel="exponent", ylim=(0, 4.4))
     slopes.legend(loc="upper left")
     for ax, kind in ((short, "short"), (long, "long")):
         for block, mark in zip(data["block"].values, ("o-", "s--"), strict=True):
