@@ -83,7 +83,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
     window, jitter, width = (data[f"{n}_of"].values / ms for n in ("window", "jitter", "psp_width"))
     return [
         Claim("At -60 mV inhibitory conductance must be four times the excitatory one", "Tug-of-War",
-              f"g_I/g_E = {data.attrs['at_v0']:.12g}", abs(data.attrs["at_v0"] - 4.0) < 1e-12),
+              f"g_I/g_E = {data.attrs['at_v0']:.12g}", bool(abs(data.attrs["at_v0"] - 4.0) < 1e-12)),
         Claim("25 % more excitation needs 25 % more inhibition", "Tug-of-War",
               f"the potential moves by {alone / mV:.3f} mV with excitation alone, by {together / mV:.1e} mV with both",
               bool(abs(together) < 1e-12 and alone > 1 * mV)),
