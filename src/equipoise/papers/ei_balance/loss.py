@@ -1,8 +1,8 @@
 """Loss of balance in a patch of 3000 neurons, and what calcium homeostasis does about it: it rescues, or drives it.
 
 Inhibition of pyramidal cells that is weak, late, or of a shifted reversal makes them discharge together; GABA_B ends
-each discharge. Calcium homeostasis of E, with the calcium moments of the intact patch as its set point, restores a
-partial loss. After half of the external inputs of E are lost, homeostasis of its rate raises excitation and lowers
+each discharge. Calcium homeostasis of E, with the calcium moments of the intact patch as its set point, takes most
+of a partial loss back. After half of the external inputs of E are lost, homeostasis of its rate raises excitation and lowers
 inhibition until discharges supply spikes that are missing (Houweling et al. 2005, Cereb. Cortex 15:834).
 
 Caveats: a discharge has no depolarisation block, no ions that accumulate and no adaptation, so that it ends by GABA_B
@@ -165,7 +165,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
               bool(at("intact", "synchrony") < 0.02 and at("intact", "bursts") == 0.0)),
         Claim("Inhibition that is too weak or too slow lets excitation run rampant: hypersynchrony", "Time and Space",
               shown, all(at(n, "synchrony") > 0.3 and at(n, "bursts") > 0.2 for n in lost)),
-        Claim("After a partial loss of inhibition homeostasis restores the rate, and ends most discharges",
+        Claim("After a partial loss of inhibition homeostasis takes the rate back and ends most discharges",
               "The Homeostat",
               f"discharges/s {at('weak', 'bursts'):.2f} -> {at(healed, 'bursts'):.2f}, E {at('weak', 'rate'):.2f} -> "
               f"{at(healed, 'rate'):.2f} Hz, intact {at('intact', 'rate'):.2f} Hz",
