@@ -1,9 +1,9 @@
 """Loss of balance in a patch of 3000 neurons, and what calcium homeostasis does about it: it rescues, or drives it.
 
 Inhibition of pyramidal cells that is weak, late, or of a shifted reversal makes them discharge together; GABA_B ends
-each discharge. Calcium homeostasis of E, with the calcium moments of the intact patch as its set point, takes most
-of a partial loss back. After half of the external inputs of E are lost, homeostasis of its rate raises excitation and lowers
-inhibition until discharges supply spikes that are missing (Houweling et al. 2005, Cereb. Cortex 15:834).
+each discharge. Calcium homeostasis of E, with the calcium moments of the intact patch as its set point, takes most of
+a partial loss back. After half of the external inputs of E are lost, homeostasis of its rate raises excitation and
+lowers inhibition until discharges supply spikes that are missing (Houweling et al. 2005, Cereb. Cortex 15:834).
 
 Caveats: a discharge has no depolarisation block, no ions that accumulate and no adaptation, so that it ends by GABA_B
 alone. Homeostasis is sped up so much that the steps of weights are cut where a discharge would take them further, which
