@@ -101,6 +101,9 @@ from equipoise.model.synapses import NMDA as NMDA
 from equipoise.model.synapses import ConductanceSynapse as ConductanceSynapse
 from equipoise.model.synapses import DeltaSynapse as DeltaSynapse
 from equipoise.model.synapses import ExponentialSynapse as ExponentialSynapse
+from equipoise.model.synaptic_manipulations import LaterSynapse as LaterSynapse
+from equipoise.model.synaptic_manipulations import ReversalShift as ReversalShift
+from equipoise.model.synaptic_manipulations import SlowerSynapse as SlowerSynapse
 from equipoise.model.synaptic_rules import CrossHomeostasis as CrossHomeostasis
 from equipoise.model.synaptic_rules import HomeostaticWeights as HomeostaticWeights
 from equipoise.model.synaptic_rules import InhibitoryScaling as InhibitoryScaling

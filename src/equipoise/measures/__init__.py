@@ -10,6 +10,10 @@ from equipoise.measures.avalanches import size_of_duration as size_of_duration
 from equipoise.measures.branching import branching_ratio as branching_ratio
 from equipoise.measures.balance import balance as balance
 from equipoise.measures.balance import cotuning as cotuning
+from equipoise.measures.fields import Tone as Tone
+from equipoise.measures.fields import eeg as eeg
+from equipoise.measures.fields import lfp as lfp
+from equipoise.measures.fields import tone as tone
 from equipoise.measures.irregularity import cv as cv
 from equipoise.measures.irregularity import cv2 as cv2
 from equipoise.measures.irregularity import cv_local as cv_local
@@ -21,5 +25,12 @@ from equipoise.measures.irregularity import summary as summary
 from equipoise.measures.recovery import recovery as recovery
 from equipoise.measures.response import dynamic_range as dynamic_range
 from equipoise.measures.response import susceptibility as susceptibility
+from equipoise.measures.spectra import Aperiodic as Aperiodic
+from equipoise.measures.spectra import Rhythm as Rhythm
+from equipoise.measures.spectra import aperiodic as aperiodic
+from equipoise.measures.spectra import power_spectrum as power_spectrum
+from equipoise.measures.spectra import rhythms as rhythms
+from equipoise.measures.synchrony import bursts as bursts
+from equipoise.measures.synchrony import synchrony as synchrony
 from equipoise.measures.trains import GroupedTrains as GroupedTrains
 from equipoise.measures.trains import group as group

@@ -2,6 +2,7 @@
 
 from equipoise.papers.calcium_homeostasis import PAPER as CALCIUM_HOMEOSTASIS
 from equipoise.papers.cross_homeostasis import PAPER as CROSS_HOMEOSTASIS
+from equipoise.papers.ei_balance import PAPER as EI_BALANCE
 from equipoise.papers.framework import Claim as Claim
 from equipoise.papers.framework import Figure as Figure
 from equipoise.papers.framework import Paper as Paper
@@ -13,7 +14,7 @@ from equipoise.papers.framework import write_claims as write_claims
 from equipoise.papers.input_centric import PAPER as INPUT_CENTRIC
 from equipoise.quantities import suggest
 
-PAPERS = {paper.key: paper for paper in (CALCIUM_HOMEOSTASIS, INPUT_CENTRIC, CROSS_HOMEOSTASIS)}
+PAPERS = {paper.key: paper for paper in (CALCIUM_HOMEOSTASIS, INPUT_CENTRIC, CROSS_HOMEOSTASIS, EI_BALANCE)}
 
 
 def find(key: str) -> Paper:

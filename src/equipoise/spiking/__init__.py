@@ -12,6 +12,8 @@ from equipoise.spiking.network import Network as Network
 from equipoise.spiking.network import build as build
 from equipoise.spiking.nudged import nudged as nudged
 from equipoise.spiking.pace import Pace as Pace
+from equipoise.spiking.paired_pulses import PairedPulses as PairedPulses
+from equipoise.spiking.paired_pulses import paired_pulses as paired_pulses
 from equipoise.spiking.record import Record as Record
 from equipoise.spiking.run import Run as Run
 from equipoise.spiking.simulate import run as run

@@ -1,0 +1,89 @@
+"""Proxies of field potentials from the synaptic currents of a simulated network.
+
+The membranes of point neurons make no field: a proxy is a sum of currents that was found to resemble the field of
+neurons with dendrites. It has no unit of a field, and its size means nothing across circuits; its shape over time and
+frequency does.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from equipoise.quantities import Array, Quantity, check, finite, steps_of
+from equipoise.units import Hz, kHz, ms, nS, second
+
+DELAY = 6 * ms
+INHIBITION = 1.65
+
+_DELAY = Quantity("how much later excitation counts", unit="ms", low=0.0, high=1 * second)
+_WEIGHT = Quantity("weight of inhibition", low=0.0)
+_DT = Quantity("time between samples", unit="ms", low=0.0, high=1 * second, open_low=True)
+_CUTOFF = Quantity("cut-off frequency", unit="Hz", low=0.0, high=10 * kHz, open_low=True)
+
+
+def lfp(
+    excitation: ArrayLike, inhibition: ArrayLike, *, dt: float, delay: float = DELAY, weight: float = INHIBITION
+) -> Array:
+    """LFP proxy, |E(t - delay)| + weight |I(t)|: the reference weighted sum (time, ...) or (time,).
+
+    `excitation` and `inhibition` are synaptic currents (time, ...) of any unit and either sign, sampled every `dt` [s];
+    means over pyramidal neurons. The first `delay` is cut off, so that the result is shorter. delay=0 and weight=1 give
+    the plain sum of absolute currents. Source: Mazzoni et al. 2015, PLoS Comput. Biol. 11:e1004584 (6 ms, 1.65).
+    Caveat: fitted to the field of layer-5 pyramidal cells with AMPA and GABA_A synapses on their places on the tree;
+    other morphologies and places move both numbers, and spikes are not in it.
+    """
+    e, i = finite("measures.lfp", "excitation", excitation), finite("measures.lfp", "inhibition", inhibition)
+    if e.shape != i.shape or e.ndim == 0:
+        raise ValueError(
+            f"measures.lfp: excitation and inhibition must have one shape (time, ...), got {e.shape} and {i.shape}."
+        )
+    dt = check("measures.lfp.dt", dt, _DT)
+    late = steps_of("measures.lfp", "delay", check("measures.lfp.delay", delay, _DELAY), dt)
+    if late >= len(e):
+        raise ValueError(f"measures.lfp: the record must be longer than delay={delay / ms:g} ms, got {len(e)} samples.")
+    return np.abs(e[: len(e) - late]) + check("measures.lfp.weight", weight, _WEIGHT) * np.abs(i[late:])
+
+
+@dataclass(frozen=True)
+class Tone:
+    """Mean excitatory and inhibitory conductance [S] of a population, and `ratio`, inhibition over excitation."""
+
+    excitation: float
+    inhibition: float
+
+    @property
+    def ratio(self) -> float:
+        """g_I/g_E; NaN without excitation."""
+        return self.inhibition / self.excitation if self.excitation > 0.0 else float("nan")
+
+    def __str__(self) -> str:
+        return f"g_E {self.excitation / nS:.3g} nS, g_I {self.inhibition / nS:.3g} nS, g_I/g_E {self.ratio:.3g}"
+
+
+def tone(g_excitatory: ArrayLike, g_inhibitory: ArrayLike) -> Tone:
+    """Total excitatory and inhibitory conductance [S], means over time and cells: the coarse proxy of spectroscopy.
+
+    Takes `g_excitatory` and `g_inhibitory` of `Run.membrane`, any shape. Caveat: MRS measures glutamate and
+    GABA of a volume of centimetres, most of it metabolic or inside cells; that its ratio follows synaptic conductance
+    is an assumption of its readers, and no rate and no synchrony is in it.
+    """
+    e = finite("measures.tone", "g_excitatory", g_excitatory, low=0.0)
+    i = finite("measures.tone", "g_inhibitory", g_inhibitory, low=0.0)
+    return Tone(float(e.mean()), float(i.mean()))
+
+
+def eeg(field: ArrayLike, *, dt: float, cutoff: float = 100 * Hz) -> Array:
+    """EEG proxy: an LFP proxy (time,) behind a low-pass of first order, dx/dt = 2 pi cutoff (field - x).
+
+    Starts at the mean. Caveat: skull and scalp attenuate and mix sources over centimetres, which one local field has
+    no part in; only the loss of fast frequencies is here.
+    """
+    y = finite("measures.eeg", "field", field)
+    if y.ndim != 1 or y.size == 0:
+        raise ValueError(f"measures.eeg: field must be 1-D over time, got shape {y.shape}.")
+    from scipy.signal import lfilter
+
+    kept = np.exp(-2.0 * np.pi * check("measures.eeg.cutoff", cutoff, _CUTOFF) * check("measures.eeg.dt", dt, _DT))
+    mean = y.mean()
+    return mean + np.asarray(lfilter([1.0 - kept], [1.0, -kept], y - mean))
