@@ -7,9 +7,9 @@ from equipoise.measures.avalanches import naive_exponent as naive_exponent
 from equipoise.measures.avalanches import poisson_null as poisson_null
 from equipoise.measures.avalanches import power_law as power_law
 from equipoise.measures.avalanches import size_of_duration as size_of_duration
-from equipoise.measures.branching import branching_ratio as branching_ratio
 from equipoise.measures.balance import balance as balance
 from equipoise.measures.balance import cotuning as cotuning
+from equipoise.measures.branching import branching_ratio as branching_ratio
 from equipoise.measures.fields import Tone as Tone
 from equipoise.measures.fields import eeg as eeg
 from equipoise.measures.fields import lfp as lfp

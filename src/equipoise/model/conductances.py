@@ -134,8 +134,8 @@ IN_VIVO = (
 )
 """Excitation and inhibition of a cortical pyramidal cell in a high-conductance state (Destexhe et al. 2001).
 
-SDs and times are those of a published NEURON implementation that names the authors. Other scripts take SDs four times as
-large, 12 and 26.4 nS, at which a Gaussian excitatory conductance is often below 0.
+SDs and times are those of a published NEURON implementation that names the authors. Other scripts take SDs four times
+as large, 12 and 26.4 nS, at which a Gaussian excitatory conductance is often below 0.
 """
 
 
