@@ -244,6 +244,9 @@ def test_weights_may_be_blocked_while_it_runs():
          "tau_m of ConductanceLIF neurons cannot vary. Those that can: v_threshold, v_reset, tau_ref"),
         (lambda: eq.spiking.with_neurons(BUILD(driven(), seed=1), "E", tau_m=10 * ms), ValueError,
          "ConductanceLIF neurons cannot differ in 'tau_m'"),
+        (lambda: eq.spiking.simulate(driven().with_rules([eq.InputCentricThreshold("E", set_point=1.0)]),
+                                     duration=1.0, seed=1), TypeError,
+         "a rule of 'E' senses RequiredInput, an input of currents; its synapses are conductances"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(call, error, message):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from equipoise import renewal
 from equipoise.model.circuit import Circuit
+from equipoise.model.neurons import ConductanceLIF
 from equipoise.model.slow_variables import (
     ExcitatoryInput,
     InhibitoryInput,
@@ -222,6 +223,12 @@ def _check_known(network: Network, name: str, what: Plain) -> None:
         words = ", ".join(k.__name__ for k in known)
         raise TypeError(
             f"spiking: a rule of {name!r} senses {type(what).__name__}, which spikes do not give. Known: {words}."
+        )
+    neuron = network.circuit.node(name).neuron  # type: ignore[union-attr]
+    if isinstance(neuron, ConductanceLIF) and not isinstance(what, Rate):
+        raise TypeError(
+            f"spiking: a rule of {name!r} senses {type(what).__name__}, an input of currents; its synapses are "
+            "conductances. Give a rule that senses rates or calcium."
         )
     if isinstance(what, InputFrom):
         network.circuit.projection(what.source, what.target)
