@@ -133,7 +133,7 @@ COMPLAINTS = [
     (
         lambda: eq.spiking.simulate(RATE.with_node("E", size=10), duration=1.0, seed=1),
         TypeError,
-        "'E' has ThresholdLinear neurons; this level runs LIF, PIF and EIF",
+        "'E' has ThresholdLinear neurons; this level runs LIF, PIF, EIF and ConductanceLIF",
     ),
 ]  # fmt: skip
 
