@@ -79,6 +79,7 @@ bench-spiking: .venv/with-nest
 	$(BIN)/python benchmarks/spiking.py plain
 	$(BIN)/python benchmarks/spiking.py 50000 3
 	$(BIN)/python benchmarks/spiking_conductance.py
+	$(BIN)/python benchmarks/spiking_plasticity.py
 	$(BIN)/python benchmarks/spiking_ensemble.py
 	$(BIN)/python benchmarks/spiking_homeostasis.py
 

@@ -199,7 +199,7 @@ DENSE = network(n=100, K=60)
         (
             [eq.During(Other(lambda c: c.with_projection("E", "I", delay=1 * ms)))],
             ValueError,
-            "weight and in-degree of E -> I while it runs, but not its sign, delay or synapse",
+            "weight and in-degree of E -> I while it runs, but not its sign, delay, synapse or plasticity",
         ),
         ([eq.During(Other(lambda c: c.with_rules([])))], ValueError, "but not which populations have rules"),
         (

@@ -86,7 +86,8 @@ def compute(progress: Progress = lambda _: None, plan: Plan = PLAN) -> "xr.Datas
     for k, kind in enumerate(KINDS):
         parts.append(_played(circuit(kind, plan.cells)))
         progress((k + 1) / len(KINDS))
-    return xr.concat(parts, dim=xr.DataArray(list(KINDS), dims="kind", name="kind"))
+    data = {name: (("kind", "time"), [p[name].values for p in parts]) for name in parts[0].data_vars}
+    return xr.Dataset(data, coords={"kind": list(KINDS), "time": parts[0].time.values})
 
 
 def _played(net: Circuit) -> "xr.Dataset":

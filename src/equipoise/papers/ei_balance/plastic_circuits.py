@@ -5,6 +5,7 @@ Constants are those of the published network: 10 nS, 200 pF, -60, -50 and -80 mV
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.connectivity import Connectivity, ErdosRenyi, FixedInDegree
@@ -98,7 +99,7 @@ def tuned_wiring(circuit: Circuit) -> Wiring:
     return Wiring(explicit=explicit, weights={("E", "cell"): np.tile(weight * tuning()[channel["E"]], (cells, 1))})
 
 
-def by_channel(weights: Array, pre: Array, population: str) -> Array:
+def by_channel(weights: Array, pre: NDArray[np.int64], population: str) -> Array:
     """Mean weight of the synapses of each channel (channel,)."""
     of = pre // SENDERS[population]
     return np.bincount(of, weights=weights, minlength=CHANNELS) / np.bincount(of, minlength=CHANNELS)
