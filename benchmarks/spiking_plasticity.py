@@ -38,4 +38,5 @@ def main(seconds: float = 100.0, threads: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*(kind(x) for kind, x in zip((float, int), sys.argv[1:], strict=False))))
+    given = sys.argv[1:]
+    sys.exit(main(*map(float, given[:1]), *map(int, given[1:2])))
