@@ -38,5 +38,5 @@ def main(seconds: float = 100.0, threads: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    sys.exit(main(*map(float, given[:1]), *map(int, given[1:2])))
+    seconds, threads = [*sys.argv[1:], "100", "2"][:2] if len(sys.argv) != 2 else [sys.argv[1], "2"]
+    sys.exit(main(float(seconds), int(threads)))
