@@ -38,5 +38,4 @@ def main(seconds: float = 100.0, threads: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    seconds, threads = [*sys.argv[1:], "100", "2"][:2] if len(sys.argv) != 2 else [sys.argv[1], "2"]
-    sys.exit(main(float(seconds), int(threads)))
+    sys.exit(main(float(sys.argv[1])) if len(sys.argv) > 1 else main())
