@@ -167,9 +167,9 @@ def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
         column[0].plot(t, one.inhibitory / nS, **plotting.LOOK["i"], label="g_I")
         column[1].plot(t, one.rate, color=plotting.INK, lw=0.9)
         column[0].set_title(kind)
-        column[1].set(xlabel="time [s]")
+        column[1].set(xlabel="time (s)")
         for ax in column:
             ax.axvspan(ON, OFF, color=plotting.GRID, zorder=0)
-    axes[0, 0].set(ylabel="conductance [nS]")
-    axes[1, 0].set(ylabel="rate [Hz]")
+    axes[0, 0].set(ylabel="conductance (nS)")
+    axes[1, 0].set(ylabel="rate (Hz)")
     axes[0, 0].legend()

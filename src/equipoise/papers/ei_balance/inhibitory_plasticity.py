@@ -172,7 +172,7 @@ def _draw_rates(ax: "Axes", data: "xr.Dataset") -> None:
     for name in data["population"].values:
         ax.plot(data["time"], data["rate"].sel(population=name), **plotting.LOOK[name.lower()], label=name)
     ax.axhline(TARGET, color=plotting.INK, lw=0.8, ls=":", label="target")
-    ax.set(xlabel="time [s]", ylabel="rate [Hz]", yscale="log")
+    ax.set(xlabel="time (s)", ylabel="rate (Hz)", yscale="log")
     ax.legend()
 
 
@@ -183,7 +183,7 @@ def _draw_currents(ax: "Axes", data: "xr.Dataset") -> None:
     ax.plot(t, x["inhibition"], **plotting.LOOK["i"], label="inhibition")
     ax.plot(t, x["excitation"] + x["inhibition"], color=plotting.INK, lw=0.8, label="both")
     ax.axhline(0.0, color=plotting.INK, lw=0.5)
-    ax.set(xlabel="time, last half second [ms]", ylabel="current / C [V/s]", ylim=(-2.2, 3.2))
+    ax.set(xlabel="time, last half second (ms)", ylabel="current / C (V/s)", ylim=(-2.2, 3.2))
     ax.legend(loc="upper right")
 
 
@@ -193,5 +193,5 @@ def _draw_tuning(ax: "Axes", data: "xr.Dataset") -> None:
     before, after = (data["inhibitory"].sel(stage=stage) / nS for stage in data["stage"].values)
     ax.plot(x, before, ":", color=plotting.INHIBITION, label="inhibitory, start")
     ax.plot(x, after, marker="s", ms=3, **plotting.LOOK["i"], label="inhibitory, end")
-    ax.set(xlabel="channel", ylabel="peak conductance [nS]", ylim=(0, 1.5 * float(after.max())))
+    ax.set(xlabel="channel", ylabel="peak conductance (nS)", ylim=(0, 1.5 * float(after.max())))
     ax.legend(loc="upper left")
