@@ -11,7 +11,7 @@ from equipoise import plotting
 from equipoise.report import circuit_figures, circuit_tables
 from equipoise.report.circuit_words import CAPTIONS, CAVEATS, METHODS
 from equipoise.report.levels import levels_section
-from equipoise.report.parts import bullets, figure, page, section, table
+from equipoise.report.parts import bullets, circuit_section, figure, head, page, section, table
 from equipoise.results import write_whole
 from equipoise.theory.study import LEVELS
 
@@ -37,9 +37,7 @@ def circuit_html(data: "xr.Dataset", *, levels: "xr.Dataset | None" = None) -> s
         section("Tables", _tables(data)),
         section("What these numbers do not mean", bullets(CAVEATS)),
         section("Methods", bullets(METHODS)),
-        section(
-            "The circuit", f"<details><summary>as TOML</summary><pre>{escape(data.attrs['circuit'])}</pre></details>"
-        ),
+        circuit_section(data.attrs["circuit"]),
     ]
     return page(f"{data.attrs['title']}: excitatory-inhibitory balance in theory", sections)
 
@@ -50,8 +48,7 @@ def _head(data: "xr.Dataset") -> str:
         f"{escape(circuit_tables.who(data))}. equipoise {escape(a['equipoise_version'])}, "
         f"digest of circuit and version <code>{a['digest'][:16]}</code>."
     )
-    title, words = escape(a["title"]), f"<p>{escape(a['description'])}</p>" if a["description"] else ""
-    return f"<header><h1>{title}</h1>{words}<p class='facts'>{facts}</p></header>"
+    return head(a["title"], a["description"], facts)
 
 
 def _glance(data: "xr.Dataset") -> str:

@@ -37,6 +37,17 @@ def page(title: str, sections: Sequence[str]) -> str:
     return _PAGE.format(title=escape(title), style=STYLE, body="\n".join(sections))
 
 
+def head(title: str, description: str, facts: str) -> str:
+    """The head of a page: title and description are text, `facts` are HTML."""
+    words = f"<p>{escape(description)}</p>" if description else ""
+    return f"<header><h1>{escape(title)}</h1>{words}<p class='facts'>{facts}</p></header>"
+
+
+def circuit_section(text: str) -> str:
+    """The circuit as TOML, folded."""
+    return section("The circuit", f"<details><summary>as TOML</summary><pre>{escape(text)}</pre></details>")
+
+
 def section(title: str, body: str) -> str:
     """A part of the page under its heading."""
     return f"<section>\n<h2>{title}</h2>\n{body}\n</section>"

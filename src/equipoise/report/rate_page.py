@@ -8,7 +8,7 @@ from equipoise import plotting
 from equipoise.plotting import circuits, rates, schematic
 from equipoise.report import rate_tables as tables
 from equipoise.report.circuit_figures import MOST_NODES
-from equipoise.report.parts import bullets, figure, page, section, subplots, table
+from equipoise.report.parts import bullets, circuit_section, figure, head, page, section, subplots, table
 from equipoise.report.tables import number
 from equipoise.results import write_whole
 
@@ -68,9 +68,7 @@ def rate_html(data: "xr.Dataset") -> str:
         section("Tables", _tables(data)),
         section("What these numbers do not mean", bullets(CAVEATS)),
         section("Methods", bullets(METHODS)),
-        section(
-            "The circuit", f"<details><summary>as TOML</summary><pre>{escape(data.attrs['circuit'])}</pre></details>"
-        ),
+        circuit_section(data.attrs["circuit"]),
     ]
     return page(f"{data.attrs['title']}: rates and homeostasis", sections)
 
@@ -79,8 +77,7 @@ def _head(data: "xr.Dataset") -> str:
     a = data.attrs
     who = ", ".join(f"{n} ({m})" for n, m in zip(data["population"].values, data["neuron_model"].values, strict=True))
     facts = f"{escape(who)}. equipoise {escape(a['equipoise_version'])}, digest <code>{a['digest'][:16]}</code>."
-    words = f"<p>{escape(a['description'])}</p>" if a["description"] else ""
-    return f"<header><h1>{escape(a['title'])}</h1>{words}<p class='facts'>{facts}</p></header>"
+    return head(a["title"], a["description"], facts)
 
 
 def _glance(data: "xr.Dataset") -> str:
