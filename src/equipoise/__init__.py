@@ -121,6 +121,7 @@ from equipoise.renewal.laws import WeibullISI as WeibullISI
 from equipoise.results import Epoch as Epoch
 from equipoise.results import NumericalFailure as NumericalFailure
 from equipoise.results import Recording as Recording
+from equipoise.results import Signals as Signals
 from equipoise.results import SpikeTrains as SpikeTrains
 from equipoise.results import Status as Status
 

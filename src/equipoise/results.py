@@ -4,7 +4,7 @@ import enum
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,11 +149,77 @@ class Epoch:
     stop: float
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Signals:
+    """Continuous signals of several channels, sampled together.
+
+    `values` (n_channels, n_samples) in `unit`, one sample every 1/`sampling_rate` s from `t_start` on; `names` of the
+    channels, by default "0", "1", ...; `unit` is text such as "V", empty where it is not known.
+    """
+
+    values: Array
+    sampling_rate: float
+    t_start: float = 0.0
+    names: tuple[str, ...] = ()
+    unit: str = ""
+
+    def __post_init__(self):
+        values = np.ascontiguousarray(self.values, dtype=np.float64)
+        object.__setattr__(self, "values", values[None] if values.ndim == 1 else values)
+        names = self.names or tuple(str(i) for i in range(len(self.values)))
+        object.__setattr__(self, "names", tuple(str(name) for name in names))
+        _check_signals(self)
+
+    @property
+    def t_stop(self) -> float:
+        """End of the last sample [s]."""
+        return self.t_start + self.values.shape[1] / self.sampling_rate
+
+    @property
+    def duration(self) -> float:
+        """Length of the window [s]."""
+        return self.values.shape[1] / self.sampling_rate
+
+    def between(self, start: float, stop: float) -> "Signals":
+        """The samples at times in [start, stop)."""
+        if not self.t_start <= start < stop <= self.t_stop * (1.0 + 1e-12):
+            raise ValueError(
+                f"Signals.between: start and stop must satisfy {self.t_start:g} <= start < stop <= {self.t_stop:g} s, "
+                f"got start={start:g}, stop={stop:g}."
+            )
+        first, last = (int(np.ceil((t - self.t_start) * self.sampling_rate - 1e-6)) for t in (start, stop))
+        begin = self.t_start + first / self.sampling_rate
+        return replace(self, values=self.values[:, first:last], t_start=begin)
+
+    def __repr__(self) -> str:
+        n, samples = self.values.shape
+        return f"Signals({n} channels, {samples} samples at {self.sampling_rate:g} Hz, from {self.t_start:g} s)"
+
+
+def _check_signals(signals: Signals) -> None:
+    values = signals.values
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(f"Signals: values must be (n_channels, n_samples) and not empty, got shape {values.shape}.")
+    if len(signals.names) != len(values) or len(set(signals.names)) != len(values):
+        raise ValueError(f"Signals: names must name all {len(values)} channels, each once, got {signals.names}.")
+    if not (np.isfinite(signals.sampling_rate) and signals.sampling_rate > 0):
+        raise ValueError(f"Signals: sampling_rate must be positive and finite (Hz), got {signals.sampling_rate}.")
+    if not np.isfinite(signals.t_start):
+        raise ValueError(f"Signals: t_start must be finite (s), got {signals.t_start}.")
+    if not np.isfinite(values).all():
+        channel, sample = np.argwhere(~np.isfinite(values))[0]
+        raise ValueError(
+            f"Signals: values must be finite, got {values[channel, sample]} in channel {signals.names[channel]!r} at "
+            f"sample {sample}. Cut such stretches out."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Spike trains with named units, epochs and the facts of where they come from.
+    """Spike trains with named units, continuous signals by name, epochs, and the facts of where they come from.
 
-    `labels` holds per-unit text such as the brain region: {"region": ("adn", ...)}.
+    `labels` holds per-unit text such as the brain region: {"region": ("adn", ...)}; "type" is "E", "I" or empty where
+    unknown. A recording of signals alone has spike trains of no units over its window.
     """
 
     spikes: SpikeTrains
@@ -161,6 +227,7 @@ class Recording:
     epochs: tuple[Epoch, ...]
     source: str = ""
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    signals: Mapping[str, Signals] = field(default_factory=dict)
 
     def __post_init__(self):
         n = self.spikes.n_units
@@ -182,7 +249,8 @@ class Recording:
 
     def __repr__(self) -> str:
         epochs = ", ".join(f"{e.name} {e.stop - e.start:g} s" for e in self.epochs)
-        return f"Recording({self.source or 'unnamed'}: {self.spikes!r}; epochs: {epochs})"
+        signals = "".join(f"; {name} {it!r}" for name, it in self.signals.items())
+        return f"Recording({self.source or 'unnamed'}: {self.spikes!r}{signals}; epochs: {epochs})"
 
 
 @dataclass(frozen=True, eq=False)
