@@ -40,5 +40,5 @@ def test_bad_signals_are_refused(change, message):
 
 
 def test_parts_outside_are_refused():
-    with pytest.raises(ValueError, match="start and stop must satisfy 1 <= start < stop <= 1.1 s"):
+    with pytest.raises(ValueError, match=r"start and stop must satisfy 1 <= start < stop <= 1\.1 s"):
         _ramp().between(0.5, 1.05)
