@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.measures.estimates import level
+from equipoise.measures.estimates import level, positive_interval
 from equipoise.measures.trains import GroupedTrains, Trains, group
 from equipoise.quantities import Array, Quantity, check
 from equipoise.results import Status
@@ -137,13 +137,13 @@ def _measure(name: str, trains: Trains, confidence: float, refractory: float = 5
 def _from_statistics(name: str, values: dict, variances: dict, z: float) -> tuple[Array, Array, Array]:
     """Value, low and high end of one measure."""
     if name != "cv_local":
-        return _interval(values[name], np.sqrt(variances[name]), z)
+        return positive_interval(values[name], np.sqrt(variances[name]), z)
     local = values["lv"]
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.sqrt(2.0 * local / (3.0 - local))
         slope = np.where(local > 0, value * 1.5 / (local * (3.0 - local)), 0.0)
         error = slope * np.sqrt(variances["lv"])  # LV = 3, where every second spike coincides, has no C_v,local
-    return _interval(value, error, z)
+    return positive_interval(value, error, z)
 
 
 def _rate(grouped: GroupedTrains, values: dict, variances: dict, z: float) -> tuple[Array, Array, Array]:
@@ -151,17 +151,10 @@ def _rate(grouped: GroupedTrains, values: dict, variances: dict, z: float) -> tu
     value = n / duration
     few = (grouped.n_intervals < MIN_INTERVALS) | ~(values["interval"] > 0)
     relative = np.sqrt(variances["interval"]) / np.where(few, 1.0, values["interval"])
-    _, low, high = _interval(value, value * relative, z)
+    _, low, high = positive_interval(value, value * relative, z)
     exact_low, exact_high = _garwood(n[few], z)
     low[few], high[few] = exact_low / duration, exact_high / duration
     return value, low, high
-
-
-def _interval(value: Array, error: Array, z: float) -> tuple[Array, Array, Array]:
-    """Ends of the interval of a positive estimate, symmetric in the logarithm."""
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        factor = np.where(value > 0, np.exp(z * error / value), 1.0)
-        return value, value / factor, value * factor
 
 
 def _garwood(n: Array, z: float) -> tuple[Array, Array]:
