@@ -422,7 +422,7 @@ def interval_statistics(
     """
 
 def bin_counts(grouped: Array, offsets: Index, start: float, width: float, counts: Array) -> None:
-    """`counts` (n_units n_bins,): spikes in bins of `width` [s] from `start` on; one beyond the last bin is left out."""
+    """`counts` (n_units n_bins,): spikes in bins of `width` [s] from `start` on; those beyond the last are left out."""
 
 def count_statistics(counts: Array, n_bins: int, per: int, values: Array, variances: Array) -> None:
     """`values` (3 n_units n_bins//per,): mean, Fano and Allan factor of counts, in stretches of `per` bins."""

@@ -84,9 +84,7 @@ def cv_local(trains: Trains, *, confidence: float = 0.95) -> "xr.DataArray":
     return _measure("cv_local", trains, confidence)
 
 
-def refractory_violations(
-    trains: Trains, *, tau_ref: float = 2 * ms, confidence: float = 0.95
-) -> "xr.DataArray":
+def refractory_violations(trains: Trains, *, tau_ref: float = 2 * ms, confidence: float = 0.95) -> "xr.DataArray":
     """Fraction of intervals shorter than `tau_ref` [s], with the coordinate `count`; interval by Wilson (1927)."""
     grouped, z = group(trains), level(confidence)
     count = grouped.short_intervals(_refractory("tau_ref", tau_ref))

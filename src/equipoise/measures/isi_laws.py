@@ -46,7 +46,8 @@ class _Family:
     parameters: int
     fit: Callable[[Sums], Fit]
     survivor: Callable[[Array, Array, Array], Array]
-    law: Callable[[float, float, float], ISILaw]
+    law: Callable[..., ISILaw]
+    fields: tuple[str, ...] = ("rate", "cv")
     positive: bool = True
 
 
@@ -59,33 +60,35 @@ LAWS: Mapping[str, _Family] = {
         parameters=1,
         fit=likelihoods.exponential_fit,
         survivor=likelihoods.waiting_survivor,
-        law=lambda rate, cv, dead: ExponentialISI(rate=rate),
+        law=ExponentialISI,
+        fields=("rate",),
         positive=False,
     ),
     "dead_time": _Family(
         parameters=2,
         fit=likelihoods.dead_time_fit,
         survivor=likelihoods.waiting_survivor,
-        law=lambda rate, cv, dead: DeadTimeISI(rate=rate, dead_time=dead),
+        law=DeadTimeISI,
+        fields=("rate", "dead_time"),
         positive=False,
     ),
     "gamma": _Family(
         parameters=2,
         fit=_newton(likelihoods.gamma_density, likelihoods.gamma_survivor, likelihoods.gamma_start),
         survivor=likelihoods.gamma_survivor,
-        law=lambda rate, cv, dead: GammaISI(rate=rate, cv=cv),
+        law=GammaISI,
     ),
     "inverse_gaussian": _Family(
         parameters=2,
         fit=_newton(likelihoods.wald_density, likelihoods.wald_survivor, likelihoods.wald_start),
         survivor=likelihoods.wald_survivor,
-        law=lambda rate, cv, dead: InverseGaussianISI(rate=rate, cv=cv),
+        law=InverseGaussianISI,
     ),
     "log_normal": _Family(
         parameters=2,
         fit=_newton(likelihoods.lognormal_density, likelihoods.lognormal_survivor, likelihoods.lognormal_start),
         survivor=likelihoods.lognormal_survivor,
-        law=lambda rate, cv, dead: LogNormalISI(rate=rate, cv=cv),
+        law=LogNormalISI,
     ),
 }
 
@@ -141,7 +144,7 @@ def isi_law(found: "xr.Dataset", unit: Any, law: str = "best") -> ISILaw:
     one = found.sel(unit=unit, law=name) if name else None
     if one is None or one["status"].item() != Status.OK.name:
         raise ValueError(f"measures.isi_law: unit {unit!r} has no {law} law, see found['status'].")
-    return LAWS[name].law(*(float(one[key]) for key in ("rate", "cv", "dead_time")))
+    return LAWS[name].law(**{key: float(one[key]) for key in LAWS[name].fields})
 
 
 def _names(laws: Sequence[str]) -> tuple[str, ...]:
@@ -174,7 +177,10 @@ def _one_law(family: _Family, x: Sums, intervals: list[Array], z: float) -> dict
     )
     good = status == Status.OK.name
     distance = np.array([_distance(family, fit, u, t) if good[u] else np.nan for u, t in enumerate(intervals)])
-    rate, cv = positive_interval(1.0 / fit.m, fit.errors[0] / fit.m, z), positive_interval(fit.cv, fit.errors[1] * fit.cv, z)
+    rate, cv = (
+        positive_interval(1.0 / fit.m, fit.errors[0] / fit.m, z),
+        positive_interval(fit.cv, fit.errors[1] * fit.cv, z),
+    )
     p, most = family.parameters, fit.log_likelihood
     with np.errstate(divide="ignore"):
         columns = (*rate, *cv, fit.dead, most, 2.0 * p - 2.0 * most, p * np.log(x.n) - 2.0 * most, distance)
@@ -195,7 +201,7 @@ def _distances(family: _Family, fit: Fit, ordered: Array) -> Array:
     return np.maximum((steps[1:] - u).max(axis=1), (u - steps[:-1]).max(axis=1))
 
 
-@dataclass(frozen=True, kw_only=False)
+@dataclass(frozen=True)
 class _Chance:
     """Distances of a law from intervals drawn from it and fitted, by C_v and number of intervals."""
 
@@ -219,11 +225,11 @@ class _Chance:
         """Scaled distances (repeats,) of samples of the law at log C_v = `place` steps."""
         words = (*self.seed.spawn_key, list(LAWS).index(self.name), size, place + 2**31)
         rng = np.random.default_rng(np.random.SeedSequence(self.seed.entropy, spawn_key=words))
-        law = ExponentialISI(rate=1.0) if self.name in ("exponential", "dead_time") else LAWS[self.name].law(
-            1.0, float(np.exp(place * GRID)), 0.0
-        )
-        rows = sample(law, self.repeats * size, rng).reshape(self.repeats, size)
         family = LAWS[self.name]
+        # A dead time only moves an exponential law.
+        free = family.law if "cv" in family.fields else ExponentialISI
+        law = free(rate=1.0, **({"cv": float(np.exp(place * GRID))} if "cv" in family.fields else {}))
+        rows = sample(law, self.repeats * size, rng).reshape(self.repeats, size)
         fit = family.fit(likelihoods.sums_of(list(rows), np.zeros(self.repeats)))
         return _scaled(_distances(family, fit, np.sort(rows, axis=1)), size)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.quantities import Array
 
@@ -47,8 +48,6 @@ def sums_of(intervals: list[Array], still_open: Array) -> Sums:
     columns = np.array(rows, np.float64).reshape(len(rows), 7).T
     names = ("n", "total", "logs", "log_squares", "inverses", "shortest", "longest")
     return Sums(**dict(zip(names, columns, strict=True)), open=still_open)
-
-
 
 
 def gamma_density(x: Sums, m: Array, cv: Array) -> Array:
@@ -133,7 +132,7 @@ class Fit:
     dead: Array
     log_likelihood: Array
     errors: Array
-    converged: Array
+    converged: NDArray[np.bool_]
 
 
 def fit(

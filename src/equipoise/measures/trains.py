@@ -12,7 +12,7 @@ from equipoise.quantities import Array
 from equipoise.results import Recording, SpikeTrains
 
 Trains: TypeAlias = "SpikeTrains | Recording | GroupedTrains"
-ROWS = ("interval", "cv", "cv2", "lv", "lvr")
+ROWS: tuple[str, ...] = ("interval", "cv", "cv2", "lv", "lvr")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

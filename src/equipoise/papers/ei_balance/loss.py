@@ -121,7 +121,7 @@ def _measured(run: Run) -> dict[str, float]:
     found = measures.bursts(run.rate_trace().sel(population="E").values, dt=BIN)
     peak = found["peak"].values.max(initial=0.0)
     return {
-        "rate": float(run.rates[0]), "rate_i": float(run.rates[1]), "synchrony": measures.synchrony(run.spikes_of("E")),
+        "rate": float(run.rates[0]), "rate_i": float(run.rates[1]), "synchrony": float(measures.synchrony(run.spikes_of("E"))),
         "bursts": found.attrs["rate"], "share": found.attrs["share"], "peak": float(peak),
     }  # fmt: skip
 
