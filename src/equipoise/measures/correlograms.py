@@ -103,7 +103,8 @@ def cross_correlogram(
 
     `counts` of spikes of `second` at a `lag` [s] after one of `first`, in bins of `bin` [s] around 0, and `covariance`
     [Hz^2] = counts/(bin (T - |lag|)) - r_first r_second, which is 0 on average for independent stationary units: the
-    number of possible pairs of times that far apart in the window T is corrected for. `pairs` holds names of units.
+    number of possible pairs of times that far apart in the window T is corrected for. `pairs` holds names of units; a
+    unit with itself is its autocorrelogram. Of sampled times a bin of an odd number of samples has no lag on its edge.
 
     With `jitter` also `null_mean`; `null_low`, `null_high`, a central range at each lag; `band_low`, `band_high`, which
     a correlogram without fine timing leaves anywhere with 1 - `confidence`; and `p_value` (pair,) of its largest
@@ -200,7 +201,7 @@ def _null(grouped: GroupedTrains, request: _Request, jitter: Jitter, counts: NDA
     """What jitter of the second units leaves, with ranges at each lag and over all of them."""
     from scipy.special import ndtr
 
-    if jitter.repeats * counts.size > 2 * MOST or (request.first == request.second).any():
+    if jitter.repeats * counts.size > 2 * MOST or (not request.sides and (request.first == request.second).any()):
         raise ValueError(
             "measures: a null of jitter is for at most "
             f"{2 * MOST // jitter.repeats:,} numbers at {jitter.repeats} repeats, and for pairs of two different "
