@@ -69,8 +69,7 @@ def mean_correlation(
     masks = type_pairs(types)
     correlations = scores @ scores.T
     value = _means(np.ones((1, len(scores))), correlations, masks)[0]
-    draws = rng.multinomial(len(scores), np.full(len(scores), 1.0 / max(len(scores), 1)), repeats)
-    resampled = _means(draws.astype(np.float64), correlations, masks)
+    resampled = _means(_drawn(len(scores), repeats, rng), correlations, masks)
     nulls = np.array([_shifted_means(scores, masks, rng) for _ in range(repeats)])
     enough = np.isfinite(value)
     columns = {"value": value}
@@ -105,6 +104,12 @@ def _scores(function: str, grouped: GroupedTrains, window: float) -> tuple[Array
     return counts / np.where(known, size, 1.0)[:, None], known
 
 
+def _drawn(n: int, repeats: int, rng: np.random.Generator) -> Array:
+    """How often each of n units is drawn in each repeat (repeats, n)."""
+    places = rng.integers(0, max(n, 1), (repeats, n)) + n * np.arange(repeats)[:, None]
+    return np.bincount(places.ravel(), minlength=repeats * n).reshape(repeats, n).astype(np.float64)
+
+
 def _means(weights: Array, correlations: Array, masks: dict) -> Array:
     """Mean correlation of the pairs of each kind where unit u counts weights[k, u] times, (k, kinds)."""
     columns = []
@@ -123,13 +128,12 @@ def _shifted_means(scores: Array, masks: dict, rng: np.random.Generator) -> Arra
     The scores have length one, so that (sum a)(sum b) less one for each unit on both sides is the sum over pairs.
     """
     n = scores.shape[1]
-    sides = np.unique(np.array([side for both in masks.values() for side in both]), axis=0)
-    sums = {side.tobytes(): np.zeros(n) for side in sides}
+    sums: dict[bytes, Array] = {side.tobytes(): np.zeros(n) for both in masks.values() for side in both}
     for u, lag in enumerate(rng.integers(0, n, len(scores))):
-        for side in sides[sides[:, u]]:
-            total = sums[side.tobytes()]
-            total[lag:] += scores[u, : n - lag]
-            total[:lag] += scores[u, n - lag :]
+        for side, total in sums.items():
+            if side[u]:
+                total[lag:] += scores[u, : n - lag]
+                total[:lag] += scores[u, n - lag :]
     means = []
     for a, b in masks.values():
         pairs, own = a.sum() * b.sum() - (a & b).sum(), (a & b).sum()

@@ -37,7 +37,7 @@ def fano(trains: Trains, *, window: ArrayLike, confidence: float = 0.95) -> "xr.
 
     The variance is the unbiased one. Coordinates: `low`, `high`, by the delta method on the logarithm with the long-run
     variance (as `cv`); `null_low`, `null_high`, where a Poisson unit would lie, (n - 1) F ~ chi^2 with n - 1 degrees of
-    freedom (Fisher's index of dispersion); `mean` count; `n`, windows; `status`. Fewer than 20 windows
+    freedom (Fisher's index of dispersion); `mean_count`; `n`, windows; `status`. Fewer than 20 windows
     or 10 spikes in them are NaN and INSUFFICIENT_DATA.
     """
     return _factors("fano", trains, window, confidence)
@@ -135,7 +135,7 @@ def _labelled(name: str, values: Array, variances: Array, n: int, z: float) -> d
     columns |= {"null_low": np.full(value.shape, null[0]), "null_high": np.full(value.shape, null[1])}
     found = {key: np.where(known, column, np.nan) for key, column in columns.items()}
     return found | {
-        "mean": values[0],
+        "mean_count": values[0],
         "n": np.full(value.shape, n),
         "status": np.where(known, Status.OK.name, Status.INSUFFICIENT_DATA.name),
     }
