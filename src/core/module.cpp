@@ -6,6 +6,8 @@ namespace nb = nanobind;
 void bind_branching(nb::module_& m);
 void bind_calcium(nb::module_& m);
 void bind_cell_loop(nb::module_& m);
+void bind_correlogram(nb::module_& m);
+void bind_count_windows(nb::module_& m);
 void bind_driven(nb::module_& m);
 void bind_excitable(nb::module_& m);
 void bind_isi_sampler(nb::module_& m);
@@ -24,6 +26,8 @@ NB_MODULE(_core, m) {
   bind_branching(m);
   bind_calcium(m);
   bind_cell_loop(m);
+  bind_correlogram(m);
+  bind_count_windows(m);
   bind_driven(m);
   bind_excitable(m);
   bind_isi_sampler(m);

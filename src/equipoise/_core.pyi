@@ -413,8 +413,27 @@ def wiring_bits(key: Words, block: Index, in_degrees: Index, law: HalfWords, bit
 def group_by_unit(times: Array, units: Index, grouped: Array, offsets: Index) -> None:
     """Sort times by unit, keeping their order: those of unit u are grouped[offsets[u] : offsets[u + 1]]."""
 
-def interval_statistics(grouped: Array, offsets: Index, refractory: float, values: Array, variances: Array) -> None:
-    """`values` (5 n_units,): mean interval, C_v, CV2, LV and LvR of all units in turn; NaN below four spikes."""
+def interval_statistics(
+    grouped: Array, offsets: Index, refractory: float, wanted: int, values: Array, variances: Array
+) -> None:
+    """`values` (5 n_units,): mean interval, C_v, CV2, LV and LvR of all units in turn, where `wanted` has their bit.
+
+    The others, and units below three spikes, are NaN.
+    """
+
+def bin_counts(grouped: Array, offsets: Index, start: float, width: float, counts: Array) -> None:
+    """`counts` (n_units n_bins,): spikes in bins of `width` [s] from `start` on; those beyond the last are left out."""
+
+def count_statistics(counts: Array, n_bins: int, per: int, values: Array, variances: Array) -> None:
+    """`values` (3 n_units n_bins//per,): mean, Fano and Allan factor of counts, in stretches of `per` bins."""
+
+def cross_counts(
+    grouped: Array, offsets: Index, first: Index, second: Index, slots: Index, width: float, n_lags: int, counts: Index
+) -> None:
+    """`counts` (n_slots n_lags,): lags t_second - t_first of the pairs of units, added up for those of one slot.
+
+    Row s holds `n_lags` (odd) bins of `width` [s] around 0. A spike is no partner of itself.
+    """
 
 def count_short_intervals(grouped: Array, offsets: Index, limit: float, counts: Index) -> None:
     """`counts` (n_units,): intervals shorter than `limit` [s]."""

@@ -86,7 +86,7 @@ def reference_statistics(times, refractory):
 def test_compiled_statistics_equal_their_numpy_reference():
     rng = np.random.default_rng(0)
     trains = [gamma_train(rng, cv, n) for cv, n in [(0.3, 4), (1.0, 57), (2.0, 5000)]]
-    values, variances = measures.group(pooled(trains)).statistics(0.004)
+    values, variances = measures.group(pooled(trains)).statistics(refractory=0.004)
     for u, train in enumerate(trains):
         value, variance = reference_statistics(train, 0.004)
         for row in ROWS:
@@ -110,7 +110,7 @@ def test_short_intervals_equal_a_plain_count():
 
 def test_the_core_refuses_arrays_of_wrong_size():
     with pytest.raises(ValueError, match="sizes differ"):
-        _core.interval_statistics(np.zeros(3), np.array([0, 3]), 0.0, np.zeros(4), np.zeros(5))
+        _core.interval_statistics(np.zeros(3), np.array([0, 3]), 0.0, 31, np.zeros(4), np.zeros(5))
 
 
 # Exact expectations --------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def test_the_core_refuses_arrays_of_wrong_size():
 def test_gamma_trains_meet_their_exact_expectations(cv):
     """LV = 3 C_v^2/(2 + C_v^2); every estimate within 4 of its own standard errors (p = 6e-5 each)."""
     train = gamma_train(np.random.default_rng(2), cv, 40_000)
-    values, variances = measures.group(pooled([train])).statistics(0.0)
+    values, variances = measures.group(pooled([train])).statistics()
     exact = {"interval": 0.2, "cv": cv, "lv": 3 * cv**2 / (2 + cv**2)}
     for name, expected in exact.items():
         assert abs(values[name][0] - expected) < 4 * np.sqrt(variances[name][0])

@@ -10,6 +10,15 @@ from equipoise.measures.avalanches import size_of_duration as size_of_duration
 from equipoise.measures.balance import balance as balance
 from equipoise.measures.balance import cotuning as cotuning
 from equipoise.measures.branching import branching_ratio as branching_ratio
+from equipoise.measures.cell_types import cell_types as cell_types
+from equipoise.measures.correlations import count_correlation as count_correlation
+from equipoise.measures.correlations import mean_correlation as mean_correlation
+from equipoise.measures.correlograms import Jitter as Jitter
+from equipoise.measures.correlograms import cross_correlogram as cross_correlogram
+from equipoise.measures.correlograms import mean_correlogram as mean_correlogram
+from equipoise.measures.fano import allan as allan
+from equipoise.measures.fano import fano as fano
+from equipoise.measures.fano import local_fano as local_fano
 from equipoise.measures.fields import Tone as Tone
 from equipoise.measures.fields import eeg as eeg
 from equipoise.measures.fields import lfp as lfp
@@ -22,6 +31,11 @@ from equipoise.measures.irregularity import lvr as lvr
 from equipoise.measures.irregularity import rate as rate
 from equipoise.measures.irregularity import refractory_violations as refractory_violations
 from equipoise.measures.irregularity import summary as summary
+from equipoise.measures.isi_laws import isi_law as isi_law
+from equipoise.measures.isi_laws import isi_laws as isi_laws
+from equipoise.measures.nulls import jittered as jittered
+from equipoise.measures.nulls import shifted as shifted
+from equipoise.measures.pooled import pooled as pooled
 from equipoise.measures.recovery import recovery as recovery
 from equipoise.measures.response import dynamic_range as dynamic_range
 from equipoise.measures.response import susceptibility as susceptibility

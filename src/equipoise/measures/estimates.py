@@ -1,11 +1,11 @@
-"""A single number with its interval, as a measure returns it."""
+"""Numbers with their intervals, as measures return them."""
 
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equipoise.quantities import Quantity, check
+from equipoise.quantities import Array, Quantity, check
 from equipoise.results import Status
 
 if TYPE_CHECKING:
@@ -27,3 +27,10 @@ def estimate(name: str, meaning: str, found: tuple[float, float], n: int, z: flo
     status = Status.OK if np.isfinite(value) else Status.INSUFFICIENT_DATA
     coords = {"low": value - z * error, "high": value + z * error, "n": n, "status": status.name}
     return xr.DataArray(value, coords=coords, name=name, attrs={"long_name": meaning, "units": "1"})
+
+
+def positive_interval(value: Array, error: Array, z: float) -> tuple[Array, Array, Array]:
+    """Positive estimates and the ends of their intervals, symmetric in the logarithm."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        factor = np.where(value > 0, np.exp(z * error / value), 1.0)
+        return value, value / factor, value * factor

@@ -5,7 +5,8 @@ neighbouring intervals only and leave slow changes out.
 
 A measure returns an `xarray.DataArray` over units with coordinates `low` and `high` (the confidence interval), `n`
 (number of intervals) and `status`. Units with fewer than `MIN_INTERVALS` intervals are NaN with status
-INSUFFICIENT_DATA; only the rate is known for them too.
+INSUFFICIENT_DATA; only the rate is known for them too. A measure takes `group(trains)` in place of the trains, so that
+several need one pass.
 
 Intervals: delta method on the logarithm, with the long-run variance of the serially correlated terms from overlapping
 batch means (Meketon & Schmeiser 1984; block length by Andrews 1991). They assume that the train is stationary over the
@@ -17,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.measures.estimates import level
-from equipoise.measures.trains import GroupedTrains, group
+from equipoise.measures.estimates import level, positive_interval
+from equipoise.measures.trains import GroupedTrains, Trains, group
 from equipoise.quantities import Array, Quantity, check
-from equipoise.results import Recording, SpikeTrains, Status
+from equipoise.results import Status
 from equipoise.units import ms
 
 if TYPE_CHECKING:
@@ -41,32 +42,32 @@ _NAMES = {
 }
 
 
-def rate(trains: SpikeTrains | Recording, *, confidence: float = 0.95) -> "xr.DataArray":
+def rate(trains: Trains, *, confidence: float = 0.95) -> "xr.DataArray":
     """Firing rate n/T [Hz] of each unit.
 
     Below `MIN_INTERVALS` intervals the confidence interval is the exact one of a Poisson count (Garwood 1936), so that
     a silent unit has rate 0 with a finite upper end and status OK.
     """
     grouped = group(trains)
-    return _labelled("rate", grouped, *_rate(grouped, *grouped.statistics(0.0), level(confidence)))
+    return _labelled("rate", grouped, *_rate(grouped, *grouped.statistics("interval"), level(confidence)))
 
 
-def cv(trains: SpikeTrains | Recording, *, confidence: float = 0.95) -> "xr.DataArray":
+def cv(trains: Trains, *, confidence: float = 0.95) -> "xr.DataArray":
     """Global coefficient of variation C_v = sd(T)/<T> of all intervals T in the window."""
     return _measure("cv", trains, confidence)
 
 
-def cv2(trains: SpikeTrains | Recording, *, confidence: float = 0.95) -> "xr.DataArray":
+def cv2(trains: Trains, *, confidence: float = 0.95) -> "xr.DataArray":
     """CV2 = <2 |T_i+1 - T_i|/(T_i+1 + T_i)>; 1 for a Poisson train (Holt, Softky, Koch & Douglas 1996)."""
     return _measure("cv2", trains, confidence)
 
 
-def lv(trains: SpikeTrains | Recording, *, confidence: float = 0.95) -> "xr.DataArray":
+def lv(trains: Trains, *, confidence: float = 0.95) -> "xr.DataArray":
     """LV = <3 ((T_i - T_i+1)/(T_i + T_i+1))^2>; 1 for a Poisson train (Shinomoto, Shima & Tanji 2003)."""
     return _measure("lv", trains, confidence)
 
 
-def lvr(trains: SpikeTrains | Recording, *, refractory: float = 5 * ms, confidence: float = 0.95) -> "xr.DataArray":
+def lvr(trains: Trains, *, refractory: float = 5 * ms, confidence: float = 0.95) -> "xr.DataArray":
     """LvR = <3 (1 - 4 T_i T_i+1/(T_i + T_i+1)^2) (1 + 4 R/(T_i + T_i+1))> with R = `refractory` [s].
 
     LV with the effect of refractoriness taken out (Shinomoto et al. 2009, PLoS Comput. Biol. 5:e1000433).
@@ -74,7 +75,7 @@ def lvr(trains: SpikeTrains | Recording, *, refractory: float = 5 * ms, confiden
     return _measure("lvr", trains, confidence, refractory)
 
 
-def cv_local(trains: SpikeTrains | Recording, *, confidence: float = 0.95) -> "xr.DataArray":
+def cv_local(trains: Trains, *, confidence: float = 0.95) -> "xr.DataArray":
     """Local irregularity C_v,local = sqrt(2 LV/(3 - LV)): the C_v of the gamma renewal process with the same LV.
 
     For gamma intervals of shape k = 1/C_v^2, T_i/(T_i + T_i+1) is Beta(k, k) with variance 1/(4 (2k + 1)), so that
@@ -83,9 +84,7 @@ def cv_local(trains: SpikeTrains | Recording, *, confidence: float = 0.95) -> "x
     return _measure("cv_local", trains, confidence)
 
 
-def refractory_violations(
-    trains: SpikeTrains | Recording, *, tau_ref: float = 2 * ms, confidence: float = 0.95
-) -> "xr.DataArray":
+def refractory_violations(trains: Trains, *, tau_ref: float = 2 * ms, confidence: float = 0.95) -> "xr.DataArray":
     """Fraction of intervals shorter than `tau_ref` [s], with the coordinate `count`; interval by Wilson (1927)."""
     grouped, z = group(trains), level(confidence)
     count = grouped.short_intervals(_refractory("tau_ref", tau_ref))
@@ -94,7 +93,7 @@ def refractory_violations(
 
 
 def summary(
-    trains: SpikeTrains | Recording,
+    trains: Trains,
     *,
     refractory: float = 5 * ms,
     tau_ref: float = 2 * ms,
@@ -104,7 +103,7 @@ def summary(
     import xarray as xr
 
     grouped, z = group(trains), level(confidence)
-    statistics = grouped.statistics(_refractory("refractory", refractory))
+    statistics = grouped.statistics(refractory=_refractory("refractory", refractory))
     arrays = {name: _from_statistics(name, *statistics, z) for name in ("cv", "cv2", "lv", "lvr", "cv_local")}
     arrays = {"rate": _rate(grouped, *statistics, z)} | arrays
     short = grouped.short_intervals(_refractory("tau_ref", tau_ref))
@@ -126,22 +125,23 @@ def _three(array: "xr.DataArray") -> dict[str, tuple]:
     return {name: ("unit", array.values, attrs)} | ends
 
 
-def _measure(name: str, trains, confidence: float, refractory: float = 5 * ms) -> "xr.DataArray":
+def _measure(name: str, trains: Trains, confidence: float, refractory: float = 5 * ms) -> "xr.DataArray":
     grouped = group(trains)
-    statistics = grouped.statistics(_refractory("refractory", refractory))
+    row = "lv" if name == "cv_local" else name
+    statistics = grouped.statistics(row, refractory=_refractory("refractory", refractory))
     return _labelled(name, grouped, *_from_statistics(name, *statistics, level(confidence)))
 
 
 def _from_statistics(name: str, values: dict, variances: dict, z: float) -> tuple[Array, Array, Array]:
     """Value, low and high end of one measure."""
     if name != "cv_local":
-        return _interval(values[name], np.sqrt(variances[name]), z)
+        return positive_interval(values[name], np.sqrt(variances[name]), z)
     local = values["lv"]
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.sqrt(2.0 * local / (3.0 - local))
         slope = np.where(local > 0, value * 1.5 / (local * (3.0 - local)), 0.0)
         error = slope * np.sqrt(variances["lv"])  # LV = 3, where every second spike coincides, has no C_v,local
-    return _interval(value, error, z)
+    return positive_interval(value, error, z)
 
 
 def _rate(grouped: GroupedTrains, values: dict, variances: dict, z: float) -> tuple[Array, Array, Array]:
@@ -149,17 +149,10 @@ def _rate(grouped: GroupedTrains, values: dict, variances: dict, z: float) -> tu
     value = n / duration
     few = (grouped.n_intervals < MIN_INTERVALS) | ~(values["interval"] > 0)
     relative = np.sqrt(variances["interval"]) / np.where(few, 1.0, values["interval"])
-    _, low, high = _interval(value, value * relative, z)
+    _, low, high = positive_interval(value, value * relative, z)
     exact_low, exact_high = _garwood(n[few], z)
     low[few], high[few] = exact_low / duration, exact_high / duration
     return value, low, high
-
-
-def _interval(value: Array, error: Array, z: float) -> tuple[Array, Array, Array]:
-    """Ends of the interval of a positive estimate, symmetric in the logarithm."""
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        factor = np.where(value > 0, np.exp(z * error / value), 1.0)
-        return value, value / factor, value * factor
 
 
 def _garwood(n: Array, z: float) -> tuple[Array, Array]:

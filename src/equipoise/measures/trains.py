@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +11,28 @@ from equipoise import _core
 from equipoise.quantities import Array
 from equipoise.results import Recording, SpikeTrains
 
-ROWS = ("interval", "cv", "cv2", "lv", "lvr")
+Trains: TypeAlias = "SpikeTrains | Recording | GroupedTrains"
+ROWS: tuple[str, ...] = ("interval", "cv", "cv2", "lv", "lvr")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GroupedTrains:
-    """Spikes of unit u in `times[offsets[u]:offsets[u + 1]]` [s]; `names` labels the units, `duration` is in s."""
+    """Spikes of unit u in `times[offsets[u]:offsets[u + 1]]` [s], within [t_start, t_stop]; `names` labels the units.
+
+    `types` says of each unit whether it is "E", "I" or neither, "".
+    """
 
     times: Array
     offsets: NDArray[np.int64]
     names: NDArray
-    duration: float
+    types: NDArray
+    t_start: float
+    t_stop: float
+
+    @property
+    def duration(self) -> float:
+        """Length of the window [s]."""
+        return self.t_stop - self.t_start
 
     @property
     def n_spikes(self) -> NDArray[np.int64]:
@@ -36,12 +48,18 @@ class GroupedTrains:
         """Spike times of one unit (n,) [s]."""
         return self.times[self.offsets[index] : self.offsets[index + 1]]
 
-    def statistics(self, refractory: float) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Mean interval [s], C_v, CV2, LV and LvR of each unit, and the variances of these estimates, by name."""
-        n = self.n_spikes.size
-        values, variances = np.empty(5 * n), np.empty(5 * n)
-        _core.interval_statistics(self.times, self.offsets, refractory, values, variances)
-        return _rows(values, n), _rows(variances, n)
+    def statistics(self, *rows: str, refractory: float = 0.0) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Those named of `ROWS` of each unit, by default all, and the variances of these estimates, by name.
+
+        Mean interval [s], C_v, CV2, LV and LvR with R = `refractory` [s]; NaN below two intervals. Two neighbouring
+        intervals of zero length are equal: their difference counts as zero.
+        """
+        names, n = rows or ROWS, self.n_spikes.size
+        values, variances = np.empty(len(ROWS) * n), np.empty(len(ROWS) * n)
+        wanted = sum(1 << ROWS.index(name) for name in names)
+        _core.interval_statistics(self.times, self.offsets, refractory, wanted, values, variances)
+        tables = [dict(zip(ROWS, flat.reshape(len(ROWS), n), strict=True)) for flat in (values, variances)]
+        return tables[0], tables[1]
 
     def short_intervals(self, limit: float) -> NDArray[np.int64]:
         """Number of intervals below `limit` [s] of each unit (n_units,)."""
@@ -50,23 +68,28 @@ class GroupedTrains:
         return counts
 
 
-def _rows(flat: Array, n_units: int) -> dict[str, Array]:
-    return dict(zip(ROWS, flat.reshape(len(ROWS), n_units), strict=True))
+def group(trains: Trains) -> GroupedTrains:
+    """Lay spike trains out unit after unit; a recording brings the names and types of its units along.
 
-
-def group(trains: SpikeTrains | Recording) -> GroupedTrains:
-    """Lay spike trains out unit after unit; a recording brings its unit names along."""
+    Every measure takes what comes back in place of the trains, so that several measures need one pass.
+    """
+    if isinstance(trains, GroupedTrains):
+        return trains
     if isinstance(trains, Recording):
-        return _grouped(trains.spikes, np.array(trains.unit_names))
+        n = len(trains.unit_names)
+        types = np.array(trains.labels.get("type", ("",) * n), dtype=str)
+        return _grouped(trains.spikes, np.array(trains.unit_names), types)
     if isinstance(trains, SpikeTrains):
-        return _grouped(trains, np.arange(trains.n_units))
+        return _grouped(trains, np.arange(trains.n_units), np.full(trains.n_units, ""))
     raise TypeError(
         f"measures: trains must be SpikeTrains or a Recording, got {type(trains).__name__}. "
         "For the spike times of one unit use SpikeTrains.single(times, t_start=..., t_stop=...)."
     )
 
 
-def _grouped(spikes: SpikeTrains, names: NDArray) -> GroupedTrains:
+def _grouped(spikes: SpikeTrains, names: NDArray, types: NDArray) -> GroupedTrains:
     grouped, offsets = np.empty(spikes.times.size), np.zeros(spikes.n_units + 1, np.int64)
     _core.group_by_unit(spikes.times, spikes.units, grouped, offsets)
-    return GroupedTrains(times=grouped, offsets=offsets, names=names, duration=spikes.duration)
+    return GroupedTrains(
+        times=grouped, offsets=offsets, names=names, types=types, t_start=spikes.t_start, t_stop=spikes.t_stop
+    )

@@ -120,8 +120,9 @@ def _measured(run: Run) -> dict[str, float]:
     """Rates, synchrony and discharges of E."""
     found = measures.bursts(run.rate_trace().sel(population="E").values, dt=BIN)
     peak = found["peak"].values.max(initial=0.0)
+    synchrony = float(measures.synchrony(run.spikes_of("E")))
     return {
-        "rate": float(run.rates[0]), "rate_i": float(run.rates[1]), "synchrony": measures.synchrony(run.spikes_of("E")),
+        "rate": float(run.rates[0]), "rate_i": float(run.rates[1]), "synchrony": synchrony,
         "bursts": found.attrs["rate"], "share": found.attrs["share"], "peak": float(peak),
     }  # fmt: skip
 

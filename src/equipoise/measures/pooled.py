@@ -1,0 +1,65 @@
+"""What a measure of single units says of all of them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from equipoise.measures.estimates import level
+from equipoise.quantities import seed_sequence, suggest, whole
+from equipoise.results import Status
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FEWEST = 3
+"""Units that an interval needs."""
+STATISTICS = {"median": np.median, "mean": np.mean}
+
+
+def pooled(
+    found: "xr.DataArray",
+    *,
+    seed: int | np.random.SeedSequence,
+    statistic: str = "median",
+    repeats: int = 1000,
+    confidence: float = 0.95,
+) -> "xr.DataArray":
+    """The median over units (or the mean) of a measure, with the interval of a bootstrap over units.
+
+    `found` has a dim `unit`, its other dims stay. Units without a value do not enter; `n` says how many do. With fewer
+    than three the result is NaN and INSUFFICIENT_DATA. The interval is about units like these; errors within a unit are
+    in it only as far as they spread the values. For one type select first: found[types == "E"].
+    """
+    import xarray as xr
+
+    if "unit" not in getattr(found, "dims", ()):
+        raise TypeError(f"measures.pooled: found must be a DataArray over unit, got {type(found).__name__}.")
+    if statistic not in STATISTICS:
+        raise ValueError(
+            f"measures.pooled: statistic must be known, got {statistic!r}.{suggest(statistic, STATISTICS)}"
+        )
+    repeats, z = whole("measures.pooled: repeats", repeats, low=100), level(confidence)
+    rng = np.random.default_rng(seed_sequence(seed))
+    columns = found.transpose("unit", ...)
+    flat = columns.values.reshape(columns.sizes["unit"], -1)
+    rows = np.array([_one(column[np.isfinite(column)], STATISTICS[statistic], repeats, z, rng) for column in flat.T])
+    rows = rows.reshape(*columns.shape[1:], 4)
+    dims = columns.dims[1:]
+    status = np.where(np.isfinite(rows[..., 0]), Status.OK.name, Status.INSUFFICIENT_DATA.name)
+    coords: dict[Any, Any] = {dim: found[dim] for dim in dims if dim in found.coords}
+    coords |= {"low": (dims, rows[..., 1]), "high": (dims, rows[..., 2]), "n": (dims, rows[..., 3].astype(np.int64))}
+    attrs = found.attrs | {"statistic": statistic}
+    return xr.DataArray(
+        rows[..., 0], dims=dims, coords=coords | {"status": (dims, status)}, name=found.name, attrs=attrs
+    )
+
+
+def _one(values: np.ndarray, statistic: Any, repeats: int, z: float, rng: np.random.Generator) -> tuple[float, ...]:
+    """Value, low and high end, and number of units."""
+    from scipy.special import ndtr
+
+    if values.size < FEWEST:
+        return np.nan, np.nan, np.nan, values.size
+    draws = statistic(values[rng.integers(0, values.size, (repeats, values.size))], axis=1)
+    low, high = np.quantile(draws, [ndtr(-z), ndtr(z)])
+    return float(statistic(values)), float(low), float(high), values.size
