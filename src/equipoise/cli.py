@@ -368,7 +368,7 @@ def run_rates_to(
     from rich.progress import Progress
 
     from equipoise import rate, report
-    from equipoise.rate.study import failed
+    from equipoise.model.studies import failed
     from equipoise.results import save_dataset
 
     _must_be_writable(out)
