@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
+BURST = 10.0
+"""How far above their median rates go before their axis is logarithmic."""
 CHANCE = {"color": QUIET, "ls": ":", "lw": 1.3}
 
 
@@ -21,7 +23,7 @@ def draw_raster(ax: "Axes", data: "xr.Dataset") -> None:
     for a, name in enumerate(data["population"].values):
         mine, rows = data["raster_population"].values == a, int(data["raster_rows"].values[a])
         x, y = data["raster_time"].values[mine], data["raster_row"].values[mine]
-        ax.plot(x, y, ".", ms=2.2, mew=0, color=looks[str(name)]["color"])
+        ax.plot(x, y, ".", ms=3.4, mew=0, color=looks[str(name)]["color"])
         ax.text(1.006, first + rows / 2, str(name), transform=ax.get_yaxis_transform(), va="center", weight="bold",
                 color=looks[str(name)]["color"])  # fmt: skip
         first += rows
@@ -112,11 +114,16 @@ def draw_power(ax: "Axes", data: "xr.Dataset") -> None:
     for a, name in enumerate(data["population"].values):
         power = data["power"].values[a]
         if power[1:].any():
-            ax.loglog(f[1:], np.where(power > 0.0, power, np.nan)[1:], lw=1.1, label=str(name), **looks[str(name)])
+            ax.loglog(f[1:], _positive(power)[1:], lw=1.1, label=str(name), **looks[str(name)])
             ax.axhline(data["power_chance"].values[a], color=looks[str(name)]["color"], lw=0.9, ls=":")
     ax.set_ylabel("power (Hz²/Hz)")
     ax.legend(loc="lower left")
     _frequencies(ax, data)
+
+
+def _positive(values: np.ndarray) -> np.ndarray:
+    """What has a place on a logarithmic axis."""
+    return np.where(values > 0.0, values, np.nan)
 
 
 def draw_field(ax: "Axes", data: "xr.Dataset") -> None:
@@ -128,7 +135,7 @@ def draw_field(ax: "Axes", data: "xr.Dataset") -> None:
         ax.loglog(f, data["line"].values, lw=2.4, color=EPOCHS[1], label=words)
         ax.legend(loc="lower left")
     unit = "(mV/ms)²" if data.attrs["potential_unit"] == "mV" else "(threshold/s)²"
-    ax.set_ylabel(f"power of the LFP proxy ({unit}/Hz)")
+    ax.set_ylabel(f"power ({unit}/Hz)")
     _frequencies(ax, data)
 
 
@@ -145,7 +152,7 @@ def draw_avalanches(ax: "Axes", data: "xr.Dataset") -> None:
     x = data["avalanche_size"].values
     for name, look in (("spikes", {"color": EPOCHS[0], "lw": 1.6}), ("chance", CHANCE)):
         y = data["survival"].sel(of=name).values
-        ax.loglog(x, np.where(y > 0.0, y, np.nan), label=name, **look)
+        ax.loglog(x, _positive(y), label=name, **look)
     plain_log(ax.xaxis, steps=(1.0, 2.0, 5.0) if x[-1] < 500 else (1.0,))
     ax.set_xlabel("size of avalanches (spikes)")
     ax.set_ylabel("share of this size or more")
@@ -161,7 +168,12 @@ def draw_course_rates(ax: "Axes", data: "xr.Dataset") -> None:
         ax.plot(data["course"].values, data["course_rate"].values[a], lw=1.1, label=str(name), **looks[str(name)])
     for of, target in {(str(n), float(t)) for n, t in zip(*_targets(data), strict=True)}:
         ax.axhline(target, color=looks[of]["color"], lw=1.0, ls=":")
-    ax.set_ylim(bottom=0.0)
+    rates = data["course_rate"].values
+    if rates.max() > BURST * np.median(rates) > 0.0:
+        ax.set_yscale("log")
+        plain_log(ax.yaxis, steps=(1.0,))
+    else:
+        ax.set_ylim(bottom=0.0)
     ax.set_ylabel("rate (Hz)")
     ax.legend(loc="best")
     _course_axis(ax, data)

@@ -55,6 +55,7 @@ def neuron_figure(data: "xr.Dataset") -> "Figure":
         activity.draw_theory(axes[0, 0], data, circuits.rows_of(one)[0][0])
     circuits.draw_spread(axes[0, 1], one, "cv_median", "cv_quantile")
     axes[0, 1].set_xlabel("$C_v$ of intervals")
+    axes[0, 1].locator_params(axis="x", nbins=5)
     circuits.draw_neurons(axes[0, 2], one)
     return figure
 

@@ -27,7 +27,7 @@ def write_spiking_html(data: "xr.Dataset", path: str | Path) -> Path:
 
 def spiking_html(data: "xr.Dataset") -> str:
     """The page of a study by spikes."""
-    noted = spiking_tables.remarks(data)
+    noted = [*_refused(data), *spiking_tables.remarks(data)]
     sections = [
         _head(data),
         section("At a glance", _glance(data)),
@@ -50,6 +50,12 @@ def _head(data: "xr.Dataset") -> str:
     return head(a["title"], a["description"], facts)
 
 
+def _refused(data: "xr.Dataset") -> list[list[str]]:
+    """Why the circuit was not studied in theory, where that is known."""
+    refusal = data.attrs.get("refusal", "")
+    return [["theory of the network", "not possible", refusal]] if refusal else []
+
+
 def _glance(data: "xr.Dataset") -> str:
     points = [
         f"<b>{escape(str(name))}</b>: {_population(data.sel(population=name))}" for name in data["population"].values
@@ -57,6 +63,7 @@ def _glance(data: "xr.Dataset") -> str:
     if "survival" in data:
         spikes, chance = (number(float(v), 2) for v in data["branching"].values)
         points.append(f"<b>Together</b>: branching ratio {spikes}, by chance {chance}{_exponent(data)}.")
+    points += [f"<b>Volleys</b> of {words}" for words in _answers(data)]
     points += [f"<b>Learned</b>: {words}" for words in _learned(data)]
     return bullets(points)
 
@@ -81,6 +88,16 @@ def _exponent(data: "xr.Dataset") -> str:
     if "exponent" not in data or not np.isfinite(data["exponent"]):
         return ""
     return f"; aperiodic exponent of the LFP proxy {number(float(data['exponent']))}"
+
+
+def _answers(data: "xr.Dataset") -> list[str]:
+    """What each population makes of the volleys."""
+    if "answer" not in data:
+        return []
+    return [
+        f"{escape(source)}: {escape(name)} answers with {more} spikes a neuron in 50 ms, most {after} ms after."
+        for source, name, _, _, after, more in spiking_tables.answer_rows(data)
+    ]
 
 
 def _learned(data: "xr.Dataset") -> list[str]:

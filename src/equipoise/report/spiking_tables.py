@@ -27,7 +27,7 @@ def firing_table(data: "xr.Dataset") -> tuple[list[str], list[list[str]]]:
         "synchrony χ²": lambda row: number(float(row["synchrony"]), 2),
         "independent": lambda row: number(float(row["synchrony_chance"]), 2),
     }
-    if "theory_rate" in data:
+    if "theory_rate" in data and np.isfinite(data["theory_rate"]).any():
         columns["theory (Hz)"] = lambda row: rate_text(float(row["theory_rate"]))
     return _by_population(data, columns)
 
@@ -178,11 +178,9 @@ def tables_of(data: "xr.Dataset") -> list[tuple[str, list[str], list[list[str]]]
 
 
 def remarks(data: "xr.Dataset") -> list[list[str]]:
-    """Why theory does not hold, and the parts that did not end well: part, status, why."""
+    """The parts that did not end well: part, status, why."""
     rows = zip(data["part"].values, data["part_status"].values, data["part_message"].values, strict=True)
-    noted = [[str(p), _status(str(s)), str(m)] for p, s, m in rows if s != "OK"]
-    refused = data.attrs.get("refusal", "")
-    return [["theory", "not possible", refused], *noted] if refused else noted
+    return [[str(p), _status(str(s)), str(m)] for p, s, m in rows if s != "OK"]
 
 
 def _status(name: str) -> str:
@@ -224,7 +222,7 @@ def _table(head: list[str], rows: list[list[str]]) -> "RenderableType":
 
     shown = Table(box=None, pad_edge=False, header_style="dim")
     for k, title in enumerate(head):
-        shown.add_column(title.replace(" (", "\n("), justify="left" if k < 1 else "right", no_wrap=k > 0)
+        shown.add_column(title.replace(" (", "\n("), justify="left" if k < 1 else "right", no_wrap=True)
     for row in rows:
         shown.add_row(*map(Text, row))
     return shown

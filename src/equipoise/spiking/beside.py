@@ -73,8 +73,16 @@ def _rate_of(seen: Watched, population: Population, rates: Mapping[str, float], 
         found = quasi_static_rate(population.neuron, [x for x in given if x], drive=population.drive - lost)
     except ValueError as error:
         return float("nan"), Part(name, NOT_TREATED, str(error))
-    words = found.message or "a cell under Poisson input of the rates simulated."
-    return found.rate, Part(name, found.status.name, words)
+    wrong = "; ".join(filter(None, (found.message, _disorder(seen, population))))
+    return found.rate, Part(name, (Status.APPROXIMATE if wrong else Status.OK).name, wrong)
+
+
+def _disorder(seen: Watched, population: Population) -> str:
+    """That neurons differ in their numbers of inputs, in words."""
+    a = seen.names.index(population.name)
+    if not seen.circuit.in_degree_variances()[a].any():
+        return ""
+    return "neurons have different numbers of inputs, which is left out"
 
 
 def _unknown(seen: Watched, population: Population, onto: list[Projection]) -> str:

@@ -31,6 +31,7 @@ SAMPLED = 500 * Hz
 """Rate of the sample of neurons whose avalanches are counted: as many as fire so often together."""
 BRANCHING = 4 * ms
 OF = ("spikes", "chance")
+NAMES = {"crackling": "crackling exponent", "branching": "branching ratio"}
 POINTS = 60
 
 Found = tuple["xr.Dataset | None", list[Part]]
@@ -100,18 +101,25 @@ def avalanches(seen: Watched, rng: np.random.SeedSequence) -> Found:
     together = _together(seen)
     of_all = [together, measures.poisson_null(together, seed=chance_all)]
     found = [measures.avalanches(c) for c in of_some]
-    crackling, branching = ([f(x) for x in given] for f, given in
-                            ((measures.crackling, found), (measures.branching_ratio, of_all)))  # fmt: skip
+    estimates = {
+        "crackling": [measures.crackling(f) for f in found],
+        "branching": [measures.branching_ratio(c) for c in of_all],
+    }
     size = np.unique(np.geomspace(1, max(int(f.sizes.max(initial=1)) for f in found), POINTS).astype(int))
-    data = {"survival": (("of", "avalanche_size"), [_survival(f.sizes, size) for f in found])}
-    for name, values in (("crackling", crackling), ("branching", branching)):
-        data[name] = ("of", [float(v) for v in values])
-        data |= {f"{name}_{end}": ("of", [float(v[end]) for v in values]) for end in ("low", "high")}
-    data["avalanche_number"] = ("of", [len(f) for f in found])
-    parts = [Part(word, str(x[0]["status"].item()), "") for word, x in
-             (("crackling exponent", crackling), ("branching ratio", branching))]  # fmt: skip
-    attrs = {"avalanche_bin": width, "avalanche_units": some.n_units, "branching_bin": BRANCHING}
-    return xr.Dataset(data, coords={"of": list(OF), "avalanche_size": size}, attrs=attrs), parts
+    data = xr.Dataset(
+        {
+            "survival": (("of", "avalanche_size"), np.array([_survival(f.sizes, size) for f in found])),
+            "avalanche_number": ("of", [len(f) for f in found]),
+        },
+        coords={"of": list(OF), "avalanche_size": size},
+        attrs={"avalanche_bin": width, "avalanche_units": some.n_units, "branching_bin": BRANCHING},
+    )
+    for name, both in estimates.items():
+        data[name] = ("of", [float(x) for x in both])
+        for end in ("low", "high"):
+            data[f"{name}_{end}"] = ("of", [float(x[end]) for x in both])
+    statuses = {NAMES[name]: Status[str(both[0]["status"].item())] for name, both in estimates.items()}
+    return data, [Part(name, s.name, "" if s is Status.OK else s.advice) for name, s in statuses.items()]
 
 
 def _sample(seen: Watched, rng: np.random.SeedSequence) -> SpikeTrains:

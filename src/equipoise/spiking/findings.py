@@ -168,10 +168,12 @@ def _by_population(seen: Watched, values: Array) -> Array:
     return np.array([_mean(values[seen.cells == name]) for name in seen.names])
 
 
-def flow(seen: Watched, rates: Mapping[str, float], potential: Array, shares: Mapping[str, float]) -> "xr.Dataset":
+def flow(
+    seen: Watched, rates: Mapping[str, float], potential: Array, of: Mapping[str, tuple[float, float]]
+) -> "xr.Dataset":
     """`input` (post, pre) [V/s]: what each population and source gives on average, at the mean potential of its target.
 
-    K J r of currents, K g r tau (E - V)/C of conductances; `shares`: what is left of the weight of each projection.
+    K J <x> r of currents, K g <x> r tau (E - V)/C of conductances; `of`: moments of the relative weights x.
     """
     import xarray as xr
 
@@ -180,7 +182,7 @@ def flow(seen: Watched, rates: Mapping[str, float], potential: Array, shares: Ma
     out = np.zeros((len(seen.names), len(places)))
     for p in circuit.projections:
         a, K = places[p.target], p.connectivity.mean(circuit.node(p.source).size)
-        each = p.weight * shares.get(str(p), 1.0)
+        each = p.weight * of[str(p)][0]
         if isinstance(p.synapse, ConductanceSynapse):
             neuron = circuit.populations[a].neuron
             each *= p.synapse.area * (p.synapse.reversal - potential[a]) / neuron.capacitance

@@ -15,6 +15,7 @@ from equipoise.model.studies import Part, provenance, told
 from equipoise.quantities import finite, seed_sequence
 from equipoise.results import Status
 from equipoise.spiking import beside, collective, findings
+from equipoise.spiking.checkpoint import previous
 from equipoise.spiking.evolution import Evolution
 from equipoise.spiking.evolve import evolve
 from equipoise.spiking.network import build
@@ -44,7 +45,7 @@ def study(
 
     Of a circuit without rules a run of `duration` [s], by default 10 s, 40 s where synapses learn, and 0.5 s after the
     last volley; of one with rules 10 s with the weights to which `duration` [s], by default a day, under them leads
-    (`spiking.evolve`, which a `checkpoint` file lets go on where it was stopped).
+    (`spiking.evolve`). With a `checkpoint` file a study that was stopped goes on where it was.
 
     Over `population`: rates with intervals, their spread and that of C_v, synchrony; over `cell` the currents of
     neurons that were followed, conductances, balance index and tracking, with their means (`mean_*`); spectra, field
@@ -57,21 +58,36 @@ def study(
         raise TypeError(f"spiking.study: circuit must be an eq.Circuit, got {circuit!r}.")
     if duration is not None:
         duration = float(finite("spiking.study", "duration", duration, low=0.0, open_low=True))
+    rest = None if checkpoint is None else checkpoints_of(checkpoint)[-1]
     drawing, chance = seed_sequence(seed).spawn(2)
     tell, moved = progress or (lambda _: None), None
     if circuit.rules or circuit.slow_rules:
         moved = evolve(circuit, duration=duration or UNDER_RULES, seed=seed, checkpoint=checkpoint,
                        progress=lambda f: tell(RULES_SHARE * f))  # fmt: skip
-        seen = watched(moved.network, Span.of(circuit, None), start=moved.end,
+        seen = watched(moved.network, Span.of(circuit, None), start=moved.end, checkpoint=rest,
                        progress=lambda f: tell(RULES_SHARE + (1.0 - RULES_SHARE) * f))  # fmt: skip
     else:
         span = Span.of(circuit, duration)
-        seen = watched(build(circuit, seed=drawing), span, progress=tell)
+        seen = watched(build(circuit, seed=drawing), span, checkpoint=rest, progress=tell)
     data, parts = _found(seen, chance, {} if moved is None else _scales(moved))
     if moved is not None:
         data, parts = data.merge(_path(moved)), [_rules(moved), *parts]
     facts = {"seed": seed, "duration": seen.duration, "warmup": seen.span.warmup, "settled": seen.settled}
     return data.merge(told(parts)).assign_attrs(provenance(circuit, **facts), **data.attrs)
+
+
+def simulated_time(circuit: Circuit, duration: float | None = None) -> float:
+    """What a study goes through [s]: the time under the rules, or that of the spikes with their warm-up."""
+    if circuit.rules or circuit.slow_rules:
+        return duration or UNDER_RULES
+    span = Span.of(circuit, duration)
+    return span.warmup + span.duration
+
+
+def checkpoints_of(checkpoint: str | Path) -> tuple[Path, ...]:
+    """The files that a study with this checkpoint may leave: of its rules, and of its spikes."""
+    path = Path(checkpoint)
+    return path, previous(path), path.with_name(f"{path.name}.spikes")
 
 
 def _found(
@@ -91,7 +107,7 @@ def _found(
     ]
     pieces = [
         findings.wiring(seen), firing, felt, findings.shown(seen), findings.traces(seen),
-        findings.course(seen), findings.flow(seen, rates, felt["mean_potential"].values, {k: x for k, (x, _) in of.items()}),
+        findings.course(seen), findings.flow(seen, rates, felt["mean_potential"].values, of),
         *findings.learned(seen), *findings.answers(seen), *(d for d, _ in optional if d is not None),
     ]  # fmt: skip
     parts = [

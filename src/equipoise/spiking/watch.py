@@ -4,9 +4,11 @@ A run in pieces equals the run in one piece, so that windows change nothing but 
 weights that move, and what is left after Ctrl-C.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +20,13 @@ from equipoise.model.populations import Volleys
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array, steps_of
 from equipoise.results import SpikeTrains, Status
+from equipoise.spiking.checkpoint import SAVE_EVERY
 from equipoise.spiking.kernel import State
 from equipoise.spiking.network import Network
 from equipoise.spiking.record import Record
 from equipoise.spiking.run import OfPopulations, Run
 from equipoise.spiking.simulate import run as simulated
+from equipoise.spiking.watch_store import Kept, load, save
 from equipoise.units import ms, second
 
 if TYPE_CHECKING:
@@ -191,37 +195,58 @@ class Watched(OfPopulations):
         return "g_excitatory" in self.windows[0].felt
 
 
-def watched(network: Network, span: Span, *, start: State | None = None, progress: Progress) -> Watched:
-    """Run a network window by window, from its random start or from a state; KeyboardInterrupt before the first."""
-    circuit, edges = network.circuit, span.edges
-    sizes = {p.name: int(p.size) for p in circuit.populations}
-    membrane = {name: min(n, PROBED) for name, n in sizes.items()}
-    record = Record(cells=CELLS, bin=BIN, membrane=membrane, every=BIN)
-    plastic, windows, state, last = learning(circuit), [], start, None
-    total = span.warmup + span.duration
+def watched(
+    network: Network, span: Span, *, start: State | None = None, checkpoint: Path | None = None, progress: Progress
+) -> Watched:
+    """Run a network window by window, from its random start or from a state; KeyboardInterrupt before the first.
+
+    With a `checkpoint` file it goes on where it was stopped.
+    """
+    edges, total = span.edges, span.warmup + span.duration
+    found = None if checkpoint is None else load(checkpoint, network, span)
+    kept, saved = found or Kept(windows=(), state=start, last=None), time.perf_counter()
     try:
-        for k, (begin, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
-            warmup = span.warmup if k == 0 else 0.0
-            before = 0.0 if k == 0 else span.warmup + begin
-            share = (warmup + end - begin) / total
-            run = simulated(
-                network, duration=end - begin, warmup=warmup, start=state, record=record,
-                progress=lambda f, b=before / total, s=share: progress(b + s * f),
-            )  # fmt: skip
-            if run.status is not Status.OK:
+        while len(kept.windows) < len(edges) - 1:
+            begin, end = edges[len(kept.windows) : len(kept.windows) + 2]
+            warmup = 0.0 if kept.windows else span.warmup
+            before = span.warmup - warmup + begin
+            share = warmup + end - begin
+
+            def tell(f: float, before: float = before, share: float = share) -> None:
+                progress((before + share * f) / total)
+
+            kept, status = _next(network, kept, (begin, end - begin, warmup), tell)
+            if status is not Status.OK:
                 break
-            windows.append(_window(network, run, round(begin / network.dt), plastic))
-            state, last = run.end, run.membrane.assign_coords(time=begin + run.membrane["time"])
+            if checkpoint is not None and time.perf_counter() - saved > SAVE_EVERY:
+                save(checkpoint, network, span, kept)
+                saved = time.perf_counter()
     except KeyboardInterrupt:
-        if last is None:
+        if not kept.windows:
             raise
-    if last is None:
+    if kept.last is None:
         raise KeyboardInterrupt("spiking.study: interrupted before the first window.")
+    if checkpoint is not None:
+        save(checkpoint, network, span, kept)
+    whole = len(kept.windows) == len(edges) - 1
     return Watched(
-        circuit=circuit, recorded=tuple(min(n, CELLS) for n in sizes.values()), network=network, span=span,
-        edges=edges[: len(windows) + 1], windows=tuple(windows), last=last,
-        status=Status.OK if len(windows) == len(edges) - 1 else Status.INTERRUPTED,
+        circuit=network.circuit, recorded=tuple(min(int(p.size), CELLS) for p in network.circuit.populations),
+        network=network, span=span, edges=edges[: len(kept.windows) + 1], windows=kept.windows, last=kept.last,
+        status=Status.OK if whole else Status.INTERRUPTED,
     )  # fmt: skip
+
+
+def _next(network: Network, kept: Kept, when: tuple[float, float, float], progress: Progress) -> tuple[Kept, Status]:
+    """One window more, from `begin` [s], of a length and after a warm-up; as it was where that is interrupted."""
+    begin, length, warmup = when
+    membrane = {p.name: min(int(p.size), PROBED) for p in network.circuit.populations}
+    record = Record(cells=CELLS, bin=BIN, membrane=membrane, every=BIN)
+    run = simulated(network, duration=length, warmup=warmup, start=kept.state, record=record, progress=progress)
+    if run.status is not Status.OK:
+        return kept, run.status
+    window = _window(network, run, round(begin / network.dt), learning(network.circuit))
+    last = run.membrane.assign_coords(time=begin + run.membrane["time"])
+    return Kept(windows=(*kept.windows, window), state=run.end, last=last), run.status
 
 
 def learning(circuit: Circuit) -> tuple[Projection, ...]:
