@@ -101,7 +101,7 @@ def collective_rows(data: "xr.Dataset") -> list[list[str]]:
         out.append(["avalanches", *(f"{int(n):,}" for n in data["avalanche_number"].values)])
     if "exponent" in data:
         span = f"{data.attrs['line_low']:g} to {data.attrs['line_high']:g} Hz"
-        out.append([f"aperiodic exponent, {span}", _bracketed(data, "exponent"), "0"])
+        out.append([f"aperiodic exponent, {span}", _bracketed(data, "exponent"), NONE])
         peak = float(data["rhythm"])
         words = (
             f"{number(peak)} Hz, {number(float(data['rhythm_factor']))} times the line" if np.isfinite(peak) else NONE

@@ -5,6 +5,7 @@ applies is in it.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.studies import Part, provenance, told
-from equipoise.quantities import finite, seed_sequence
+from equipoise.quantities import finite, whole
 from equipoise.results import Status
 from equipoise.spiking import beside, collective, findings
 from equipoise.spiking.checkpoint import previous
@@ -43,9 +44,9 @@ def study(
 ) -> "xr.Dataset":
     """Everything this level says about a circuit.
 
-    Of a circuit without rules a run of `duration` [s], by default 10 s, 40 s where synapses learn, and 0.5 s after the
-    last volley; of one with rules 10 s with the weights to which `duration` [s], by default a day, under them leads
-    (`spiking.evolve`). With a `checkpoint` file a study that was stopped goes on where it was.
+    Of a circuit without rules it is about the run of `spiking.simulate` over `duration` [s], by default 10 s, 40 s
+    where synapses learn, and until 0.5 s after the last volley; of one with rules, about 10 s with the weights to which
+    `duration` [s], by default a day, under them leads (`spiking.evolve`). With a `checkpoint` file a study that was stopped goes on where it was.
 
     Over `population`: rates with intervals, their spread and that of C_v, synchrony; over `cell` the currents of
     neurons that were followed, conductances, balance index and tracking, with their means (`mean_*`); spectra, field
@@ -59,16 +60,16 @@ def study(
     if duration is not None:
         duration = float(finite("spiking.study", "duration", duration, low=0.0, open_low=True))
     rest = None if checkpoint is None else checkpoints_of(checkpoint)[-1]
-    drawing, chance = seed_sequence(seed).spawn(2)
+    chance = np.random.SeedSequence(whole("spiking.study: seed", seed), spawn_key=(0,))
     tell, moved = progress or (lambda _: None), None
     if circuit.rules or circuit.slow_rules:
         moved = evolve(circuit, duration=duration or UNDER_RULES, seed=seed, checkpoint=checkpoint,
                        progress=lambda f: tell(RULES_SHARE * f))  # fmt: skip
-        seen = watched(moved.network, Span.of(circuit, None), start=moved.end, checkpoint=rest,
+        seen = watched(moved.network, replace(Span.of(circuit, None), warmup=0.0), start=moved.end, checkpoint=rest,
                        progress=lambda f: tell(RULES_SHARE + (1.0 - RULES_SHARE) * f))  # fmt: skip
     else:
         span = Span.of(circuit, duration)
-        seen = watched(build(circuit, seed=drawing), span, checkpoint=rest, progress=tell)
+        seen = watched(build(circuit, seed=seed), span, checkpoint=rest, progress=tell)
     data, parts = _found(seen, chance, {} if moved is None else _scales(moved))
     if moved is not None:
         data, parts = data.merge(_path(moved)), [_rules(moved), *parts]

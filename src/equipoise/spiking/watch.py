@@ -68,7 +68,7 @@ class Span:
         """Of a circuit, by default as long as suits it; ValueError where `duration` [s] is no whole number of ms."""
         warmup = _warmup(circuit)
         length = _length(circuit, warmup) if duration is None else duration
-        steps = steps_of("spiking.study", "duration", length, BIN, of="the bin ")
+        steps = steps_of("spiking.study", "duration", length, BIN, of="bin")
         return cls(duration=steps * BIN, warmup=warmup, settled=(steps // 2) * BIN if moves(circuit) else 0.0)
 
     @property
