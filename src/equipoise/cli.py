@@ -126,8 +126,8 @@ def run(
         name, described = _circuit(circuit)
         beside, (level, refusal) = _levels(levels), level_of(described)
         if level != "theory" and len(beside) > 1:
-            why = f"theory does not have: {refusal}" if refusal else "theory and spikes do not have."
-            raise ValueError(f"--levels: {circuit} is a circuit of {level}, which {why}")
+            why = f"is one that theory cannot represent: {refusal}" if refusal else "is a circuit of rates alone."
+            raise ValueError(f"--levels: {circuit} {why}")
         if level == "rates":
             written, complete = run_rates_to(name, described, out, duration=duration, page=page)
         elif level == "spikes":
@@ -414,7 +414,8 @@ def run_spikes_to(
     checkpoint = out / f"{name}.checkpoint"
     if not resume:
         _remove(spiking.checkpoints_of(checkpoint))
-    print(f"Spike by spike, since {refusal}" if refusal else "Spike by spike.", file=sys.stderr)
+    if refusal:
+        print(f"Simulated spike by spike, since theory cannot represent it: {refusal}", file=sys.stderr)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"Simulating {name}", total=1.0)
         tell = _simulated(bar, task, spiking.simulated_time(circuit, duration))

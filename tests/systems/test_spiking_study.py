@@ -72,7 +72,7 @@ def test_currents_and_conductances_are_those_of_the_membrane(data, run):
 
 
 def test_the_theory_of_one_cell_stands_beside(data, network):
-    """Poisson inputs at the rates simulated; it was 3 % off when this was written, and says that it is approximate."""
+    """Poisson inputs at the rates simulated; it is some per cent off, and says that it is approximate."""
     rates = dict(zip("EI", data["rate"].values, strict=True)) | {"X": 15 * Hz}
     given = [
         eq.ShotConductance(
@@ -267,8 +267,8 @@ def test_every_circuit_is_studied_at_the_highest_level_that_knows_it():
     spikes = {name: why for name, (level, why) in levels.items() if level == "spikes"}
     assert set(spikes) == {"conductance_network", "inhibitory_plasticity"}
     assert spikes["conductance_network"] == (
-        "'E' has ConductanceLIF neurons, whose time constant depends on their input; this level takes synaptic currents "
-        "only."
+        "'E' has ConductanceLIF neurons, whose time constant depends on their input; this level takes synaptic "
+        "currents only."
     )
     assert {name for name, (level, _) in levels.items() if level == "rates"} == {"inhibition_stabilised", "pv_sst_vip"}
     lif = eq.Circuit.example("brunel_2000")

@@ -46,7 +46,8 @@ def study(
 
     Of a circuit without rules it is about the run of `spiking.simulate` over `duration` [s], by default 10 s, 40 s
     where synapses learn, and until 0.5 s after the last volley; of one with rules, about 10 s with the weights to which
-    `duration` [s], by default a day, under them leads (`spiking.evolve`). With a `checkpoint` file a study that was stopped goes on where it was.
+    `duration` [s], by default a day, under them leads (`spiking.evolve`). With a `checkpoint` file a study that was
+    stopped goes on where it was.
 
     Over `population`: rates with intervals, their spread and that of C_v, synchrony; over `cell` the currents of
     neurons that were followed, conductances, balance index and tracking, with their means (`mean_*`); spectra, field
@@ -59,22 +60,35 @@ def study(
         raise TypeError(f"spiking.study: circuit must be an eq.Circuit, got {circuit!r}.")
     if duration is not None:
         duration = float(finite("spiking.study", "duration", duration, low=0.0, open_low=True))
-    rest = None if checkpoint is None else checkpoints_of(checkpoint)[-1]
     chance = np.random.SeedSequence(whole("spiking.study: seed", seed), spawn_key=(0,))
-    tell, moved = progress or (lambda _: None), None
+    tell = progress or (lambda _: None)
     if circuit.rules or circuit.slow_rules:
-        moved = evolve(circuit, duration=duration or UNDER_RULES, seed=seed, checkpoint=checkpoint,
-                       progress=lambda f: tell(RULES_SHARE * f))  # fmt: skip
-        seen = watched(moved.network, replace(Span.of(circuit, None), warmup=0.0), start=moved.end, checkpoint=rest,
-                       progress=lambda f: tell(RULES_SHARE + (1.0 - RULES_SHARE) * f))  # fmt: skip
+        moved, seen = _after_rules(circuit, duration or UNDER_RULES, seed, tell, checkpoint)
     else:
-        span = Span.of(circuit, duration)
+        rest = None if checkpoint is None else checkpoints_of(checkpoint)[-1]
+        span, moved = Span.of(circuit, duration), None
         seen = watched(build(circuit, seed=seed), span, checkpoint=rest, progress=tell)
     data, parts = _found(seen, chance, {} if moved is None else _scales(moved))
     if moved is not None:
         data, parts = data.merge(_path(moved)), [_rules(moved), *parts]
     facts = {"seed": seed, "duration": seen.duration, "warmup": seen.span.warmup, "settled": seen.settled}
     return data.merge(told(parts)).assign_attrs(provenance(circuit, **facts), **data.attrs)
+
+
+def _after_rules(
+    circuit: Circuit, duration: float, seed: int, tell: Progress, checkpoint: str | Path | None
+) -> tuple[Evolution, Watched]:
+    """What the rules do, and a run with the weights to which they lead; that of rules that were stopped is not kept."""
+    moved = evolve(
+        circuit, duration=duration, seed=seed, checkpoint=checkpoint, progress=lambda f: tell(RULES_SHARE * f)
+    )
+    ended = checkpoint is not None and moved.status is not Status.INTERRUPTED
+    seen = watched(
+        moved.network, replace(Span.of(circuit, None), warmup=0.0), start=moved.end,
+        checkpoint=checkpoints_of(checkpoint)[-1] if ended else None,
+        progress=lambda f: tell(RULES_SHARE + (1.0 - RULES_SHARE) * f),
+    )  # fmt: skip
+    return moved, seen
 
 
 def simulated_time(circuit: Circuit, duration: float | None = None) -> float:
