@@ -17,6 +17,8 @@ from equipoise import units
 from equipoise.quantities import suggest
 
 if TYPE_CHECKING:
+    import xarray as xr
+    from rich.console import RenderableType
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
@@ -94,32 +96,44 @@ def run(
     out: Annotated[Path, typer.Option(help="Directory for the report and the data.")] = Path("output"),
     duration: Annotated[
         float | None,
-        typer.Option(parser=_h, metavar="<h>", help="Time under the rules; default until the weights rest."),
+        typer.Option(
+            parser=_h,
+            metavar="<h>",
+            help="Time under the rules, by default until the weights rest; without rules the "
+            "length of a run that theory cannot replace, such as '20 s'.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample of neurons, and of the spikes.")] = 1,
     levels: Annotated[
         str, typer.Option(help="Levels beside each other: theory, and with it spiking and spectral, by commas.")
     ] = "theory",
-    spikes: Annotated[float, typer.Option(parser=_s, metavar="<s>", help="Length of the spiking run.")] = "10 s",  # type: ignore[assignment]
+    spikes: Annotated[
+        float, typer.Option(parser=_s, metavar="<s>", help="Length of the spikes beside theory.")
+    ] = "10 s",  # type: ignore[assignment]
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with spikes where they were stopped.")] = False,
     page: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report too.")] = True,
     open_report: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
 ) -> None:
     """Solve a circuit in theory: its states, its balanced limit, and what its homeostatic rules do to it.
 
-    A circuit of rate neurons, or with rules on thresholds, gains and weights, is studied as rates.
+    A circuit of rate neurons, or with rules on thresholds, gains and weights, is studied as rates; one that neither
+    can represent, of conductances, plastic synapses, adaptation or volleys, spike by spike.
 
     Exit code 1 if a part was not found; the report then says which and what to change.
     """
     with errors(debug):
-        from equipoise.rate.study import is_rate_circuit
-
         name, described = _circuit(circuit)
-        beside = _levels(levels)
-        if is_rate_circuit(described):
-            if len(beside) > 1:
-                raise ValueError(f"--levels: {circuit} is a circuit of rates, which theory and spikes do not have.")
+        beside, (level, refusal) = _levels(levels), level_of(described)
+        if level != "theory" and len(beside) > 1:
+            why = f"is one that theory cannot represent: {refusal}" if refusal else "is a circuit of rates alone."
+            raise ValueError(f"--levels: {circuit} {why}")
+        if level == "rates":
             written, complete = run_rates_to(name, described, out, duration=duration, page=page)
+        elif level == "spikes":
+            written, complete = run_spikes_to(
+                name, described, out, duration=duration, seed=seed, page=page, refusal=refusal, resume=resume
+            )
         else:
             written, complete = run_to(
                 name, described, out, duration=duration, seed=seed, page=page, beside=beside, spikes=spikes
@@ -371,18 +385,94 @@ def run_rates_to(
     from rich.progress import Progress
 
     from equipoise import rate, report
-    from equipoise.rate.study import failed
-    from equipoise.results import save_dataset
 
     _must_be_writable(out)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"Solving {name}", total=1.0)
         study = rate.study(circuit, duration=duration, progress=lambda fraction: bar.update(task, completed=fraction))
-        saved = save_dataset(study, out / f"{name}.nc")
-        written = report.write_rate_html(study, out / f"{name}.html") if page else saved
+    return _written(study, name, out, report.write_rate_html if page else None, report.render_rates)
+
+
+def run_spikes_to(
+    name: str,
+    circuit: "Circuit",
+    out: Path,
+    *,
+    duration: float | None = None,
+    seed: int = 1,
+    page: bool = True,
+    refusal: str = "",
+    resume: bool = False,
+) -> tuple[Path, bool]:
+    """Study a circuit spike by spike; print the tables, write data and page. Returns as `run_to` does.
+
+    What is done is kept in a checkpoint beside them until the run has come to its end, also of a run that is stopped.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from equipoise import report, spiking
+
+    _must_be_writable(out)
+    checkpoint = out / f"{name}.checkpoint"
+    if not resume:
+        _remove(spiking.checkpoints_of(checkpoint))
+    if refusal:
+        print(f"Simulated spike by spike, since theory cannot represent it: {refusal}", file=sys.stderr)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"Simulating {name}", total=1.0)
+        tell = _simulated(bar, task, spiking.simulated_time(circuit, duration))
+        study = spiking.study(circuit, duration=duration, seed=seed, progress=tell, checkpoint=checkpoint)
+    told = _written(
+        study.assign_attrs(refusal=refusal), name, out, report.write_spiking_html if page else None,
+        report.render_spiking,
+    )  # fmt: skip
+    if told[1]:
+        _remove(spiking.checkpoints_of(checkpoint))
+    return told
+
+
+def level_of(circuit: "Circuit") -> tuple[str, str]:
+    """How `run` studies a circuit, as theory, rates or spikes, and for spikes why not otherwise."""
+    from equipoise import rate
+    from equipoise.model.rate_neurons import RateNeuron
+    from equipoise.rate.study import is_rate_circuit
+    from equipoise.theory.network import wiring_of
+
+    of_rates = is_rate_circuit(circuit)
+    if any(isinstance(p.neuron, RateNeuron) for p in circuit.populations):
+        return "rates", ""
+    try:
+        (rate.network if of_rates else wiring_of)(circuit)
+    except TypeError as error:
+        _, _, why = str(error).partition(": ")
+        return "spikes", f"{why.partition('. ')[0].removesuffix('.')}."
+    return "rates" if of_rates else "theory", ""
+
+
+def _remove(files: tuple[Path, ...]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def _written(
+    study: "xr.Dataset",
+    name: str,
+    out: Path,
+    write: "Callable[[xr.Dataset, Path], Path] | None",
+    render: "Callable[[xr.Dataset], RenderableType]",
+) -> tuple[Path, bool]:
+    """Save a study, write its page where there is a `write`, print its tables; returns as `run_to` does."""
+    from rich.console import Console
+
+    from equipoise.model.studies import failed
+    from equipoise.results import save_dataset
+
+    saved = save_dataset(study, out / f"{name}.nc")
+    written = write(study, out / f"{name}.html") if write else saved
     console = Console()
-    console.print(report.render_rates(study))
-    lines = ([f"Report: {written}"] if page else []) + [f"Data:   {saved}"]
+    console.print(render(study))
+    lines = ([f"Report: {written}"] if write else []) + [f"Data:   {saved}"]
     console.print("\n" + "\n".join(lines), soft_wrap=True, highlight=False)
     return written, not failed(study)
 

@@ -7,8 +7,9 @@ from typer.testing import CliRunner
 import equipoise as eq
 from equipoise import report
 from equipoise.cli import app
+from equipoise.model.studies import failed
 from equipoise.rate.fixed_points import resting
-from equipoise.rate.study import failed, is_rate_circuit, study
+from equipoise.rate.study import is_rate_circuit, study
 
 
 @pytest.fixture(scope="module")

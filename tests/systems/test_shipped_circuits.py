@@ -71,7 +71,9 @@ def test_the_examples_are_these():
         "balanced_homeostasis",
         "balanced_network",
         "brunel_2000",
+        "conductance_network",
         "inhibition_stabilised",
+        "inhibitory_plasticity",
         "microcircuit",
         "pv_sst_vip",
     }

@@ -252,7 +252,7 @@ class Circuit:
 
     @classmethod
     def example(cls, name: str) -> "Circuit":
-        """A shipped circuit: "balanced_network", "balanced_homeostasis", "brunel_2000" or "microcircuit"."""
+        """A shipped circuit such as "balanced_network"; an unknown name is answered by the list of all."""
         return example(name)
 
     def __repr__(self) -> str:

@@ -4,9 +4,7 @@ Every fixed point with its stability and response, where the populations' own ba
 and, where the circuit has rules, where they lead and the path there.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +12,7 @@ import numpy as np
 from equipoise.model.circuit import Circuit
 from equipoise.model.populations import refuse_volleys
 from equipoise.model.rate_neurons import RateNeuron
+from equipoise.model.studies import Part, provenance, told
 from equipoise.quantities import Array, finite
 from equipoise.rate.fixed_points import fixed_points, resting
 from equipoise.rate.network import RateNetwork, network
@@ -57,20 +56,13 @@ def study(
     states = fixed_points(net)
     tell(0.4)
     pieces = [_states(net, states), *_plane(net, states)]
-    parts = [("states", "OK" if any(s.stable for s in states) else "UNSTABLE", _words(states))]
+    parts = [Part("states", "OK" if any(s.stable for s in states) else "UNSTABLE", _words(states))]
     if circuit.slow_rules:
         for data, part in _rules(circuit, states, span, samples):
             pieces += [] if data is None else [data]
             parts.append(part)
     tell(1.0)
-    return _together(pieces, parts).assign_attrs(_provenance(circuit))
-
-
-def failed(data: "xr.Dataset") -> list[str]:
-    """Names of the parts of a study without a usable result."""
-    bad = {s.name for s in Status if not s.usable}
-    names = zip(data["part"].values, data["part_status"].values, strict=True)
-    return [str(name) for name, status in names if status in bad]
+    return _together(pieces, parts).assign_attrs(provenance(circuit))
 
 
 # --- states -----------------------------------------------------------------------------------------------------------
@@ -144,9 +136,6 @@ def _plane(net: RateNetwork, states: list[RateState]) -> "Iterator[xr.Dataset]":
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
-Part = tuple[str, str, str]
-
-
 def _rules(
     circuit: Circuit, states: list[RateState], span: float | None, samples: int
 ) -> "Iterator[tuple[xr.Dataset | None, Part]]":
@@ -158,10 +147,10 @@ def _rules(
     try:
         path = evolve(circuit, duration=float(times[-1]), start=start, times=times)
     except NumericalFailure as error:
-        yield None, ("path", error.status.name, str(error))
+        yield None, Part("path", error.status.name, str(error))
         return
     kept = path.rename({"time": "path_time", "rate": "path_rate", "slow": "path_slow"})
-    yield kept.drop_attrs(), ("path", path.attrs["status"], path.attrs["message"])
+    yield kept.drop_attrs(), Part("path", path.attrs["status"], path.attrs["message"])
 
 
 def _long_enough(found: SlowPoint) -> float:
@@ -173,7 +162,7 @@ def _long_enough(found: SlowPoint) -> float:
 def _joint(found: SlowPoint) -> "tuple[xr.Dataset | None, Part]":
     import xarray as xr
 
-    part = ("joint fixed point", found.status.name, found.message or "stable.")
+    part = Part("joint fixed point", found.status.name, found.message or "stable.")
     if found.status is Status.NOT_CONVERGED:
         return None, part
     values = found.slow.eigenvalues
@@ -192,17 +181,4 @@ def _together(pieces: "list[xr.Dataset]", parts: list[Part]) -> "xr.Dataset":
     import xarray as xr
 
     data = xr.merge(pieces, compat="no_conflicts", join="outer", combine_attrs="drop_conflicts")
-    columns = {"part_status": 1, "part_message": 2}
-    said = {key: ("part", np.array([p[i] for p in parts], dtype=object)) for key, i in columns.items()}
-    return data.merge(xr.Dataset(said, {"part": [p[0] for p in parts]})).assign_attrs(data.attrs)
-
-
-def _provenance(circuit: Circuit) -> dict[str, Any]:
-    text, release = circuit.to_toml(), version("equipoise")
-    return {
-        "title": circuit.name or "Circuit",
-        "description": circuit.description,
-        "circuit": text,
-        "digest": hashlib.sha256(f"{text}\nequipoise {release}\n".encode()).hexdigest(),
-        "equipoise_version": release,
-    }
+    return data.merge(told(parts)).assign_attrs(data.attrs)

@@ -10,6 +10,9 @@ from equipoise.report.page import write_html as write_html
 from equipoise.report.rate_page import rate_html as rate_html
 from equipoise.report.rate_page import write_rate_html as write_rate_html
 from equipoise.report.rate_tables import render as render_rates
+from equipoise.report.spiking_page import spiking_html as spiking_html
+from equipoise.report.spiking_page import write_spiking_html as write_spiking_html
+from equipoise.report.spiking_tables import render as render_spiking
 
 __all__ = [
     "circuit_html",
@@ -19,7 +22,10 @@ __all__ = [
     "render_circuit",
     "render_levels",
     "render_rates",
+    "render_spiking",
+    "spiking_html",
     "write_circuit_html",
     "write_html",
     "write_rate_html",
+    "write_spiking_html",
 ]

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equipoise.model.studies import NOT_TREATED
 from equipoise.plotting.circuits import duration_text, input_unit, potential_scale, visible_modes
 from equipoise.plotting.schematic import SILENT
 from equipoise.report.tables import NONE, Column, number
 from equipoise.results import Status
-from equipoise.theory.study_rules import NOT_TREATED
 from equipoise.units import hour
 
 if TYPE_CHECKING:

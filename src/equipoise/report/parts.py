@@ -76,6 +76,8 @@ def symbols(text: str) -> str:
         "C_v": "C<sub>v</sub>",
         "J_E": "J<sub>E</sub>",
         "J_I": "J<sub>I</sub>",
+        "g_E": "g<sub>E</sub>",
+        "g_I": "g<sub>I</sub>",
         "tau_ref": "τ<sub>ref</sub>",
     }.items():
         text = text.replace(plain, printed)

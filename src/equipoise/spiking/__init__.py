@@ -18,4 +18,7 @@ from equipoise.spiking.record import Record as Record
 from equipoise.spiking.run import Run as Run
 from equipoise.spiking.simulate import run as run
 from equipoise.spiking.simulate import simulate as simulate
+from equipoise.spiking.study import checkpoints_of as checkpoints_of
+from equipoise.spiking.study import simulated_time as simulated_time
+from equipoise.spiking.study import study as study
 from equipoise.spiking.wiring import Wiring as Wiring

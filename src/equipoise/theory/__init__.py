@@ -1,5 +1,6 @@
 """Closed loops in theory: one cell, and networks by mean field with quenched disorder."""
 
+from equipoise.model.studies import failed as failed
 from equipoise.theory.balanced import BalancedLimit as BalancedLimit
 from equipoise.theory.closed_loop import ClosedLoop as ClosedLoop
 from equipoise.theory.closed_loop import resolve as resolve
@@ -33,5 +34,4 @@ from equipoise.theory.simulation import simulate as simulate
 from equipoise.theory.spectral import SpectralState as SpectralState
 from equipoise.theory.stability import Stability as Stability
 from equipoise.theory.stability import stability as stability
-from equipoise.theory.study import failed as failed
 from equipoise.theory.study import study as study

@@ -4,20 +4,18 @@ The network with its weights as they are, its other states, its balanced limit; 
 they take the weights, how fast, and what that does to the rates.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from equipoise.model.circuit import Circuit
+from equipoise.model.studies import Part, provenance, told
 from equipoise.quantities import finite
-from equipoise.results import Status
 from equipoise.theory import distributions, network
 from equipoise.theory.balanced import BalancedLimit
 from equipoise.theory.network_state import NetworkState
-from equipoise.theory.study_rules import Part, homeostasis, slow
+from equipoise.theory.study_rules import homeostasis, slow
 from equipoise.theory.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -74,9 +72,9 @@ def study(
     parts = [Part.of("network state", free), Part.of("balanced limit", limit), *rules.parts]
     if REGULATED in conditions:
         parts.append(Part.of("regulated state", conditions[REGULATED][1]))
-    data = _merged(pieces, [_states(others, wiring), _limit(limit), *slow(rules, circuit), _parts(parts)])
+    data = _merged(pieces, [_states(others, wiring), _limit(limit), *slow(rules, circuit), told(parts)])
     tell(1.0)
-    return data.assign_attrs(_provenance(circuit, samples=samples, neurons=neurons, seed=seed))
+    return data.assign_attrs(provenance(circuit, samples=samples, neurons=neurons, seed=seed))
 
 
 def _count(name: str, given: float, least: int) -> int:
@@ -84,13 +82,6 @@ def _count(name: str, given: float, least: int) -> int:
     if number != int(number) or number < least:
         raise ValueError(f"study: {name} must be a whole number of at least {least}, got {number:g}.")
     return int(number)
-
-
-def failed(data: "xr.Dataset") -> list[str]:
-    """Names of the parts of a study that ended without a usable result; that balance is impossible is a result."""
-    names = zip(data["part"].values, data["part_status"].values, strict=True)
-    bad = {s.name for s in Status if not s.usable}
-    return [str(name) for name, status in names if status in bad and name != "balanced limit"]
 
 
 def _network(circuit: Circuit, wiring: Wiring) -> "Iterator[xr.Dataset]":
@@ -187,14 +178,6 @@ def _limit(limit: BalancedLimit) -> "xr.Dataset":
     return xr.Dataset(data | {"inequality": ("inequalities", np.array(limit.inequalities, dtype=object))})
 
 
-def _parts(parts: list[Part]) -> "xr.Dataset":
-    import xarray as xr
-
-    columns = {"part_status": [p.status for p in parts], "part_message": [p.message for p in parts]}
-    data = {key: ("part", np.array(values, dtype=object)) for key, values in columns.items()}
-    return xr.Dataset(data, coords={"part": [p.name for p in parts]})
-
-
 def _merged(network_and_conditions: "list[xr.Dataset]", rest: "list[xr.Dataset]") -> "xr.Dataset":
     import xarray as xr
 
@@ -204,18 +187,3 @@ def _merged(network_and_conditions: "list[xr.Dataset]", rest: "list[xr.Dataset]"
     )
     data = xr.merge([given, stacked, *rest], compat="no_conflicts", join="outer")
     return data.assign_coords(level=list(LEVELS))
-
-
-def _provenance(circuit: Circuit, **settings: float) -> dict[str, Any]:
-    from equipoise.model.toml_writer import in_volts
-
-    text, release = circuit.to_toml(), version("equipoise")
-    return {
-        "title": circuit.name or "Circuit",
-        "description": circuit.description,
-        "circuit": text,
-        "digest": hashlib.sha256(f"{text}\nequipoise {release}\n".encode()).hexdigest(),
-        "equipoise_version": release,
-        "potential_unit": "mV" if in_volts(circuit) else "threshold",
-        **settings,
-    }

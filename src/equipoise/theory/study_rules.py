@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.model.circuit import Circuit
 from equipoise.model.homeostasis import CalciumHomeostasis, targets_of
+from equipoise.model.studies import NOT_TREATED, Part
 from equipoise.quantities import Array
 from equipoise.renewal import resolved
 from equipoise.results import NumericalFailure, Status
@@ -19,27 +20,11 @@ from equipoise.units import hour
 if TYPE_CHECKING:
     import xarray as xr
 
-NOT_TREATED = "NOT_TREATED"
-"""Status of a part that this level does not compute for these rules."""
 DEFAULT, LONG = 48 * hour, 5.0
 """Length of a trajectory where nothing is known of its end; and where it is, in slowest recovery times."""
 CALCIUM = ("calcium_mean", "calcium_second_moment")
 FIRST = 1e-5
 """First sample of the trajectory as a fraction of its duration; samples are even on a logarithmic axis."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """How one part of the study ended."""
-
-    name: str
-    status: str
-    message: str
-
-    @classmethod
-    def of(cls, name: str, result: Any) -> "Part":
-        """The part that a result with status and message is."""
-        return cls(name, result.status.name, result.message)
 
 
 @dataclass(frozen=True)
