@@ -262,6 +262,6 @@ def _zeros(neuron: ConductanceLIF, given: Sequence[Conductance], drive: float) -
     def current(v: ArrayLike) -> Array:
         return currents(neuron, given, v).sum(0) + drive * neuron.capacitance
 
-    values = current(grid)
-    places = np.flatnonzero(values[:-1] * values[1:] < 0.0)
+    above = current(grid) > 0.0
+    places = np.flatnonzero(above[:-1] != above[1:])  # a zero on the grid belongs to one interval
     return [float(brentq(current, grid[i], grid[i + 1], xtol=1e-15)) for i in places]  # type: ignore[arg-type]

@@ -57,8 +57,8 @@ def responses(
     """
     import xarray as xr
 
-    plan = _checked(motif, trials)
     gap = check("responses.apart", apart, _APART)
+    plan = _checked(motif, trials, gap)
     starts = WARMUP + BEFORE + gap * np.arange(len(plan), dtype=np.float64)
     volleys, sizes = _volleys(plan, starts)
     run = spiking.simulate(
@@ -83,6 +83,11 @@ def window(
     volleys fail, infinite where it is never left. `dispersion` [s] of each volley; other keywords as of `responses`.
     """
     at = np.unique(finite("window", "lags", lags, low=0.0))
+    if at.size == 0 or at[0] != 0.0:
+        raise ValueError(
+            f"window: lags must begin with 0, two volleys at once, from which the window is left; got "
+            f"{np.array2string(at / ms, threshold=6)} ms."
+        )
     pairs = [[Volley(lag=float(x), dispersion=dispersion) for x in (0.0, lag)] for lag in at]
     data = responses(motif, pairs, seed=seed, **how)
     data = data.rename(trial="lag").assign_coords(lag=("lag", at, {"units": "s"}))
@@ -135,7 +140,7 @@ def _window(spikes: SpikeTrains, zero: float, gap: float) -> SpikeTrains:
     )
 
 
-def _checked(motif: Motif, trials: Iterable[Sequence[Volley]]) -> list[Sequence[Volley]]:
+def _checked(motif: Motif, trials: Iterable[Sequence[Volley]], gap: float) -> list[Sequence[Volley]]:
     if not isinstance(motif, Motif):
         raise TypeError(
             "motifs: motif must be an eq.motifs.FeedforwardInhibition() or eq.motifs.FeedbackInhibition(), got "
@@ -147,6 +152,13 @@ def _checked(motif: Motif, trials: Iterable[Sequence[Volley]]) -> list[Sequence[
     for k, trial in enumerate(plan):
         if not isinstance(trial, Sequence) or not all(isinstance(v, Volley) for v in trial):
             raise TypeError(f"responses: trials[{k}] must be a list of eq.motifs.Volley(...), got {trial!r}.")
+        latest = max((v.lag for v in trial), default=0.0)
+        if latest > gap - 2 * BEFORE:  # the next trial begins that much earlier than its volley, and answers take time
+            raise ValueError(
+                f"responses: trials[{k}] has a volley {latest / ms:g} ms after its beginning, and trials are "
+                f"{gap / ms:g} ms apart; lags must be at most {(gap - 2 * BEFORE) / ms:g} ms. Take apart="
+                f"{(latest + 10 * BEFORE) / ms:g} * ms."
+            )
     return plan
 
 
