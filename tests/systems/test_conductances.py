@@ -151,6 +151,13 @@ def test_a_membrane_with_nmda_is_linear_around_its_zero():
     assert at.g_total < sum(g.mean for g in given) + CELL.g_leak
 
 
+@pytest.mark.parametrize("leak", [-78 * mV, -48 * mV, -38 * mV])
+def test_a_membrane_at_rest_is_found_wherever_it_rests(leak):
+    """Also at a node of the grid on which zeros are looked for, where the current is 0 itself."""
+    cell = eq.ConductanceLIF(v_leak=leak, v_reset=-90 * mV, v_threshold=10 * mV)
+    assert eq.membrane(cell, [eq.SteadyConductance(0 * nS, eq.NMDA)]).v == pytest.approx(leak, abs=1e-12)
+
+
 def test_too_much_nmda_is_bistable_and_said_so():
     cell = eq.ConductanceLIF(v_leak=-90 * mV, g_leak=10 * nS)
     given = [eq.SteadyConductance(160 * nS, eq.NMDA), eq.SteadyConductance(15 * nS, eq.GABA_B)]

@@ -229,6 +229,18 @@ def test_circuits_hold_the_weights_that_were_asked_for():
         (lambda: FeedbackInhibition(contacts=100), "contacts must be fewer than the 100 cells"),
         (lambda: motifs.window(FeedforwardInhibition(), [-1 * ms], seed=1), "window: lags must be finite and at least"),
         (lambda: motifs.responses(FeedforwardInhibition(), [], seed=1), "trials must hold at least one trial"),
+        (
+            lambda: motifs.responses(FeedforwardInhibition(), [[Volley(lag=70 * ms)]], seed=1, apart=100 * ms),
+            r"trials\[0\] has a volley 70 ms after its beginning, .* lags must be at most 60 ms. Take apart=270 \* ms",
+        ),
+        (
+            lambda: motifs.window(FeedforwardInhibition(), [20 * ms, 30 * ms], seed=1),
+            "window: lags must begin inside of the window, got 20 ms, at which fewer than half of the cells fire",
+        ),
+        (
+            lambda: motifs.regimes(FeedforwardInhibition(), strength=[], delay=[1 * ms], seed=1),
+            r"regimes: strength must be a list of at least one number, got \[\]",
+        ),
         (lambda: motifs.loop_onset(delay=5), r"loop_onset.delay .* Did you mean delay=5 \* ms\?"),
         (lambda: motifs.rhythm(FeedbackInhibition(), drive=-1.0, seed=1), "rhythm.drive"),
         (lambda: Endocannabinoids(source="B", target="E", depth=2.0), "Endocannabinoids.depth"),

@@ -15,8 +15,8 @@ class Adaptation:
     """A current -a of the neuron's own: a grows by `increment` at each of its spikes and decays with `tau`.
 
     dV/dt = ... - a, with a in the unit of the drive [V/s], also where synapses are conductances; in the mean
-    a = increment tau r. It stands for spike-triggered potassium currents such as the AHP; the `MCurrent` is opened by the
-    potential, also below threshold.
+    a = increment tau r. It stands for spike-triggered potassium currents such as the AHP; the
+    `MCurrent` is opened by the potential, also below threshold.
     """
 
     increment: float = quantity("what a spike adds to the adaptation current", low=0.0, open_low=True, symbol="b")

@@ -44,8 +44,8 @@ class Population:
             )
         if not isinstance(self.adaptation, Adaptation | MCurrent | None):
             raise TypeError(
-                f"Population.adaptation of {self.name!r} must be eq.Adaptation(increment, tau=...), an eq.MCurrent(...) "
-                f"or None, got {self.adaptation!r}."
+                f"Population.adaptation of {self.name!r} must be eq.Adaptation(increment, tau=...), an "
+                f"eq.MCurrent(...) or None, got {self.adaptation!r}."
             )
         if self.adaptation is not None and not isinstance(self.neuron, IntegrateAndFire):
             raise TypeError(

@@ -83,14 +83,14 @@ def window(
     volleys fail, infinite where it is never left. `dispersion` [s] of each volley; other keywords as of `responses`.
     """
     at = np.unique(finite("window", "lags", lags, low=0.0))
-    if at.size == 0 or at[0] != 0.0:
-        raise ValueError(
-            f"window: lags must begin with 0, two volleys at once, from which the window is left; got "
-            f"{np.array2string(at / ms, threshold=6)} ms."
-        )
     pairs = [[Volley(lag=float(x), dispersion=dispersion) for x in (0.0, lag)] for lag in at]
     data = responses(motif, pairs, seed=seed, **how)
     data = data.rename(trial="lag").assign_coords(lag=("lag", at, {"units": "s"}))
+    if at[0] > 0.0 and data["probability"][0] < 0.5:
+        raise ValueError(
+            f"window: lags must begin inside of the window, got {at[0] / ms:g} ms, at which fewer than half of the "
+            "cells fire. Begin with 0."
+        )
     data["window"] = ((), 2.0 * _falls_through_half(at, data["probability"].values), {"units": "s"})
     return data
 

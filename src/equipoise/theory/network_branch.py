@@ -36,7 +36,7 @@ WAYS, MOST_STATES = (0.2, 3.0), 20
 NODES, COARSE = 181, 91
 """Quadrature nodes, and those for derivatives by the parameter."""
 FARTHEST = 50.0
-"""Of |log r| over its scale of 2, and so of |log q| over 4: rates between 1e-43 and 1e43 Hz, whose powers are numbers."""
+"""Of |log r| over its scale of 2, and of |log q| over 4: rates of 1e-43 to 1e43 Hz, whose powers are numbers."""
 DIFFERENCE = 1e-5
 """Step for derivatives by the parameter, as a part of its range: central differences, relative error about 1e-8."""
 
