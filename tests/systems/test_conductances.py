@@ -386,6 +386,8 @@ def test_from_integrator_to_coincidence_detector():
         (lambda: eq.NMDAConductance(magnesium=1e6), ValueError, r"magnesium .* must lie in \[0, 100\] mM"),
         (lambda: eq.renewal.coincidence(CELL, [], drive=1.0), ValueError, "mean potential must lie below v_thr"),
         (lambda: eq.renewal.coincidence(CELL, [], receptor=eq.GABA_A), ValueError, "which no volley crosses"),
+        (lambda: eq.renewal.coincidence(CELL, [], receptor=3), TypeError, "coincidence: receptor must be a receptor"),
+        (lambda: eq.balance_ratio(-60 * mV, excitatory=3), TypeError, "balance_ratio: excitatory must be a receptor"),
         (lambda: eq.renewal.coincidence(CELL, [], share=0.4), ValueError, r"coincidence.share .* \[0.51, 0.99\]"),
         (lambda: eq.renewal.effective(CELL, [], drive=np.nan), ValueError, "membrane: drive must be finite, got nan"),
     ],

@@ -149,6 +149,9 @@ def balance_ratio(v: ArrayLike, *, excitatory: Receptor = AMPA, inhibitory: Rece
     >>> round(float(balance_ratio(-60 * mV)), 12)
     4.0
     """
+    for name, given in (("excitatory", excitatory), ("inhibitory", inhibitory)):
+        if not isinstance(given, Receptor):
+            raise TypeError(f"balance_ratio: {name} must be a receptor such as eq.AMPA, got {given!r}.")
     v, top, bottom = finite("balance_ratio", "v", v), excitatory.reversal, inhibitory.reversal
     if not ((bottom < v) & (v < top)).all():
         raise ValueError(
