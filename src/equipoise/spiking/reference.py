@@ -87,8 +87,8 @@ def one_step(
     look.finish(v, currents)
     for lesson in lessons:
         lesson.answer(fires)
-    for state in (v, currents, *learned.values()):
-        state[np.abs(state) < np.finfo(f32).tiny] = f32(0.0)
+    for values in (v, currents, *learned.values()):
+        values[np.abs(values) < np.finfo(f32).tiny] = f32(0.0)
     return fires
 
 
