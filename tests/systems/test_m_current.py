@@ -204,6 +204,11 @@ def test_circuits_are_read_back_as_they_were_written():
         (lambda: replace(M, slope=0.0), ValueError, r"MCurrent.slope \(slope factor of the gate\)"),
         (lambda: replace(M, tau=100), ValueError, r"Did you mean tau=100 \* ms"),
         (lambda: replace(M, conductance=10 * nS), ValueError, "MCurrent.conductance"),
+        (lambda: alone(LIF, 1.0, replace(M, v_half=-45.0, reversal=-90.0)), ValueError,
+         r"Circuit.populations\[0\].adaptation: v_half of the MCurrent .* got -45. Did you mean v_half=-45 \* mV"),
+        (lambda: alone(LIF, 1.0, replace(M, slope=5.0)), ValueError,
+         r"slope of the MCurrent .* Did you mean slope=5 \* mV"),
+        (lambda: alone(eq.LIF(), 1.0, replace(M, v_half=-2.0, reversal=-1e3)), ValueError, "reversal of the MCurrent"),
         (lambda: eq.theory.mean_field(replace(alone(LIF, 1.0))), TypeError, "mean_field: 'E' has adaptation"),
     ],
 )  # fmt: skip
