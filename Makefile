@@ -38,8 +38,8 @@ check: .venv/with-check .venv/with-test
 # The compiled core under the address and undefined-behaviour sanitizers (GCC on Linux; skipped where it has no libasan).
 LIBASAN := $(wildcard $(shell $(CXX) -print-file-name=libasan.so 2>/dev/null))
 SANITIZED := $(addprefix tests/, systems/test_branching.py systems/test_cell_loop.py systems/test_excitable.py \
-	systems/test_inhibitory_plasticity.py systems/test_isi_sampling.py systems/test_lif.py systems/test_pif.py \
-	systems/test_rate_simulation.py systems/test_short_term_plasticity.py systems/test_simulation.py \
+	systems/test_inhibitory_plasticity.py systems/test_isi_sampling.py systems/test_lif.py systems/test_m_current.py systems/test_pif.py \
+	systems/test_rate_simulation.py systems/test_short_term_plasticity.py systems/test_silent_networks.py systems/test_simulation.py \
 	systems/test_spectral_mean_field.py systems/test_spiking_calcium.py systems/test_spiking_conductance.py \
 	systems/test_spiking_differences.py systems/test_spiking_probes.py systems/test_spiking_step.py \
 	systems/test_spiking_synapses.py systems/test_spiking_wiring.py systems/test_threshold_integration.py \

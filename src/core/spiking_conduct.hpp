@@ -12,6 +12,7 @@
 // pulls). Arrivals are added to s_k at the end of the step. A silent neuron keeps its V.
 #pragma once
 #include "float32.hpp"
+#include "spiking_gate.hpp"
 #include "spiking_network.hpp"
 
 namespace spiking {
@@ -38,6 +39,7 @@ EQ_INLINE void conduct(const Network& network, const Cells& cells, const State& 
       s[i] *= current.decay;
     }
   }
+  for (const Gate& gate : cells.gates) gate_conducts(network, gate, state, column, out.total, out.pull);
 }
 
 // Who reaches the threshold keeps a v above it. Returns whether anyone does.

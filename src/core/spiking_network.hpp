@@ -36,12 +36,22 @@ struct Current {
   float jump;  // at each spike of the neuron itself, where it is no synaptic current but adaptation; else 0
 };
 
+// A conductance that the neuron's own potential opens: spiking_gate.hpp. Its state is the open share m.
+struct Gate {
+  std::size_t place;  // of its state, behind the currents
+  float decay;        // of what is left of m_inf - m, over one step
+  float reversal, half, steepness;  // potentials from the leak
+  float strength;     // with all gates open, over the capacitance [1/s]
+  float opened;       // by a spike, of the share that is closed
+};
+
 // What the neurons of one population share.
 struct Cells {
   std::size_t first, last;           // columns
   bool alike;                        // whether they have the same membranes
   bool conduct;                      // whether their synapses are conductances
   std::vector<Current> currents;
+  std::vector<Gate> gates;
   std::vector<std::int64_t> sinks;   // of each channel
   std::vector<std::int64_t> summed;  // whether a channel holds sums; else counts,
   std::vector<bool> listed;          // some of which lists bring
@@ -78,7 +88,8 @@ struct Membranes {
   // What the spike-generating current of the EIF adds, gain e^{(v - onset) steepness}; gain is 0 for other neurons.
   Strips gain, onset, steepness;
   Strips leak;                    // dt g_leak/C of neurons with conductances, which have no decay; else 0
-  std::vector<Strips> transfers;  // of each current: the potential gains transfer x s (Rotter & Diesmann 1999)
+  std::vector<Strips> transfers;  // of each current: the potential gains transfer x s (Rotter & Diesmann 1999); of
+                                  // gates, what a constant input brings it
 };
 
 // External input of one population: counts times amplitude, or normal variates times amplitude. A count is the number
@@ -209,7 +220,7 @@ struct Column {
 struct State {
   float* v;
   std::int16_t* silent;      // steps of refractoriness left; during the run, the step of its end within a turn
-  float* currents;           // (current, neuron); or conductances
+  float* currents;           // (current, neuron); or conductances; open shares of gates behind them
   std::uint16_t* counts;     // (channel, neuron) of what lists bring, zero between steps
   float* sums;               // likewise of weighted lists; null where there are none
   std::uint64_t* raster;     // (row, column, 8 words); row `history` is the first new step

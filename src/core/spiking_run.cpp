@@ -11,6 +11,7 @@
 #include "arrays.hpp"
 #include "spiking_deliver.hpp"
 #include "spiking_update.hpp"
+#include "subnormals.hpp"
 
 namespace {
 
@@ -174,7 +175,8 @@ bool alike(const spiking::Membranes& of, std::size_t first, std::size_t last) {
   return std::all_of(all.begin(), all.end(), [=](const spiking::Strips& strips) { return alike(strips, first, last); });
 }
 
-// currents: rows of (population, decay, reversal, inhibits, jump); sinks and summed: (population, channel).
+// currents: rows of (population, decay, reversal, inhibits, jump, half, steepness, strength), which is a gate where
+// strength is above 0 and then the last of its population; sinks and summed: (population, channel).
 std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& currents, const IndexIn& sinks,
                                      const IndexIn& summed, const spiking::Membranes& membranes) {
   const std::size_t n = first_columns.size() - 1, channels = sinks.size() / n;
@@ -185,13 +187,18 @@ std::vector<spiking::Cells> cells_of(const IndexIn& first_columns, const In& cur
     const auto first = static_cast<std::size_t>(first_columns.data()[p]);
     const auto last = static_cast<std::size_t>(first_columns.data()[p + 1]);
     const bool conduct = membranes.leak.of(first)[0] > 0.0f;  // a column begins with a neuron
-    out.push_back({first, last, alike(membranes, first, last), conduct, {}, {own, own + channels},
+    out.push_back({first, last, alike(membranes, first, last), conduct, {}, {}, {own, own + channels},
                    {sums, sums + channels}, std::vector<bool>(channels, false)});
   }
-  for (std::size_t i = 0; i + 5 <= currents.size(); i += 5) {
+  constexpr std::size_t fields = 8;
+  for (std::size_t i = 0; i + fields <= currents.size(); i += fields) {
     const double* x = currents.data() + i;
-    out[static_cast<std::size_t>(x[0])].currents.push_back(
-        {static_cast<float>(x[1]), static_cast<float>(x[2]), x[3] != 0.0, static_cast<float>(x[4])});
+    const auto value = [x](std::size_t k) { return static_cast<float>(x[k]); };
+    spiking::Cells& of = out[static_cast<std::size_t>(x[0])];
+    if (x[7] > 0.0)
+      of.gates.push_back({of.currents.size(), value(1), value(2), value(5), value(6), value(7), value(4)});
+    else
+      of.currents.push_back({value(1), value(2), x[3] != 0.0, value(4)});
   }
   return out;
 }
@@ -351,10 +358,13 @@ void spiking_run(Vector<const float> membranes, IndexIn membrane_strips, IndexIn
   Barrier barrier(static_cast<std::size_t>(n_threads));
   const spiking::Probes probed = probes_of(probes, split, trace, per_step, columns, state.steps);
   const Job job{network, state, probed, owned, static_cast<std::size_t>(window), barrier};
-  const Worker worker = worker_for(instruction_set);
+  const auto worker = [&job, chosen = worker_for(instruction_set)](std::size_t thread) {
+    const spiking::NoSubnormals here;
+    chosen(job, thread);
+  };
   std::vector<std::thread> others;
-  for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, std::cref(job), t);
-  worker(job, 0);
+  for (std::size_t t = 1; t < static_cast<std::size_t>(n_threads); ++t) others.emplace_back(worker, t);
+  worker(0);
   for (std::thread& other : others) other.join();
   if (steps > 0) count_from(state, (static_cast<std::size_t>(steps) - 1) % spiking::steps_of_turn + 1, 0, n);
 }

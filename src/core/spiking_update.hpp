@@ -1,7 +1,7 @@
 // Update: one step of the 512 neurons of a column.
 //
-//   x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input
-//       + sum over channels of weight x count;
+//   x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s
+//       + what a gate draws (spiking_gate.hpp) + external input + sum over channels of weight x count;
 //   u = v decay + x; a silent neuron keeps its v; another takes max(u, floor); at threshold it fires, resets and falls
 //   silent
 //
@@ -16,6 +16,7 @@
 #include "spiking_adapt.hpp"
 #include "spiking_conduct.hpp"
 #include "spiking_deliver.hpp"
+#include "spiking_gate.hpp"
 #include "spiking_network.hpp"
 #include "spiking_probe.hpp"
 
@@ -283,6 +284,7 @@ EQ_INLINE void begin_input(const Network& network, const Cells& cells, const Sta
   }
   add_upstroke<Values>(network.membranes, column, state.v + column * column_size, scratch.input);
   add_currents<Values>(network, cells, state, column, scratch.input);
+  for (const Gate& gate : cells.gates) gate_pulls<Values>(network, gate, state, column, scratch.input.open());
 }
 
 // The row of the raster that takes the spikes is zero. `looked`: there are probes, in this column or others.

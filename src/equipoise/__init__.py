@@ -15,6 +15,7 @@ from equipoise import sweeps as sweeps
 from equipoise import theory as theory
 from equipoise import units as units
 from equipoise.model.adaptation import Adaptation as Adaptation
+from equipoise.model.adaptation import MCurrent as MCurrent
 from equipoise.model.attached_rules import AttachedRule as AttachedRule
 from equipoise.model.bursts import PoissonBursts as PoissonBursts
 from equipoise.model.calcium import Calcium as Calcium

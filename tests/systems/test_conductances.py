@@ -151,6 +151,13 @@ def test_a_membrane_with_nmda_is_linear_around_its_zero():
     assert at.g_total < sum(g.mean for g in given) + CELL.g_leak
 
 
+@pytest.mark.parametrize("leak", [-78 * mV, -48 * mV, -38 * mV])
+def test_a_membrane_at_rest_is_found_wherever_it_rests(leak):
+    """Also at a node of the grid on which zeros are looked for, where the current is 0 itself."""
+    cell = eq.ConductanceLIF(v_leak=leak, v_reset=-90 * mV, v_threshold=10 * mV)
+    assert eq.membrane(cell, [eq.SteadyConductance(0 * nS, eq.NMDA)]).v == pytest.approx(leak, abs=1e-12)
+
+
 def test_too_much_nmda_is_bistable_and_said_so():
     cell = eq.ConductanceLIF(v_leak=-90 * mV, g_leak=10 * nS)
     given = [eq.SteadyConductance(160 * nS, eq.NMDA), eq.SteadyConductance(15 * nS, eq.GABA_B)]
@@ -379,6 +386,8 @@ def test_from_integrator_to_coincidence_detector():
         (lambda: eq.NMDAConductance(magnesium=1e6), ValueError, r"magnesium .* must lie in \[0, 100\] mM"),
         (lambda: eq.renewal.coincidence(CELL, [], drive=1.0), ValueError, "mean potential must lie below v_thr"),
         (lambda: eq.renewal.coincidence(CELL, [], receptor=eq.GABA_A), ValueError, "which no volley crosses"),
+        (lambda: eq.renewal.coincidence(CELL, [], receptor=3), TypeError, "coincidence: receptor must be a receptor"),
+        (lambda: eq.balance_ratio(-60 * mV, excitatory=3), TypeError, "balance_ratio: excitatory must be a receptor"),
         (lambda: eq.renewal.coincidence(CELL, [], share=0.4), ValueError, r"coincidence.share .* \[0.51, 0.99\]"),
         (lambda: eq.renewal.effective(CELL, [], drive=np.nan), ValueError, "membrane: drive must be finite, got nan"),
     ],

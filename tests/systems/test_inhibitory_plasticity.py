@@ -320,3 +320,55 @@ def test_circuits_with_plasticity_are_read_back_as_they_were_written():
     text = net.to_toml()
     assert 'plasticity = { rate = "5 Hz", tau = "20 ms", eta = 0.05, largest = 1.6 }' in text
     assert eq.Circuit.from_toml(text) == net
+
+
+def test_weights_within_bounds_are_those_of_the_rule_event_by_event():
+    """Large steps, so that many synapses meet 0 and the largest weight; every synapse by itself in plain Python."""
+    rule = eq.InhibitoryPlasticity(40 * Hz, tau=15 * ms, eta=0.4, largest=1.5)
+    relay, dt = eq.PIF(v_threshold=1 * mV, v_reset=0.0, v_bound=0.0), 0.1 * ms
+    fed = {"connectivity": eq.FixedInDegree(1), "weight": 1.5 * mV}
+    net = eq.Circuit(
+        populations=[
+            eq.Population("I", size=40, neuron=relay), eq.Population("E", size=700, neuron=relay),
+            eq.Source("X", rate=60 * Hz), eq.Source("Y", rate=30 * Hz),
+        ],
+        projections=[
+            eq.Projection(source="X", target="I", **fed), eq.Projection(source="Y", target="E", **fed),
+            eq.Projection(
+                source="I", target="E", weight=-1e-3 * mV, connectivity=eq.FixedInDegree(6), plasticity=rule,
+                delay=eq.UniformDelay(low=0.2 * ms, high=2.1 * ms),
+            ),
+        ],
+    )  # fmt: skip
+    network = eq.spiking.build(net, seed=7, threads=2, dt=dt)
+    run = eq.spiking.run(network, duration=1.0, record=eq.spiking.Record(cells=np.inf))
+    pre, post = network.synapses("I", "E")
+    delays = np.rint(network.synaptic_delays("I", "E") / dt).astype(int)
+    found = network.synaptic_weights("I", "E", learned=run.end.learned) / (-1e-3 * mV)
+    trains = [steps_of_trains(run.spikes_of(name), dt) for name in "IE"]
+    chosen = np.random.default_rng(1).choice(pre.size, 300, replace=False)
+    wanted = [learned_weight(rule, trains[0][pre[k]] + delays[k], trains[1][post[k]], dt) for k in chosen]
+    np.testing.assert_allclose(found[chosen], wanted, atol=2e-5)
+    assert np.count_nonzero(np.array(wanted) == 0.0) > 20
+    assert np.max(wanted) > 1.4
+
+
+def steps_of_trains(spikes, dt):
+    """The step in which each spike of each unit ends."""
+    steps = np.rint(spikes.times / dt).astype(int)
+    return [steps[spikes.units == k] for k in range(spikes.n_units)]
+
+
+def learned_weight(rule, arrivals, spikes, dt):
+    """Arrivals and spikes of the target, in steps; an arrival comes before a spike in its step."""
+    weight, x_pre, x_post, last = 1.0, 0.0, 0.0, 0
+    events = sorted([(step, 0) for step in arrivals] + [(step, 1) for step in spikes])
+    for step, kind in events:
+        if step * dt > 1.0 + 0.5 * dt:
+            break
+        gone = np.exp(-(step - last) * dt / rule.tau)
+        x_pre, x_post, last = x_pre * gone, x_post * gone, step
+        move = rule.eta * (x_pre if kind else x_post - rule.alpha)
+        weight = min(max(weight + move, 0.0), rule.largest)
+        x_pre, x_post = (x_pre, x_post + 1.0) if kind else (x_pre + 1.0, x_post)
+    return weight

@@ -229,9 +229,25 @@ def test_circuits_hold_the_weights_that_were_asked_for():
         (lambda: FeedbackInhibition(contacts=100), "contacts must be fewer than the 100 cells"),
         (lambda: motifs.window(FeedforwardInhibition(), [-1 * ms], seed=1), "window: lags must be finite and at least"),
         (lambda: motifs.responses(FeedforwardInhibition(), [], seed=1), "trials must hold at least one trial"),
+        (
+            lambda: motifs.responses(FeedforwardInhibition(), [[Volley(lag=70 * ms)]], seed=1, apart=100 * ms),
+            r"trials\[0\] has a volley 70 ms after its beginning, .* lags must be at most 60 ms. Take apart=270 \* ms",
+        ),
+        (
+            lambda: motifs.window(FeedforwardInhibition(), [20 * ms, 30 * ms], seed=1),
+            "window: lags must begin inside of the window, got 20 ms, at which fewer than half of the cells fire",
+        ),
+        (
+            lambda: motifs.regimes(FeedforwardInhibition(), strength=[], delay=[1 * ms], seed=1),
+            r"regimes: strength must be a list of at least one number, got \[\]",
+        ),
         (lambda: motifs.loop_onset(delay=5), r"loop_onset.delay .* Did you mean delay=5 \* ms\?"),
         (lambda: motifs.rhythm(FeedbackInhibition(), drive=-1.0, seed=1), "rhythm.drive"),
         (lambda: Endocannabinoids(source="B", target="E", depth=2.0), "Endocannabinoids.depth"),
+        (
+            lambda: motifs.disinhibition(RULE, seed=1, duration=2 * second),
+            r"depolarisation must end before duration=2 s, got 7 s. Take duration=37 \* second",
+        ),
     ],
 )
 def test_bad_values(call, message):
@@ -249,6 +265,11 @@ def test_bad_values(call, message):
             lambda: motifs.responses(FeedforwardInhibition(), [Volley()], seed=1),
             r"trials\[0\] must be a list of eq.mot",
         ),
+        (
+            lambda: motifs.disinhibition(Endocannabinoids(source="Q", target="E"), seed=1),
+            "disinhibition: rule must be an eq.motifs.Endocannabinoids",
+        ),
+        (lambda: motifs.disinhibition(RULE, seed=1, depolarisation=5.0), "depolarisation must be an eq.motifs.Depol"),
         (lambda: motifs.regimes("E", strength=[1], delay=[1 * ms], seed=1), "regimes: motif must be"),
     ],
 )

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import equipoise as eq
+from equipoise.results import Status
 from equipoise.theory import network_branch
-from equipoise.units import Hz, hour, ms
+from equipoise.units import Hz, hour, ms, mV
 
 SENSOR = eq.Calcium(tau=300 * ms, buffering=0.1)
 NETWORK = eq.Circuit.example("balanced_network").infinite()
@@ -157,3 +158,40 @@ def test_states_are_found_along_the_branches_of_others():
 def test_a_network_of_one_state_has_no_relatives():
     state = eq.theory.mean_field(NETWORK)
     assert network_branch.and_their_relatives(NETWORK, [state]) == [state]
+
+
+def excited(g=1.0, rate=5 * Hz):
+    """K = 100 inputs of each kind, J = 0.6 mV, inhibition g times as strong."""
+    cell = eq.LIF(tau_m=20 * ms, v_threshold=20 * mV, v_reset=10 * mV)
+    weights = {"E": 0.6 * mV, "I": -g * 0.6 * mV, "X": 0.6 * mV}
+    return eq.Circuit(
+        populations=[*(eq.Population(name, neuron=cell) for name in "EI"), eq.Source("X", rate=rate)],
+        projections=[
+            eq.Projection(source=s, target=t, weight=w, connectivity=eq.ErdosRenyi(in_degree=100))
+            for t in "EI"
+            for s, w in weights.items()
+        ],
+    )
+
+
+@pytest.mark.parametrize("g", [1.0, 4.0])
+def test_no_number_overflows_anywhere_on_the_way_of_a_branch(g):
+    """Newton's method may try any rates inside the domain; warnings are errors here."""
+    system = network_branch._Free(network_branch._Axis(lambda f: excited(g, f * 5 * Hz), 1.0, 3.0, True))
+    edge = network_branch.FARTHEST * system.scale * 0.999
+    rng = np.random.default_rng(1)
+    corners = np.array([[(k >> i & 1) * 2 - 1 for i in range(4)] for k in range(16)])
+    for y in [*(corners * edge), *(rng.uniform(-1.0, 1.0, (20, 4)) * edge)]:
+        assert system.margin(y, 0.3) > 0.0
+        slopes, by_u = system.jacobian(y, 0.3)
+        sizes = np.linalg.norm(slopes, axis=1)
+        assert np.isfinite([*system.residual(y, 0.3), *by_u, *sizes, *system.spectra(y, 0.3)[0]]).all()
+
+
+def test_silent_states_have_no_branches_in_log_rates():
+    """Rates of 0 are states like others; the branches of the states beside them are walked."""
+    states = eq.theory.fixed_points(excited(3.0, 2 * Hz))
+    assert [s.status for s in states] == [Status.SILENT]
+    assert states[0].rates.max() < 1e-12
+    with pytest.raises(eq.NumericalFailure, match="branch: a population is silent at the start"):
+        eq.theory.branch(lambda f: excited(3.0, f * 2 * Hz), 1.0, 2.0, log=True)

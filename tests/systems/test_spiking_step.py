@@ -304,3 +304,16 @@ def test_logarithm_and_exponential_are_accurate():
     assert np.abs(reference.exp32(exponents) / np.exp(exponents.astype(np.float64)) - 1).max() < 3e-7
     error = np.abs(reference.log32(x) - np.log(x.astype(np.float64)))
     assert (error <= 1.5e-7 * (1 + np.abs(np.log(x.astype(np.float64))))).all()
+
+
+def test_the_longest_refractory_period_is_kept():
+    """24,575 steps, the end of which is counted in 16 bits, from spikes anywhere in a turn."""
+    dt = 1e-3 * ms
+    cell = replace(LIF, tau_ref=24_575 * dt)
+    net = eq.Circuit(populations=[eq.Population("E", size=20, neuron=cell, drive=20.0)], projections=[])
+    trains = eq.spiking.simulate(net, duration=0.15, seed=1, dt=dt, warmup=0.0).spikes
+    intervals = [np.diff(trains.times[trains.units == k]) for k in range(20)]
+    goal = 20.0 * cell.tau_m
+    passage = cell.tau_m * math.log((goal - cell.v_reset) / (goal - cell.v_threshold))
+    assert min(x.size for x in intervals) >= 4
+    np.testing.assert_allclose(np.concatenate(intervals), cell.tau_ref + passage, rtol=0, atol=2 * dt)

@@ -1,5 +1,7 @@
 """What the spiking level says about what it is given, and what its results look like."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,11 @@ def circuit(size=300, neuron=LIF, source=20 * Hz, **changes):
             lambda b: b(circuit(), dt=0.3 * ms),
             ValueError,
             "E: tau_ref must be a multiple of dt=0.3 ms, got 2 ms. Take 2.1",
+        ),
+        (
+            lambda b: b(circuit(neuron=replace(LIF, tau_ref=30 * ms)), dt=1e-3 * ms),
+            ValueError,
+            "E: tau_ref must be at most 24,575 steps of dt=0.001 ms, got 30 ms. Take a dt of at least 0.0012 ms",
         ),
         (
             lambda b: b(circuit(in_degree=300)),

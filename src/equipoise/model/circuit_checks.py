@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from equipoise.model.adaptation import MCurrent
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.connectivity import AllToAll
 from equipoise.model.neurons import ConductanceLIF, IntegrateAndFire
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 LARGEST_WEIGHT = 4.0
 # A drive that alone crosses the distance to threshold more often than this [Hz] is a forgotten unit as well.
 LARGEST_DRIVE = 1e4
+# No potential of a neuron is farther from its threshold, in units of v_threshold - v_reset.
+FARTHEST_POTENTIAL = 100.0
 # No membrane spans more, and no potential counted in thresholds is so small.
 LARGEST_SPAN_IN_VOLTS = 200 * mV
 
@@ -35,6 +38,7 @@ def check_circuit(circuit: "Circuit") -> None:
     _one_unit(circuit)
     for i, population in enumerate(circuit.populations):
         _drive(i, population)
+        _adaptation(i, population)
     for i, p in enumerate(circuit.projections):
         _in_degree(circuit, i, p)
         _all_to_all(circuit, i, p)
@@ -196,6 +200,22 @@ def _drive(i: int, p: Population) -> None:
         f"Circuit.populations[{i}].drive: must not exceed {LARGEST_DRIVE:g} per second times v_threshold - v_reset = "
         f"{distance:g} of {p.name!r}, got {p.drive:g}.{hint}"
     )
+
+
+def _adaptation(i: int, p: Population) -> None:
+    own = p.adaptation
+    if not isinstance(own, MCurrent):
+        return
+    near = FARTHEST_POTENTIAL * span_of(p.neuron)
+    for name in ("v_half", "reversal", "slope"):
+        value, middle = getattr(own, name), 0.0 if name == "slope" else p.neuron.v_threshold
+        if abs(value - middle) <= near:
+            continue
+        hint = f" Did you mean {name}={value:g} * mV?" if abs(value * mV - middle) <= near else ""
+        raise ValueError(
+            f"Circuit.populations[{i}].adaptation: {name} of the MCurrent must be in the unit of the potentials of "
+            f"{p.name!r}, whose v_threshold is {p.neuron.v_threshold:g}, got {value:g}.{hint}"
+        )
 
 
 def _dale(circuit: "Circuit") -> None:

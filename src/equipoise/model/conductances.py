@@ -149,6 +149,9 @@ def balance_ratio(v: ArrayLike, *, excitatory: Receptor = AMPA, inhibitory: Rece
     >>> round(float(balance_ratio(-60 * mV)), 12)
     4.0
     """
+    for name, given in (("excitatory", excitatory), ("inhibitory", inhibitory)):
+        if not isinstance(given, Receptor):
+            raise TypeError(f"balance_ratio: {name} must be a receptor such as eq.AMPA, got {given!r}.")
     v, top, bottom = finite("balance_ratio", "v", v), excitatory.reversal, inhibitory.reversal
     if not ((bottom < v) & (v < top)).all():
         raise ValueError(
@@ -262,6 +265,6 @@ def _zeros(neuron: ConductanceLIF, given: Sequence[Conductance], drive: float) -
     def current(v: ArrayLike) -> Array:
         return currents(neuron, given, v).sum(0) + drive * neuron.capacitance
 
-    values = current(grid)
-    places = np.flatnonzero(values[:-1] * values[1:] < 0.0)
+    above = current(grid) > 0.0
+    places = np.flatnonzero(above[:-1] != above[1:])  # a zero on the grid belongs to one interval
     return [float(brentq(current, grid[i], grid[i + 1], xtol=1e-15)) for i in places]  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from equipoise.model.adaptation import Adaptation
+from equipoise.model.adaptation import Adaptation, MCurrent
 from equipoise.model.neurons import ConductanceLIF, IntegrateAndFire
 from equipoise.model.rate_neurons import FICurve, RateNeuron
 from equipoise.model.spread import Spread, check_spread
@@ -32,7 +32,7 @@ class Population:
     size: float = math.inf
     drive: float = quantity("tonic drive", default=0.0, symbol="I_opt")
     spread: Spread = Spread()  # noqa: RUF009 - it is frozen
-    adaptation: Adaptation | None = None
+    adaptation: Adaptation | MCurrent | None = None
 
     def __post_init__(self):
         check_name("Population", self.name)
@@ -42,10 +42,10 @@ class Population:
             raise TypeError(
                 f"Population.neuron of {self.name!r} must be a neuron such as eq.LIF(), got {self.neuron!r}."
             )
-        if not isinstance(self.adaptation, Adaptation | None):
+        if not isinstance(self.adaptation, Adaptation | MCurrent | None):
             raise TypeError(
-                f"Population.adaptation of {self.name!r} must be eq.Adaptation(increment, tau=...) or None, got "
-                f"{self.adaptation!r}."
+                f"Population.adaptation of {self.name!r} must be eq.Adaptation(increment, tau=...), an "
+                f"eq.MCurrent(...) or None, got {self.adaptation!r}."
             )
         if self.adaptation is not None and not isinstance(self.neuron, IntegrateAndFire):
             raise TypeError(
@@ -71,7 +71,7 @@ def refuse_adaptation(function: str, populations: Iterable[Population]) -> None:
         if p.adaptation is not None:
             raise TypeError(
                 f"{function}: {p.name!r} has adaptation, which this level does not know. Use eq.spiking.simulate; in "
-                "the mean, adaptation lowers the drive by increment * tau * rate."
+                "the mean, eq.Adaptation lowers the drive by increment * tau * rate."
             )
 
 

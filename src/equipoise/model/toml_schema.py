@@ -7,7 +7,7 @@ written here.
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, dataclass, field, fields
 
-from equipoise.model.adaptation import Adaptation
+from equipoise.model.adaptation import Adaptation, MCurrent
 from equipoise.model.bursts import PoissonBursts
 from equipoise.model.calcium import Calcium
 from equipoise.model.delays import NormalDelay, UniformDelay
@@ -71,7 +71,7 @@ SLOTS = {
     "weight_spread": Slot((LogNormalSpread, NormalSpread)),
     "plasticity": Slot((InhibitoryPlasticity,)),
     "short_term": Slot((ShortTermPlasticity,)),
-    "adaptation": Slot((Adaptation,)),
+    "adaptation": Slot((Adaptation, MCurrent)),
     "sensor": Slot((Calcium,), "sensors"),
     "rule": Slot((RateHomeostasis, CalciumHomeostasis, AdaptiveCalciumHomeostasis, KineticHomeostasis), "homeostasis"),
     "target": Slot((SetPoint, CalciumSetPoint)),
@@ -95,7 +95,7 @@ DRIVE = next(f for f in fields(Population) if f.name == "drive")
 VOLLEY_TIME = Quantity("time of a volley", unit="ms", low=0.0)
 SECTIONS = {slot.section: slot for slot in SLOTS.values() if slot.section}
 
-_POTENTIALS = ("weight", "v_threshold", "v_reset", "v_leak", "v_bound", "v_onset", "slope")
+_POTENTIALS = ("weight", "v_threshold", "v_reset", "v_leak", "v_bound", "v_onset", "v_half", "slope", "reversal")
 IN_POTENTIALS = ("potential", "potential per second")
 """Kinds that are in volts or in thresholds, as the circuit chooses."""
 IN_VOLTS = ("voltage", "conductance")

@@ -121,6 +121,7 @@ def disinhibition(
 
     nu = check("disinhibition.drive", drive, _DRIVE)
     total = check("disinhibition.duration", duration, _TIME)
+    _check_experiment(rule, depolarisation, total)
     level = check("disinhibition.plasticity", plasticity, _LEVEL)
     times = np.arange(VOLLEY_EVERY, total, VOLLEY_EVERY)
     circuit = two_branches(nu, tuple(times))
@@ -140,6 +141,23 @@ def disinhibition(
     data |= {n: ("volley", latency[:, k], {"units": "s"}) for k, n in enumerate(("latency", "jitter"))}
     coords = {"time": ("time", slow["time"].values, {"units": "s"}), "volley": ("volley", times, {"units": "s"})}
     return xr.Dataset(data, coords, {"status": run.status.name, "seed": seed, "rule": repr(rule), "stop": stop})
+
+
+def _check_experiment(rule: object, depolarisation: object, total: float) -> None:
+    if not isinstance(rule, Endocannabinoids) or (rule.source, rule.target) not in (("B", "E"), ("F", "E")):
+        raise TypeError(
+            f'disinhibition: rule must be an eq.motifs.Endocannabinoids(source="B", target="E"), got {rule!r}.'
+        )
+    if not isinstance(depolarisation, Depolarisation):
+        raise TypeError(
+            f"disinhibition: depolarisation must be an eq.motifs.Depolarisation(...), got {depolarisation!r}."
+        )
+    end = depolarisation.start + depolarisation.length
+    if end >= total:
+        raise ValueError(
+            f"disinhibition: the depolarisation must end before duration={total / second:g} s, got {end / second:g} s. "
+            f"Take duration={(end + 30 * second) / second:g} * second."
+        )
 
 
 def two_branches(drive: float, times: tuple[float, ...]) -> Circuit:

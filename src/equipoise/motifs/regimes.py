@@ -46,6 +46,9 @@ def regimes(
     strengths, delays = (
         np.atleast_1d(finite("regimes", n, x, low=0.0)) for n, x in (("strength", strength), ("delay", delay))
     )
+    for name, values in (("strength", strengths), ("delay", delays)):
+        if values.size == 0 or values.ndim > 1:
+            raise ValueError(f"regimes: {name} must be a list of at least one number, got {values.tolist()}.")
     one = _study(motif, seed, drive, largest)
     cells = [[one(replace(motif, strength=float(s), delay=float(d))) for d in delays] for s in strengths]
     names, labels = list(cells[0][0]), FEEDFORWARD if isinstance(motif, FeedforwardInhibition) else FEEDBACK

@@ -57,8 +57,8 @@ def responses(
     """
     import xarray as xr
 
-    plan = _checked(motif, trials)
     gap = check("responses.apart", apart, _APART)
+    plan = _checked(motif, trials, gap)
     starts = WARMUP + BEFORE + gap * np.arange(len(plan), dtype=np.float64)
     volleys, sizes = _volleys(plan, starts)
     run = spiking.simulate(
@@ -86,6 +86,11 @@ def window(
     pairs = [[Volley(lag=float(x), dispersion=dispersion) for x in (0.0, lag)] for lag in at]
     data = responses(motif, pairs, seed=seed, **how)
     data = data.rename(trial="lag").assign_coords(lag=("lag", at, {"units": "s"}))
+    if at[0] > 0.0 and data["probability"][0] < 0.5:
+        raise ValueError(
+            f"window: lags must begin inside of the window, got {at[0] / ms:g} ms, at which fewer than half of the "
+            "cells fire. Begin with 0."
+        )
     data["window"] = ((), 2.0 * _falls_through_half(at, data["probability"].values), {"units": "s"})
     return data
 
@@ -135,7 +140,7 @@ def _window(spikes: SpikeTrains, zero: float, gap: float) -> SpikeTrains:
     )
 
 
-def _checked(motif: Motif, trials: Iterable[Sequence[Volley]]) -> list[Sequence[Volley]]:
+def _checked(motif: Motif, trials: Iterable[Sequence[Volley]], gap: float) -> list[Sequence[Volley]]:
     if not isinstance(motif, Motif):
         raise TypeError(
             "motifs: motif must be an eq.motifs.FeedforwardInhibition() or eq.motifs.FeedbackInhibition(), got "
@@ -147,6 +152,13 @@ def _checked(motif: Motif, trials: Iterable[Sequence[Volley]]) -> list[Sequence[
     for k, trial in enumerate(plan):
         if not isinstance(trial, Sequence) or not all(isinstance(v, Volley) for v in trial):
             raise TypeError(f"responses: trials[{k}] must be a list of eq.motifs.Volley(...), got {trial!r}.")
+        latest = max((v.lag for v in trial), default=0.0)
+        if latest > gap - 2 * BEFORE:  # the next trial begins that much earlier than its volley, and answers take time
+            raise ValueError(
+                f"responses: trials[{k}] has a volley {latest / ms:g} ms after its beginning, and trials are "
+                f"{gap / ms:g} ms apart; lags must be at most {(gap - 2 * BEFORE) / ms:g} ms. Take apart="
+                f"{(latest + 10 * BEFORE) / ms:g} * ms."
+            )
     return plan
 
 

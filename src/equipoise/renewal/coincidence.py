@@ -194,6 +194,8 @@ def _boundary(holds: Callable[[Array], NDArray[np.bool_]], low: float, high: flo
 
 
 def _check_reachable(neuron: ConductanceLIF, at: Membrane, receptor: Receptor) -> None:
+    if not isinstance(receptor, Receptor):
+        raise TypeError(f"coincidence: receptor must be a receptor such as eq.AMPA, got {receptor!r}.")
     if at.v >= neuron.v_threshold:
         raise ValueError(
             f"coincidence: the mean potential must lie below v_threshold={neuron.v_threshold / mV:g} mV, got "

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.model.adaptation import Adaptation
+from equipoise.model.adaptation import Adaptation, MCurrent
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import EIF, PIF, ConductanceLIF, IntegrateAndFire
 from equipoise.model.synapses import ConductanceSynapse, DeltaSynapse, ExponentialSynapse, Synapse
@@ -51,7 +51,7 @@ class Receptors:
     channels: tuple[Channel, ...]
     currents: tuple[ExponentialSynapse | ConductanceSynapse, ...]
     members: tuple[tuple[int, ...], ...]
-    adaptation: Adaptation | None = None
+    adaptation: Adaptation | MCurrent | None = None
 
     @classmethod
     def of(
@@ -79,7 +79,7 @@ class Receptors:
         return cls(tuple(channel for channel, _ in channels), tuple(currents), members, own)
 
     @property
-    def decaying(self) -> tuple[ExponentialSynapse | ConductanceSynapse | Adaptation, ...]:
+    def decaying(self) -> tuple[ExponentialSynapse | ConductanceSynapse | Adaptation | MCurrent, ...]:
         """All that a neuron's step carries on: the currents or conductances of synapses, then adaptation."""
         return (*self.currents, *([] if self.adaptation is None else [self.adaptation]))
 
@@ -173,7 +173,10 @@ def steps_of_cells(neurons: Sequence[Neurons], receptors: Sequence[Receptors], l
     most = max(len(r.decaying) for r in receptors)
     rows = np.zeros((len(FIELDS) + most, layout.places), np.float32)
     for k, (of, r) in enumerate(zip(neurons, receptors, strict=True)):
-        transfers = [transfer_of_step(of.leak, s.tau, dt) for s in r.decaying]
+        transfers = [
+            gain_of_step(of.leak, dt) if isinstance(s, MCurrent) else transfer_of_step(of.leak, s.tau, dt)
+            for s in r.decaying
+        ]
         for row, value in zip(rows, [*fields_of_step(of, dt), *transfers], strict=False):
             # Padding takes the values of equal neurons, so that their columns are equal.
             row[layout.neurons(k) if value.ndim else layout.padded(k)] = value
@@ -189,26 +192,34 @@ def weights_of(circuit: Circuit, receptors: Sequence[Receptors], layout: Layout)
     return out
 
 
-CURRENT = ("population", "decay", "reversal", "inhibits", "jump")
-"""Of a current or conductance: whose it is, e^{-dt/tau_s}; the reversal from the leak [V] and on which side it is;
-what each spike of the neuron itself adds, -b where it is adaptation and else 0 [V/s]."""
+CURRENT = ("population", "decay", "reversal", "inhibits", "jump", "half", "steepness", "strength")
+"""Of a current, a conductance or a gate: whose it is, e^{-dt/tau}; the reversal from the leak [V] and on which side it
+is; what each spike of the neuron itself adds, -b where it is adaptation and else 0 [V/s]. Of a gate, whose strength
+g/C [1/s] alone is above 0: the part of it that a spike opens in place of b, and potential and steepness of m_inf."""
 
 
 def currents_of(neurons: Sequence[Neurons], receptors: Sequence[Receptors], dt: float) -> Array:
     """Rows of `CURRENT`; a current has no reversal."""
     rows = [
-        [k, math.exp(-dt / s.tau), *_reversal(of.neuron, s), -s.increment if isinstance(s, Adaptation) else 0.0]
+        [k, math.exp(-dt / s.tau), *_own_of_current(of, s)]
         for k, (of, r) in enumerate(zip(neurons, receptors, strict=True))
         for s in r.decaying
     ]
     return np.array(rows, dtype=np.float64).reshape(-1, len(CURRENT))
 
 
-def _reversal(neuron: IntegrateAndFire, synapse: Synapse | Adaptation) -> tuple[float, float]:
-    if not isinstance(synapse, ConductanceSynapse):
-        return 0.0, 0.0
-    assert isinstance(neuron, ConductanceLIF)
-    return synapse.reversal - neuron.v_leak, float(synapse.reversal <= neuron.v_threshold)
+def _own_of_current(
+    of: Neurons, s: ExponentialSynapse | ConductanceSynapse | Adaptation | MCurrent
+) -> tuple[float, ...]:
+    """From `reversal` on."""
+    leak = float(of["v_leak"])
+    if isinstance(s, MCurrent):
+        return s.reversal - leak, 0.0, s.opened, s.v_half - leak, 1.0 / s.slope, s.conductance
+    if isinstance(s, Adaptation):
+        return 0.0, 0.0, -s.increment, 0.0, 0.0, 0.0
+    if isinstance(s, ConductanceSynapse):
+        return s.reversal - leak, float(s.reversal <= of.neuron.v_threshold), 0.0, 0.0, 0.0, 0.0
+    return (0.0,) * 6
 
 
 def sinks_of(receptors: list[Receptors]) -> NDArray[np.int64]:

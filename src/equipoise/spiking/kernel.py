@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import _core
+from equipoise.model.adaptation import MCurrent
 from equipoise.model.neurons import EIF
 from equipoise.spiking.layout import COLUMN, WORDS
 from equipoise.spiking.network import Network
@@ -24,9 +25,9 @@ class State:
     """Where a network stands after `step` steps: all that its future depends on.
 
     `v` (places,) from the leak potential, `silent` (places,) steps of refractoriness left, `currents` (current, place)
-    [V/s], `recent` (longest delay, columns * 8) the raster of the last steps, a bit for each place. `learned`: relative
-    weights and traces of synapses that move (see `Learning` and `Releasing`). `slow`: where homeostasis stands
-    at the end of a run.
+    [V/s], conductances over the capacitance [1/s] or open shares of gates, `recent` (longest delay, columns * 8) the
+    raster of the last steps, a bit for each place. `learned`: relative weights and traces of synapses that move (see
+    `Learning` and `Releasing`). `slow`: where homeostasis stands at the end of a run.
     """
 
     step: int
@@ -51,6 +52,10 @@ def begin(network: Network) -> State:
         v[place] = reset + u * (top - reset)
     recent = np.zeros((network.delays[1], layout.columns * WORDS), np.uint64)
     currents = np.zeros((network.most_currents, layout.places), np.float32)
+    for k, p in enumerate(network.circuit.populations):
+        if isinstance(p.adaptation, MCurrent):  # behind the other currents; open as far as the potential has it
+            place, last = layout.neurons(k), np.count_nonzero(network.currents[:, 0] == k) - 1
+            currents[last, place] = p.adaptation.steady(v[place] + network.neurons[k]["v_leak"])
     silent = np.zeros(layout.places, np.int16)
     return State(
         step=0,

@@ -33,6 +33,8 @@ from equipoise.units import ms, us
 
 Noise = Literal["poisson", "gaussian"]
 
+LONGEST_SILENCE = 2**15 - 1 - 8192
+"""Steps of refractoriness: their end is counted in 16 bits from the last of the turns of 8192 steps."""
 _DT = Quantity("time step", unit="ms", low=1 * us, high=1 * ms)
 
 
@@ -171,6 +173,7 @@ def build(
     _check_memory(expected_bytes(routes, layout, wiring))
     key = key_of(seed)
     neurons = drawn(circuit, key)
+    _check_refractory(neurons, layout, step)
     inputs, mean = inputs_of(circuit, layout, (neurons, receptors), key, (step, choices))
     tables = build_tables(routes, layout, wiring, key)
     return Network(
@@ -216,6 +219,16 @@ def _check_represented(circuit: Circuit, noise: str) -> None:
         if p.weight_spread is not None and p.source in (s.name for s in circuit.sources):
             raise ValueError(
                 f"spiking: {p} comes from a source, whose trains have one weight; it cannot have a weight_spread."
+            )
+
+
+def _check_refractory(neurons: Sequence[Neurons], layout: Layout, dt: float) -> None:
+    for of, name in zip(neurons, layout.names, strict=True):
+        longest = float(of["tau_ref"].max())
+        if round(longest / dt) > LONGEST_SILENCE:
+            raise ValueError(
+                f"spiking: {name}: tau_ref must be at most {LONGEST_SILENCE:,} steps of dt={dt / ms:g} ms, got "
+                f"{longest / ms:g} ms. Take a dt of at least {longest / LONGEST_SILENCE / ms:.2g} ms."
             )
 
 

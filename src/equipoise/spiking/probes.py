@@ -59,8 +59,9 @@ def _synaptic(network: Network, places: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether the currents at some places are synaptic (n, current); the others are adaptation."""
     out = np.ones((len(network.layout.sizes), network.most_currents), bool)
     for population in range(out.shape[0]):
-        jumps = network.currents[network.currents[:, 0] == population, CURRENT.index("jump")]
-        out[population, : jumps.size] = jumps == 0.0
+        rows = network.currents[network.currents[:, 0] == population]
+        own = rows[:, [CURRENT.index("jump"), CURRENT.index("strength")]]
+        out[population, : rows.shape[0]] = (own == 0.0).all(axis=1)
     return out[network.layout.population_of(places)]
 
 

@@ -1,7 +1,7 @@
 """The step in NumPy: slow, readable, and equal to the compiled one spike for spike.
 
-    x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + external input
-        + sum over channels of weight x arrivals (a count, or a sum of relative weights);
+    x = drive + gain e^{(v - onset) steepness} (EIF) + sum over currents of transfer x s + what a gate draws
+        + external input + sum over channels of weight x arrivals (a count, or a sum of relative weights);
     u = v decay + x; a silent neuron keeps its v; another takes max(u, floor), and at threshold fires, resets and falls
     silent
 
@@ -10,11 +10,14 @@ decayed. Neurons with conductances s (over the capacitance, of reversal E) take 
 
     a = transfer x s of each,   A = leak + sum of a,   B = drive + sum of a x E,   u = v + (B/A - v)(1 - e^{-A}).
 
+A gate m opens towards m_inf(v) before the step that it takes part in: as a conductance, or with h = transfer g m/2 by
+h (2 E - v - u)/(1 + h), u = v decay + x as it is without arrivals. Numbers below the smallest normal one become 0.
+
 Random words are Threefry-4x32 with 13 rounds (Salmon et al. 2011), normal
 variates are made of them after Box & Muller with the core's polynomials.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +65,7 @@ def one_step(
     x += np.where(gain == 0.0, f32(0.0), gain * exp32(np.clip((v - onset) * steepness, f32(-87.0), f32(88.0))))
     total = leak.copy()
     pass_currents(network, x, total, currents)
+    pass_gates(network, v, (x, total), currents)
     for source in network.externals:
         place = network.layout.padded(source.population)
         sink = x if source.sink == POTENTIAL else currents[source.sink]
@@ -83,12 +87,16 @@ def one_step(
     look.finish(v, currents)
     for lesson in lessons:
         lesson.answer(fires)
+    for values in (v, currents, *learned.values()):
+        values[np.abs(values) < np.finfo(f32).tiny] = f32(0.0)
     return fires
 
 
 def pass_currents(network: Network, x: NDArray, total: NDArray, currents: NDArray) -> None:
     """Each current moves the potential, or each conductance pulls at it, and decays."""
-    for population, k, (decay, reversal, _, jump) in currents_in(network):
+    for population, k, (decay, reversal, _, jump, *gate) in currents_in(network):
+        if is_gate(gate):
+            continue
         place, s, transfer = network.layout.padded(population), currents[k], network.cells.row(len(FIELDS) + k)
         moved = transfer[place] * s[place]
         if conducts(network, population) and jump == 0.0:
@@ -98,11 +106,38 @@ def pass_currents(network: Network, x: NDArray, total: NDArray, currents: NDArra
         s[place] *= f32(decay)
 
 
+def pass_gates(network: Network, v: NDArray, sums: tuple[NDArray, NDArray], currents: NDArray) -> None:
+    """Each gate moves to where the potential has it, and what is open pulls at the potential."""
+    x, total = sums
+    for population, k, (decay, reversal, _, _, *gate) in currents_in(network):
+        if not is_gate(gate):
+            continue
+        half, steepness, strength = (f32(value) for value in gate)
+        place, transfer = network.layout.padded(population), network.cells.row(len(FIELDS) + k)
+        m, u, E = currents[k, place], v[place], f32(reversal)
+        goal = f32(1.0) / (f32(1.0) + exp32(np.clip((half - u) * steepness, f32(-87.0), f32(87.0))))
+        m[:] = goal + (m - goal) * f32(decay)
+        if conducts(network, population):
+            a = (transfer[place][0] * strength) * m
+            total[place] += a
+            x[place] += a * E
+        else:
+            h = (transfer[place] * (f32(0.5) * strength)) * m
+            without = u * network.cells.row(FIELDS.index("decay"))[place] + x[place]
+            x[place] += (h * ((f32(2.0) * E - u) - without)) / (f32(1.0) + h)
+
+
+def is_gate(gate: Sequence[float]) -> bool:
+    """Whether a row of `cells.CURRENT`, from `half` on, is that of a gate."""
+    return gate[-1] > 0.0
+
+
 def adapt(network: Network, currents: NDArray, fires: NDArray[np.bool_]) -> None:
     """Spikes build up the adaptation of their neurons."""
-    for population, k, (_, _, _, jump) in currents_in(network):
+    for population, k, (_, _, _, jump, *gate) in currents_in(network):
         place = network.layout.padded(population)
-        currents[k, place] += np.where(fires[place], f32(jump), f32(0.0))
+        left = f32(jump if is_gate(gate) else 0.0)
+        currents[k, place] += np.where(fires[place], f32(jump) - left * currents[k, place], f32(0.0))
 
 
 def currents_in(network: Network) -> Iterator[tuple[int, int, tuple[float, ...]]]:
@@ -268,7 +303,7 @@ class Look:
         self.split = np.zeros((0, network.most_currents, KINDS), f32) if probes is None else probes.split
         self.jumps = np.zeros((self.places.size, KINDS), f32)
         self.population = network.layout.population_of(self.places)
-        for population, k, (decay, _, _, _) in currents_in(network):
+        for population, k, (decay, *_) in currents_in(network):
             self.split[self.population == population, k] *= f32(decay)
 
     def source(self, external: External, added: NDArray) -> None:
@@ -296,8 +331,8 @@ class Look:
         trace[:, 0], trace[:, 1 : 1 + KINDS], trace[:, 1 + KINDS :] = v[self.places], total, f32(0.0)
         conducting = np.array([conducts(self.network, int(p)) for p in self.population], bool)
         trace[conducting, 1 : 1 + 2] = f32(0.0)
-        for population, c, (_, reversal, inhibits, jump) in currents_in(self.network):
-            if jump != 0.0:
+        for population, c, (_, reversal, inhibits, jump, *gate) in currents_in(self.network):
+            if jump != 0.0 or is_gate(gate):
                 continue
             here, kind = conducting & (self.population == population), int(inhibits)
             g = s[c, self.places[here]]

@@ -35,6 +35,8 @@ WAYS, MOST_STATES = (0.2, 3.0), 20
 """How far the sources' rates are taken to find relatives of a state, and how many states are enough."""
 NODES, COARSE = 181, 91
 """Quadrature nodes, and those for derivatives by the parameter."""
+FARTHEST = 50.0
+"""Of |log r| over its scale of 2, and of |log q| over 4: rates of 1e-43 to 1e43 Hz, whose powers are numbers."""
 DIFFERENCE = 1e-5
 """Step for derivatives by the parameter, as a part of its range: central differences, relative error about 1e-8."""
 
@@ -99,7 +101,12 @@ def and_their_relatives(circuit: Circuit, found: list[states.NetworkState]) -> l
 
 
 def _return(vary: Callable[[float], Circuit], rates: Array, stop: float) -> Array | None:
-    """(r, q) where the branch through `rates` comes back to where it began, if it turns before `stop`."""
+    """(r, q) where the branch through `rates` comes back to where it began, if it turns before `stop`.
+
+    None, too, from a population whose rate is no number above 0, as branches are walked in log rates.
+    """
+    if (rates <= 0.0).any():
+        return None
     try:
         path = branch(vary, 1.0, stop, log=True, rates=rates, step=0.2, max_points=120)
     except NumericalFailure:
@@ -152,7 +159,13 @@ class _Free:
     def first(self, rates: Array | None) -> Array:
         """y of the first state."""
         here = self.wiring(self.axis.start)
-        return np.log(states.solve(here, balanced.starts(here) if rates is None else [rates]).x)
+        x = states.solve(here, balanced.starts(here) if rates is None else [rates]).x
+        y = np.log(np.maximum(x, np.finfo(np.float64).tiny))
+        if self.margin(y, self.axis.u(self.axis.start)) < 0.0:
+            raise NumericalFailure(
+                Status.SILENT, "branch: a population is silent at the start, and branches are walked in log rates."
+            )
+        return y
 
     def state(self, y: Array, u: float) -> tuple[Array, Array]:  # noqa: ARG002
         """(r, q) and the weights (none here)."""
@@ -174,8 +187,8 @@ class _Free:
         return (np.linalg.eigvals(self._equations(u).jacobian(np.exp(y))).astype(complex),)
 
     def margin(self, y: Array, u: float) -> float:  # noqa: ARG002
-        """Everywhere inside, as long as rates are numbers."""
-        return 1.0 if (np.abs(y) < 600.0).all() else -1.0
+        """Everywhere inside, as long as no power of the rates overflows."""
+        return 1.0 if (np.abs(y) < FARTHEST * self.scale).all() else -1.0
 
     def _equations(self, u: float) -> states.Equations:
         return states.Equations(self.wiring(self.axis.p(u)), NODES)
@@ -236,7 +249,10 @@ class _Held:
 
     def margin(self, y: Array, u: float) -> float:
         """The smallest weight, in units of that of the circuit."""
-        if not (np.abs(y) < 600.0).all():
+        if (
+            not (np.abs(y[: self.n2]) < FARTHEST * self.scale[: self.n2]).all()
+            or not (np.abs(y[self.n2 :]) < 600.0).all()
+        ):
             return -1.0
         return float(np.min(self.state(y, u)[1] / self.loop(self.axis.p(u)).weights))
 

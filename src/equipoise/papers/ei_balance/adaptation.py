@@ -160,13 +160,14 @@ def _claim_on_cells(data: "xr.Dataset") -> Claim:
 def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     """Conductances above, the rate of the cells below, a column for each kind."""
     axes = canvas.subplots(2, len(KINDS), sharex=True, sharey="row")
-    for column, kind in zip(axes.T, data.kind.values, strict=True):
+    for column, kind, letters in zip(axes.T, data.kind.values, ("AD", "BE", "CF"), strict=True):
         one = data.sel(kind=kind)
         t = one.time.values
         column[0].plot(t, one.excitatory / nS, **plotting.LOOK["e"], label="g_E")
         column[0].plot(t, one.inhibitory / nS, **plotting.LOOK["i"], label="g_I")
         column[1].plot(t, one.rate, color=plotting.INK, lw=0.9)
-        column[0].set_title(kind)
+        column[0].set_title(f"{letters[0]}  {kind}")
+        column[1].set_title(letters[1])
         column[1].set(xlabel="time (s)")
         for ax in column:
             ax.axvspan(ON, OFF, color=plotting.GRID, zorder=0)

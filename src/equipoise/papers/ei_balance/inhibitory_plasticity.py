@@ -12,6 +12,7 @@ from equipoise import measures, plotting, spiking
 from equipoise.model.plasticity import InhibitoryPlasticity
 from equipoise.papers.ei_balance import plastic_circuits as circuits
 from equipoise.papers.framework import Claim, Progress
+from equipoise.papers.layout import panels
 from equipoise.units import Hz, ms, nS, second
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _claims_on_tuning(data: "xr.Dataset") -> list[Claim]:
 # --- drawing ----------------------------------------------------------------------------------------------------------
 def draw(canvas: "Canvas", data: "xr.Dataset") -> None:
     """Rates of the network, currents of a neuron at both ends, and weights by channel."""
-    axes = canvas.subplots(1, 3)
+    axes = panels(canvas, "Rates of the network", "Currents of a neuron", "Tuning of weights")
     _draw_rates(axes[0], data)
     _draw_currents(axes[1], data)
     _draw_tuning(axes[2], data)

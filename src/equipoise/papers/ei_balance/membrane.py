@@ -1,7 +1,8 @@
 """The tug-of-war inside a neuron: conductances that cancel, scale together, and make it a coincidence detector.
 
 The cell of the article: 20 ms at rest, reversals 0 and -75 mV, held at -60 mV by four times more inhibitory than
-excitatory conductance. Its background fluctuates alike at every mean, or, beside it, in proportion to the mean.
+excitatory conductance. It rests there, too; elsewhere the leak would take part in the balance. Its background
+fluctuates alike at every mean, or, beside it, in proportion to the mean.
 """
 
 from typing import TYPE_CHECKING
