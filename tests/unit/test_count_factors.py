@@ -1,5 +1,6 @@
 """Fano and Allan factors against Elephant, renewal theory, plain NumPy and their own error rates."""
 
+import itertools
 import sys
 import warnings
 
@@ -40,7 +41,7 @@ def test_fano_is_elephants_on_the_same_windows():
         edges = np.arange(n + 1) * window
         windows = [
             neo.SpikeTrain(times[(times >= a) & (times < b)] - a, units="s", t_stop=window)
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            for a, b in itertools.pairwise(edges)
         ]
         theirs = statistics.fanofactor(windows)
         np.testing.assert_allclose(ours.values[u], theirs * n / (n - 1), rtol=1e-9)

@@ -1,4 +1,4 @@
-"""Interval statistics of few spikes, duplicates and silent units against Elephant; gamma trains against exact values."""
+"""Interval statistics of few spikes, duplicates and silent units against Elephant; gamma trains against theory."""
 
 import warnings
 
