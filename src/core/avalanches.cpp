@@ -101,9 +101,9 @@ std::int64_t spike_avalanches(In times, IndexIn units, std::int64_t n_units, dou
 }  // namespace
 
 void bind_avalanches(nb::module_& m) {
-  m.def("count_spikes", &count_spikes, nb::arg("times"), nb::arg("t_start"), nb::arg("t_stop"), nb::arg("bin"),
+  m.def("count_spikes", &count_spikes, nb::arg("times"), nb::arg("t_start"), nb::arg("t_stop"), nb::arg("width"),
         nb::arg("counts"));
   m.def("spike_avalanches", &spike_avalanches, nb::arg("times"), nb::arg("units"), nb::arg("n_units"),
-        nb::arg("t_start"), nb::arg("t_stop"), nb::arg("bin"), nb::arg("n_bins"), nb::arg("threshold"),
+        nb::arg("t_start"), nb::arg("t_stop"), nb::arg("width"), nb::arg("n_bins"), nb::arg("threshold"),
         nb::arg("sizes"), nb::arg("durations"));
 }

@@ -18,7 +18,7 @@ Halves = NDArray[np.int16]
 HalfWords = NDArray[np.uint32]
 
 # --- avalanches in sorted spikes [s], within bins of a window ---------------------------------------------------------
-def count_spikes(times: Array, t_start: float, t_stop: float, bin: float, counts: Index) -> None:
+def count_spikes(times: Array, t_start: float, t_stop: float, width: float, counts: Index) -> None:
     """Spikes in each bin (bins,); those past the last bin are left out."""
 
 def spike_avalanches(
@@ -27,7 +27,7 @@ def spike_avalanches(
     n_units: int,
     t_start: float,
     t_stop: float,
-    bin: float,
+    width: float,
     n_bins: int,
     threshold: float,
     sizes: Index,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.measures.estimates import CONFIDENCE, estimate, level
 from equipoise.measures.power_laws import PowerLawFit, check_fit, exponents_of
@@ -60,7 +61,7 @@ def crackling(found: Avalanches, *, low: int = 1, high: float = np.inf, confiden
     return estimate("crackling", _CRACKLING, (float(b[1]), float(np.sqrt(errors[1, 1]))), int(n.sum()), z)
 
 
-def _growth(X: Array, mean: Array, n: Array) -> tuple[Array, Array]:
+def _growth(X: Array, mean: Array, n: Array) -> tuple[NDArray, NDArray]:
     """(log a, c) and the inverse of the information, from mean sizes (durations,) of n avalanches each."""
     inverse = np.linalg.inv(X.T @ (n[:, None] * X))
     b = inverse @ X.T @ (n * np.log(mean))

@@ -107,7 +107,8 @@ def criticality(
     of sizes and durations is chosen by the Kolmogorov-Smirnov distance. The branching ratio has bins of `bin`, by
     default of 4 ms, lags up to `kmax` and, since rates drift in recordings, an `offset`. The nulls are "poisson",
     "rate" (smoothed over `width` [s]), "intervals" and "shift", measured in the same bins. `samples` are those of the
-    bootstraps; p has an error of 0.5/sqrt(samples) at most. Nothing here can show that a system is critical: see `reasons`, and whether chance gives the same.
+    bootstraps; p has an error of 0.5/sqrt(samples) at most. Nothing here can show that a system is critical: see
+    `reasons`, and whether chance gives the same.
     """
     spikes = spikes_of("measures.criticality", trains)
     smooth = check("measures.criticality: width", width, _WIDTH)

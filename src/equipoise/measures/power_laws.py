@@ -9,7 +9,7 @@ Source: Clauset, Shalizi & Newman 2009, SIAM Rev. 51:661.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from equipoise import _core
 from equipoise.measures.estimates import level
@@ -194,7 +194,7 @@ def draw(fit: PowerLawFit, n: int, rng: np.random.Generator) -> Array:
     return drawn
 
 
-def _inverted(fit: PowerLawFit, weight: Array) -> Array:
+def _inverted(fit: PowerLawFit, weight: Array) -> NDArray:
     """The largest whole numbers, to the digits of a float, from which on the law has more than these weights."""
     low = np.full(weight.size, np.log(fit.x_min + TABLE - 1.0))
     high = np.full(weight.size, np.log(min(fit.x_max, 1e300)))
@@ -202,7 +202,7 @@ def _inverted(fit: PowerLawFit, weight: Array) -> Array:
         middle = 0.5 * (low + high)
         more = weights_of(fit, np.floor(np.exp(middle))) > weight
         low, high = np.where(more, middle, low), np.where(more, high, middle)
-    return np.asarray(np.floor(np.exp(low)), np.float64)
+    return np.floor(np.exp(low))
 
 
 def weights_of(fit: PowerLawFit, starts: Array) -> Array:
