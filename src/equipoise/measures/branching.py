@@ -194,7 +194,7 @@ class _Model:
     def __init__(self, kmax: int, offset: bool):
         self.k, self.offset = np.arange(1.0, kmax + 1.0), offset
         # m = exp(-rate/kmax): from growth to a decay within a part of a bin, evenly in its logarithm.
-        self.rates = np.concatenate([np.linspace(-5.0, -0.1, 20), np.geomspace(1e-2, 30.0 * kmax, 160)])
+        self.rates = np.concatenate([np.linspace(-5.0, -0.2, 12), np.geomspace(1e-2, 30.0 * kmax, 90)])
         self.shapes = self._shapes(self.rates)
 
     def _shapes(self, rates: Array) -> Array:

@@ -18,7 +18,7 @@ from equipoise.results import Status
 
 FEWEST = 20
 """Values that an exponent needs."""
-TABLE = 65_536
+TABLE = 4096
 """Whole numbers whose probabilities are tabulated to draw from a law; beyond them its distribution is inverted."""
 
 

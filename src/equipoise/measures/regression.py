@@ -5,9 +5,12 @@
 The sums belong to blocks of x, so that leaving blocks out costs no further transform.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.quantities import Array
 
@@ -52,20 +55,16 @@ def block_sums(trials: Array, kmax: int) -> Sums:
     """Sums over blocks of time: 20 of one trial, else about 20 of all trials together, none across two trials."""
     number, length = trials.shape
     pieces = -(-BLOCKS // number)
-    edges = np.linspace(0, length, pieces + 1).astype(int)
+    edges = np.linspace(0, length, pieces + 1).astype(np.int64)
     mean = trials.mean()
-    rows = [_piece(trial - mean, start, stop, kmax) for trial in trials for start, stop in _pairs(edges)]
+    rows = [row for trial in trials for row in _pieces(trial - mean, edges, kmax)]
     return _gathered(rows, BLOCKS if number > BLOCKS else len(rows))
 
 
 def trial_sums(trials: Array, kmax: int) -> Sums:
     """Sums over each trial."""
-    rows = [_piece(trial - trial.mean(), 0, trial.size, kmax) for trial in trials]
+    rows = [row for trial in trials for row in _pieces(trial - trial.mean(), np.array([0, trial.size]), kmax)]
     return _gathered(rows, len(rows))
-
-
-def _pairs(edges: np.ndarray) -> list[tuple[int, int]]:
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
 def _gathered(rows: list[tuple[Array, ...]], blocks: int) -> Sums:
@@ -76,15 +75,21 @@ def _gathered(rows: list[tuple[Array, ...]], blocks: int) -> Sums:
     return Sums(n=n, x=x, y=y, xx=xx, xy=xy)
 
 
-def _piece(trial: Array, start: int, stop: int, kmax: int) -> tuple[Array, ...]:
-    """n, x, y, xx and xy (kmax,) of the pairs whose x lies in [start, stop)."""
-    lags = np.arange(1, kmax + 1)
-    last = np.maximum(np.minimum(stop, trial.size - lags), start)
-    shifted = np.minimum(start + lags, trial.size)
+def _pieces(trial: Array, edges: NDArray[np.int64], kmax: int) -> Iterator[tuple[Array, ...]]:
+    """n, x, y, xx and xy (kmax,) of the pairs whose x lies between two edges, one after another."""
+    lags, size = np.arange(1, kmax + 1), trial.size
     total, squares = (np.concatenate([[0.0], np.cumsum(v)]) for v in (trial, trial * trial))
-    products = _products(trial[start:stop], trial[start : stop + kmax], kmax)
-    y = np.where(last > start, total[np.minimum(last + lags, trial.size)] - total[shifted], 0.0)
-    return (last - start).astype(np.float64), total[last] - total[start], y, squares[last] - squares[start], products
+    for start, stop in pairwise(edges.tolist()):
+        last = np.maximum(np.minimum(stop, size - lags), start)
+        y = np.where(last > start, total[np.minimum(last + lags, size)] - total[np.minimum(start + lags, size)], 0.0)
+        x, xx = total[last] - total[start], squares[last] - squares[start]
+        yield (
+            (last - start).astype(np.float64),
+            x,
+            y,
+            xx,
+            _products(trial[start:stop], trial[start : stop + kmax], kmax),
+        )
 
 
 def _products(first: Array, ahead: Array, kmax: int) -> Array:
