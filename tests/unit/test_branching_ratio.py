@@ -142,7 +142,7 @@ def test_doubts_are_said():
     alternating = 5 + 4 * (np.arange(4000) % 2) + rng.poisson(1, 4000)
     rising = rng.poisson(np.linspace(5, 15, 20_000))
     slow = driven(0.999, 500, 40_000, 13)
-    fast_and_slow = driven(0.5, 400, 40_000, 14) + driven(0.99, 60, 40_000, 15)
+    fast_and_slow = driven(0.5, 3000, 40_000, 14) + driven(0.99, 40, 40_000, 15)
     for counts, kmax, words in (
         (alternating, 20, "first slope is not positive"),
         (rising, 50, "activity rises over the record"),

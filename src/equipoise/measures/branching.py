@@ -257,7 +257,7 @@ def _doubts(counts: Array, slopes: Array, found: Array, left_out: Array, others:
     drift = _drift(counts)
     if abs(drift) > DRIFT:
         doubts.append(f"activity {'rises' if drift > 0.0 else 'falls'} over the record")
-    misfit = _misfit(slopes, left_out, found, others) if slopes.size >= SHORTEST else ""
+    misfit = _misfit(slopes, left_out, found, others) if slopes.size >= SHORTEST and slopes[0] > 0.0 else ""
     return (*doubts, *([misfit] if misfit else []))
 
 
