@@ -77,7 +77,7 @@ def test_seeds_decide(trains):
 
 # --- deviation --------------------------------------------------------------------------------------------------------
 def test_the_deviation_vanishes_where_the_relation_holds():
-    """In critical branching, (2 - 1)/(3/2 - 1) = 2; not where sizes are dealt anew among durations."""
+    """In critical branching, (2 - 1)/(3/2 - 1) = 2; not where short avalanches are large."""
     rng = np.random.default_rng(4)
     found = br.avalanches(br.GeometricOffspring(1.0), 200_000, seed=6, max_generations=10**5, max_size=10**9)
     kept = ~found.capped
@@ -87,9 +87,13 @@ def test_the_deviation_vanishes_where_the_relation_holds():
     assert critical.high < 0.4
     assert critical.predicted == pytest.approx((durations.value - 1) / (sizes.value - 1))
     assert critical.crackling == pytest.approx(float(me.crackling(found, low=30)), abs=1e-6)
-    mixed = Avalanches(rng.permutation(found.sizes), found.durations, found.capped)
-    apart = me.deviation(mixed, sizes, durations, seed=1, samples=100)
+    # Large sizes that come from short avalanches, beside sizes that grow as T: predicted 2, found 1.
+    T = np.floor(1.0 / (1.0 - rng.random(20_000))).astype(np.int64)
+    short = np.floor((1.0 - rng.random(20_000)) ** -2.0).astype(np.int64)
+    both = Avalanches(np.concatenate([T, short]), np.concatenate([T, np.ones_like(T)]), np.zeros(2 * T.size, bool))
+    apart = me.deviation(both, me.power_law(both.sizes, x_min=100), me.power_law(T, x_min=10), seed=1, samples=100)
     assert apart.low > 0.5
+    assert apart.crackling == pytest.approx(1.0)
 
 
 def test_the_interval_of_the_deviation_covers():
