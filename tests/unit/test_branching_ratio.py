@@ -178,6 +178,18 @@ def test_too_little_is_said():
             assert found.value == pytest.approx(-1.0)
 
 
+def test_what_happens_in_one_block_alone_has_no_interval():
+    counts = np.zeros(2000)
+    counts[510:530] = np.arange(20)
+    found = me.branching_ratio(counts, kmax=3)
+    assert found.status is Status.DOUBTFUL
+    assert "a single block holds all that changes: no interval" in found.reasons
+    silent = np.vstack([counts, np.zeros((9, 2000))])
+    assert me.branching_ratio(silent, kmax=3, per_trial=True).status is Status.INSUFFICIENT_DATA
+    falling = me.branching_ratio(np.tile([0, 9, 1, 7], 500), kmax=1)
+    assert falling.reasons[0].startswith("the first slope is not positive")
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

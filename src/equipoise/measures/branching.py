@@ -25,6 +25,7 @@ SHORTEST = 10
 """Lags that a fit by default has at least."""
 LONGEST = 1000
 """And at most: slower changes are seldom those of a branching process."""
+FEWEST_TRIALS = 5
 FIRST, MISFIT = 5, 0.1
 """Lags whose slopes are compared with the fit, and the part of it by which they may differ."""
 DRIFT = 0.68
@@ -109,24 +110,16 @@ def branching_ratio(
     """
     counts, width = _trials(data, bin)
     tail = 0.5 * (1.0 - check("measures.confidence", confidence, CONFIDENCE))
-    if per_trial and len(counts) < 5:
-        raise ValueError(f"measures.branching_ratio: per_trial needs 5 trials at least, got {len(counts)}.")
-    sums_of = trial_sums if per_trial else block_sums
-    longest = None if kmax is None else whole("measures.branching_ratio: kmax", kmax, low=1)
-    least = SHORTEST if longest is None else longest
-    lacking = _lacking(counts, least)
-    if offset and longest is not None and longest < 4:
-        raise ValueError(f"measures.branching_ratio: a fit with an offset needs kmax of at least 4, got {longest}.")
+    _check_settings(counts, kmax, offset, per_trial)
+    lacking = _lacking(counts, SHORTEST if kmax is None else kmax)
     if lacking:
         return _unknown(counts.size, width, lacking)
-    if longest is None:
-        longest = _reach(counts, per_trial)
-    sums = sums_of(counts, longest)
-    slopes, left_out = _with_and_without(sums, per_trial)
+    longest = _reach(counts, per_trial) if kmax is None else int(kmax)
+    slopes, left_out = _slopes(counts, longest, per_trial)
     fit = _Model(longest, offset)
     found, others = np.array(fit(slopes)), np.array([fit(row) for row in left_out])
     if not np.isfinite(found[0]):
-        return _unknown(counts.size, width, ("no slope is positive: activity does not follow its past",))
+        return _unknown(counts.size, width, "no slope is positive: activity does not follow its past", slopes)
     low, high = _interval(found[0], others[:, 0], tail)
     reasons = _doubts(counts, slopes, found, left_out, others)
     return BranchingRatio(
@@ -135,10 +128,22 @@ def branching_ratio(
     )  # fmt: skip
 
 
+def _check_settings(counts: Array, kmax: int | None, offset: bool, per_trial: bool) -> None:
+    if kmax is not None:
+        whole("measures.branching_ratio: kmax", kmax, low=1)
+    if offset and kmax is not None and kmax < 4:
+        raise ValueError(f"measures.branching_ratio: a fit with an offset needs kmax of at least 4, got {kmax}.")
+    if per_trial and len(counts) < FEWEST_TRIALS:
+        raise ValueError(
+            f"measures.branching_ratio: per_trial needs {FEWEST_TRIALS} trials at least, got {len(counts)}."
+        )
+
+
 def _trials(data: Activity, width: float | None) -> tuple[Array, float]:
     """Counts (trials, bins) and their bin."""
     if isinstance(data, SpikeTrains | Recording):
-        return activity(data, bin=BIN if width is None else width)[None].astype(np.float64), width or BIN
+        bin_ = BIN if width is None else width
+        return activity(data, bin=bin_)[None].astype(np.float64), float(bin_)
     if width is not None:
         raise ValueError("measures.branching_ratio: counts have their bins; give spike trains for bin.")
     given = finite("measures.branching_ratio", "data", data, low=0.0)
@@ -150,20 +155,20 @@ def _trials(data: Activity, width: float | None) -> tuple[Array, float]:
     return np.atleast_2d(given), 1.0
 
 
-def _lacking(counts: Array, kmax: int) -> tuple[str, ...]:
+def _lacking(counts: Array, kmax: int) -> str:
+    """What the data lack for so many lags; empty where they lack nothing."""
     length = counts.shape[1]
     if kmax >= length:
-        return (f"the window of {kmax} lags is longer than the data of {length} bins",)
+        return f"the window of {kmax} lags is longer than the data of {length} bins"
     if counts.size < BLOCKS * (kmax + 1):
-        return (f"{counts.size} bins are fewer than {BLOCKS} for each of {kmax} lags",)
-    return ("activity never changes",) if np.ptp(counts) == 0.0 else ()
+        return f"{counts.size} bins are fewer than {BLOCKS} for each of {kmax} lags"
+    return "activity never changes" if np.ptp(counts) == 0.0 else ""
 
 
-def _unknown(n: int, width: float, reasons: tuple[str, ...]) -> BranchingRatio:
+def _unknown(n: int, width: float, reason: str, slopes: Array | None = None) -> BranchingRatio:
     nothing = dict.fromkeys(("value", "low", "high", "amplitude", "offset"), np.nan)
-    return BranchingRatio(
-        **nothing, n=n, status=Status.INSUFFICIENT_DATA, reasons=reasons, bin=width, slopes=np.empty(0)
-    )
+    kept = np.empty(0) if slopes is None else slopes
+    return BranchingRatio(**nothing, n=n, status=Status.INSUFFICIENT_DATA, reasons=(reason,), bin=width, slopes=kept)
 
 
 def _reach(counts: Array, per_trial: bool) -> int:
@@ -172,18 +177,20 @@ def _reach(counts: Array, per_trial: bool) -> int:
     reach, wanted = SHORTEST, 2 * SHORTEST
     while reach < most and reach < wanted:
         reach = min(2 * reach, most)
-        slopes, _ = _with_and_without((trial_sums if per_trial else block_sums)(counts, reach), per_trial)
-        tau = _tau(_Model(reach, False)(slopes)[0])
-        wanted = WINDOW * tau if np.isfinite(tau) else np.inf
+        m = _Model(reach, False)(_slopes(counts, reach, per_trial)[0])[0]
+        wanted = WINDOW * _tau(m) if np.isfinite(m) else 0.0
     return int(np.clip(wanted if np.isfinite(wanted) else most, SHORTEST, most))
 
 
-def _with_and_without(sums, per_trial: bool) -> tuple[Array, Array]:
+def _slopes(counts: Array, kmax: int, per_trial: bool) -> tuple[Array, Array]:
     """Slopes (kmax,), and those with each block or group of trials left out (blocks, kmax)."""
     if not per_trial:
+        sums = block_sums(counts, kmax)
         return sums.slopes(), sums.slopes_without()
-    each = sums.slopes_of_each()
-    each = each[np.isfinite(each).all(axis=1)]
+    each = trial_sums(counts, kmax).slopes_of_each()
+    each = each[np.isfinite(each).all(axis=1)]  # without the trials whose activity does not change
+    if len(each) < FEWEST_TRIALS:
+        return np.full(kmax, np.nan), np.full((BLOCKS, kmax), np.nan)
     groups = np.array_split(np.arange(len(each)), min(BLOCKS, len(each)))
     return each.mean(axis=0), np.array([np.delete(each, group, axis=0).mean(axis=0) for group in groups])
 
@@ -248,6 +255,8 @@ def _interval(value: float, left_out: Array, tail: float) -> tuple[float, float]
 def _doubts(counts: Array, slopes: Array, found: Array, left_out: Array, others: Array) -> tuple[str, ...]:
     """Which conditions of the method fail."""
     m, doubts = found[0], []
+    if not np.isfinite(others).all():
+        doubts.append("a single block holds all that changes: no interval")
     if slopes[0] <= 0.0:
         doubts.append(f"the first slope is not positive ({slopes[0]:.2g})")
     if m > 1.0:

@@ -48,7 +48,8 @@ class Sums:
 def _slopes(n: Array, x: Array, y: Array, xx: Array, xy: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = xx - x * x / n
-        return np.where(spread > 0.0, (xy - x * y / n) / spread, np.nan)
+        # Sums of constant activity leave rounding errors of a spread.
+        return np.where(spread > 1e-12 * xx, (xy - x * y / n) / spread, np.nan)
 
 
 def block_sums(trials: Array, kmax: int) -> Sums:
