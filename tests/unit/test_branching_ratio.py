@@ -133,8 +133,10 @@ def test_hippocampal_units():
 
 # --- doubts -----------------------------------------------------------------------------------------------------------
 def test_chance_does_not_branch():
-    found = me.branching_ratio(np.random.default_rng(8).poisson(3.0, 50_000), kmax=1)
+    counts = np.random.default_rng(8).poisson(3.0, 50_000)
+    found = me.branching_ratio(counts, kmax=1)
     assert found.low < 0.0 < found.high
+    assert "the first slopes do not stand out from none" in me.branching_ratio(counts, kmax=100, offset=True).reasons
 
 
 def test_doubts_are_said():

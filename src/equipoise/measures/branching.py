@@ -104,9 +104,10 @@ def branching_ratio(
 
     The interval is that of a jackknife over 20 blocks (or up to 20 groups of trials) with the quantile of Student's t,
     on the scale of log tau where m can be taken there. It holds for activity that is stationary. The status is
-    DOUBTFUL, with reasons, where a condition of the method fails: a first slope that is not positive, m above 1, a tau
-    beyond the window of lags, activity that drifts, or first slopes that are off the fitted curve.
-    Fewer than 20 bins a lag, lags longer than the data, or counts that never change give NaN and INSUFFICIENT_DATA.
+    DOUBTFUL, with reasons, where a condition of the method fails: slopes no larger than their errors, a first slope
+    that is not positive, m above 1, a tau beyond the window of lags, activity that drifts, or first slopes that are
+    off the fitted curve. Fewer than 20 bins a lag, lags longer than the data, or counts that never change give NaN
+    and INSUFFICIENT_DATA.
     """
     counts, width = _trials(data, bin)
     tail = 0.5 * (1.0 - check("measures.confidence", confidence, CONFIDENCE))
@@ -263,6 +264,8 @@ def _doubts(counts: Array, slopes: Array, found: Array, left_out: Array, others:
         doubts.append(f"m = {m:.4g} is above 1, where activity is not stationary")
     elif slopes.size > 1 and _tau(m) > slopes.size:
         doubts.append(f"tau of {_tau(m):.3g} bins is beyond the window of {slopes.size} lags")
+    if _within_error(slopes[:FIRST].mean(), left_out[:, :FIRST].mean(axis=1)):
+        doubts.append("the first slopes do not stand out from none")
     drift = _drift(counts)
     if abs(drift) > DRIFT:
         doubts.append(f"activity {'rises' if drift > 0.0 else 'falls'} over the record")
@@ -282,10 +285,15 @@ def _misfit(slopes: Array, left_out: Array, found: Array, others: Array) -> str:
     fitted = _curve(found, k)
     off = slopes[: k.size].mean() - fitted
     many = left_out[:, : k.size].mean(axis=1) - np.array([_curve(one, k) for one in others])
-    error = np.sqrt((many.size - 1) * many.var())
-    if abs(off) < max(MISFIT * abs(fitted), 4.0 * error):
+    if abs(off) < MISFIT * abs(fitted) or _within_error(off, many):
         return ""
-    return f"the first slopes lie {100 * off / fitted:+.0f} % off the fit: not one time scale; try an offset"
+    hint = "" if found[2] else "; try an offset"
+    return f"the first slopes lie {100 * off / fitted:+.0f} % off the fit: not one time scale{hint}"
+
+
+def _within_error(value: float, left_out: Array) -> bool:
+    """Whether a value lies within four of its jackknife errors of 0."""
+    return bool(abs(value) < 4.0 * np.sqrt((left_out.size - 1) * left_out.var()))
 
 
 def _curve(found: Array, k: Array) -> float:

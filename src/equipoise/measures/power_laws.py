@@ -187,7 +187,7 @@ def draw(fit: PowerLawFit, n: int, rng: np.random.Generator) -> Array:
     survival /= survival[0]
     # P(X > x) <= left < P(X >= x), so that x is drawn with its probability.
     place = size + 1 - np.searchsorted(survival[::-1], left, side="right")
-    drawn = low + place - 1.0
+    drawn: NDArray = low + place - 1.0
     beyond = place > size
     if beyond.any():
         drawn[beyond] = _inverted(fit, left[beyond] * float(weights_of(fit, np.array([low]))[0]))
