@@ -57,7 +57,7 @@ def test_the_fit_is_the_least_squares_one(offset, c):
     slopes = 0.3 * 0.95**k + c + 0.01 * np.random.default_rng(4).standard_normal(k.size)
     shape = (lambda k, m, b, c: b * m**k + c) if offset else (lambda k, m, b: b * m**k)
     best = curve_fit(shape, k, slopes, p0=[0.94, 0.3, 0.05][: 2 + offset], xtol=1e-13, ftol=1e-13)[0]
-    found = _Model(120, offset)(slopes)
+    found = _Model(120, offset).each(slopes[None])[0]
     np.testing.assert_allclose(found[: best.size], best, rtol=1e-5)
 
 

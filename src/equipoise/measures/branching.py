@@ -117,8 +117,8 @@ def branching_ratio(
         return _unknown(counts.size, width, lacking)
     longest = _reach(counts, per_trial) if kmax is None else int(kmax)
     slopes, left_out = _slopes(counts, longest, per_trial)
-    fit = _Model(longest, offset)
-    found, others = np.array(fit(slopes)), np.array([fit(row) for row in left_out])
+    found, *rest = _Model(longest, offset).each(np.vstack([slopes, left_out]))
+    others = np.array(rest)
     if not np.isfinite(found[0]):
         return _unknown(counts.size, width, "no slope is positive: activity does not follow its past", slopes)
     low, high = _interval(found[0], others[:, 0], tail)
@@ -178,7 +178,7 @@ def _reach(counts: Array, per_trial: bool) -> int:
     reach, wanted = SHORTEST, 2 * SHORTEST
     while reach < most and reach < wanted:
         reach = min(2 * reach, most)
-        m = _Model(reach, False)(_slopes(counts, reach, per_trial)[0])[0]
+        m = _Model(reach, False).each(_slopes(counts, reach, per_trial)[0][None])[0, 0]
         wanted = WINDOW * _tau(m) if np.isfinite(m) else 0.0
     return int(np.clip(wanted if np.isfinite(wanted) else most, SHORTEST, most))
 
@@ -212,11 +212,14 @@ class _Model:
             shapes = shapes - shapes.mean(axis=1, keepdims=True)
         return shapes / np.maximum(np.linalg.norm(shapes, axis=1, keepdims=True), 1e-300)
 
-    def __call__(self, slopes: Array) -> tuple[float, float, float]:
+    def each(self, rows: Array) -> Array:
+        """m, b and c of each row of slopes (rows, kmax) as (rows, 3)."""
+        return np.array([self._best(row, along) for row, along in zip(rows, rows @ self.shapes.T, strict=True)])
+
+    def _best(self, slopes: Array, along: Array) -> tuple[float, float, float]:
         """m, b and c; NaN where no b is positive."""
         if self.k.size == 1:
             return float(slopes[0]), 1.0, 0.0
-        along = self.shapes @ slopes
         best = int(np.argmax(along))
         if not along[best] > 0.0:
             return np.nan, np.nan, np.nan
