@@ -43,8 +43,8 @@ SANITIZED := $(addprefix tests/, systems/test_branching.py systems/test_cell_loo
 	systems/test_spectral_mean_field.py systems/test_spiking_calcium.py systems/test_spiking_conductance.py \
 	systems/test_spiking_differences.py systems/test_spiking_probes.py systems/test_spiking_step.py \
 	systems/test_spiking_synapses.py systems/test_spiking_wiring.py systems/test_threshold_integration.py \
-	systems/test_volleys.py unit/test_calcium.py unit/test_core_stub.py unit/test_lif_tables.py unit/test_measures.py \
-	unit/test_spiking_input.py)
+	systems/test_volleys.py unit/test_avalanches.py unit/test_calcium.py unit/test_core_stub.py \
+	unit/test_lif_tables.py unit/test_measures.py unit/test_power_laws.py unit/test_spiking_input.py)
 
 ifeq ($(LIBASAN),)
 sanitize:

@@ -3,6 +3,7 @@
 
 namespace nb = nanobind;
 
+void bind_avalanches(nb::module_& m);
 void bind_branching(nb::module_& m);
 void bind_calcium(nb::module_& m);
 void bind_cell_loop(nb::module_& m);
@@ -14,6 +15,7 @@ void bind_isi_sampler(nb::module_& m);
 void bind_lif(nb::module_& m);
 void bind_lif_laplace(nb::module_& m);
 void bind_pif(nb::module_& m);
+void bind_power_laws(nb::module_& m);
 void bind_rate_gather(nb::module_& m);
 void bind_spiking_calcium(nb::module_& m);
 void bind_spiking_run(nb::module_& m);
@@ -23,6 +25,7 @@ void bind_trains(nb::module_& m);
 
 NB_MODULE(_core, m) {
   m.doc() = "Compiled core: arrays and scalars in and out.";
+  bind_avalanches(m);
   bind_branching(m);
   bind_calcium(m);
   bind_cell_loop(m);
@@ -34,6 +37,7 @@ NB_MODULE(_core, m) {
   bind_lif(m);
   bind_lif_laplace(m);
   bind_pif(m);
+  bind_power_laws(m);
   bind_rate_gather(m);
   bind_spiking_calcium(m);
   bind_spiking_run(m);

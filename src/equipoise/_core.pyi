@@ -17,6 +17,27 @@ Shorts = NDArray[np.uint16]
 Halves = NDArray[np.int16]
 HalfWords = NDArray[np.uint32]
 
+# --- avalanches in sorted spikes [s], within bins of a window ---------------------------------------------------------
+def count_spikes(times: Array, t_start: float, t_stop: float, width: float, counts: Index) -> None:
+    """Spikes in each bin (bins,); those past the last bin are left out."""
+
+def spike_avalanches(
+    times: Array,
+    units: Index,
+    n_units: int,
+    t_start: float,
+    t_stop: float,
+    width: float,
+    n_bins: int,
+    threshold: float,
+    sizes: Index,
+    durations: Index,
+) -> int:
+    """Number of runs of bins with more than `threshold` spikes, with sizes and durations (one a spike at most).
+
+    Sizes are spikes for `n_units` = 0 and distinct units otherwise.
+    """
+
 # --- branching; law (kind: 0 Poisson, 1 geometric, 2 binomial; trials; litter), mean offspring `mean` -----------------
 def branching_avalanches(
     key: Words,
@@ -249,6 +270,21 @@ def threshold_statistics(
 
     wanted: 1 moments + 2 Laplace + 4 gradients. `out` (13 n,): log <T> and derivatives by mu and sigma; log Var T and
     derivatives; log <e^(-s T)> and derivatives; error estimates of the three; 0 converged, 1 not converged, 2 silent.
+    """
+
+# --- power laws x^-a on [low, high], of whole numbers or continuous ---------------------------------------------------
+def power_law_weights(exponent: float, low: float, high: float, continuous: int, starts: Array, weights: Array) -> None:
+    """Sums (or integrals) of (x/low)^-a from each x of `starts` to `high`."""
+
+def power_law_exponents(
+    mean_logs: Array, low: float, high: float, continuous: int, exponents: Array, curvatures: Array
+) -> None:
+    """Exponents of maximum likelihood for means of log(x/low), and the Fisher information of one value."""
+
+def power_law_scan(values: Array, counts: Array, lows: Array, high: float, continuous: int, result: Array) -> None:
+    """`result` (place in `lows`, exponent, Kolmogorov-Smirnov distance) of the lower end with the least distance.
+
+    `values` are distinct and rising, each `counts` times there.
     """
 
 # --- networks of rate units -------------------------------------------------------------------------------------------

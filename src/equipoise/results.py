@@ -35,6 +35,7 @@ class Status(enum.Enum):
     RUNAWAY = "A weight grows without end: the start lies outside the basin of an equilibrium, or there is none."
     INTERRUPTED = "Stopped before its end; what is done is kept and can go on."
     FAILED = "The computation ended with an error; its message says which."
+    DOUBTFUL = "There is an estimate, but a condition of its method fails; see its reasons."
     INSUFFICIENT_DATA = "Too few spikes for this estimate; use a longer recording."
 
     @property
@@ -47,7 +48,7 @@ class Status(enum.Enum):
         """Whether the result that carries this status is a number to work with."""
         return self in (
             Status.OK, Status.IMPLAUSIBLE, Status.APPROXIMATE, Status.UNSTABLE, Status.MARGINAL, Status.SILENT,
-            Status.SATURATED, Status.WEIGHT_AT_ZERO, Status.AT_BOUND, Status.INTERRUPTED,
+            Status.SATURATED, Status.WEIGHT_AT_ZERO, Status.AT_BOUND, Status.INTERRUPTED, Status.DOUBTFUL,
         )  # fmt: skip
 
 

@@ -9,7 +9,8 @@ import equipoise as eq
 from equipoise import measures, recordings
 from equipoise.inference import AnalysisSettings, cells, operating_map
 from equipoise.inference.cells import minimal_in_degree
-from equipoise.inference.surrogates import calcium_of, displaced, shuffled
+from equipoise.inference.surrogates import calcium_of
+from equipoise.measures.nulls import displaced, shuffled
 from equipoise.model.inputs import DrivenNeuron, PoissonInputs, weights_for
 from equipoise.renewal import statistics
 from equipoise.report.tables import flags

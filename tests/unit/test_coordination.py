@@ -233,20 +233,19 @@ def test_jitter_of_pooled_units_is_the_sum_over_pairs():
 
 def test_a_shift_keeps_intervals_and_takes_away_coordination():
     trains = sharing(np.random.default_rng(12), 6, 100.0)
-    moved = measures.shifted(trains, seed=1)
+    moved = measures.shift_null(trains, seed=1)
     for before, after in zip(trains, moved, strict=True):
         joined = np.append(np.diff(before), before[0] + 100.0 - before[-1])
         there = np.append(np.diff(after), after[0] + 100.0 - after[-1])
         np.testing.assert_allclose(np.sort(joined), np.sort(there), atol=1e-9)
     assert float(measures.mean_correlation(moved, window=0.05, seed=1).value[0]) < 0.05
-    again = measures.shifted(typed(trains, "EEEIII"), seed=1)
-    np.testing.assert_array_equal(again.spikes.times, moved.times)
-    assert again.labels["type"] == tuple("EEEIII")
+    again = measures.shift_null(typed(trains, "EEEIII"), seed=1)
+    np.testing.assert_array_equal(again.times, moved.times)
 
 
 def test_jitter_keeps_counts_in_blocks():
     trains = poisson(np.random.default_rng(13), 30.0, 3, 10.05)
-    moved = measures.jittered(trains, width=0.1, seed=1)
+    moved = measures.jitter_null(trains, width=0.1, seed=1)
     assert not np.array_equal(moved.times, trains.times)
     for before, after in zip(trains, moved, strict=True):
         np.testing.assert_array_equal(np.floor(before / 0.1), np.floor(after / 0.1))
@@ -337,7 +336,7 @@ def test_pooled_intervals_cover_the_median():
             ValueError,
             r"statistic must be known, got 'mode'.* Known: mean, median",
         ),
-        (lambda r: measures.shifted(measures.group(r), seed=1), TypeError, r"not trains that are grouped"),
+        (lambda r: measures.shift_null(measures.group(r), seed=1), TypeError, r"SpikeTrains or a Recording"),
         (lambda r: measures.synchrony([1.0]), TypeError, r"must be SpikeTrains or a Recording"),
     ],
 )

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.inference.settings import AnalysisSettings
-from equipoise.inference.surrogates import calcium_of, displaced, shuffled, surrogate_calcium
+from equipoise.inference.surrogates import calcium_of, surrogate_calcium
 from equipoise.measures import group, summary
 from equipoise.measures.irregularity import MIN_INTERVALS
+from equipoise.measures.nulls import displaced, shuffled
 from equipoise.model.inputs import DrivenNeuron, PoissonInputs, weights_for
 from equipoise.quantities import Array
 from equipoise.recordings import digest

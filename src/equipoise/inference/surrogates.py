@@ -22,29 +22,6 @@ class Surrogates:
     high: Array
 
 
-def shuffled(times: Array, rng: np.random.Generator) -> Array:
-    """The same first spike and the same intervals in random order: serial correlation removed, the law of T kept."""
-    if times.size < 3:
-        return times
-    # The running sum can end a rounding error past the last spike, and with it past the window.
-    later = np.minimum(times[0] + np.cumsum(rng.permutation(np.diff(times))), times[-1])
-    return np.concatenate([times[:1], later])
-
-
-def displaced(times: Array, *, width: float, window: tuple[float, float], rng: np.random.Generator) -> Array:
-    """Each spike moved by an independent Gaussian of sd `width` [s], reflected at the ends of the window.
-
-    For a Poisson train this is again a Poisson train, whose rate is the old one smoothed by the Gaussian kernel
-    (displacement theorem; Kingman 1993, Poisson Processes). Drawing a new train from the smoothed rate instead would
-    take the noise of that estimate for modulation: it adds eta^2 tau^2 r/(2 sqrt(pi) width) to the second moment of
-    calcium, 4 % at 5 Hz, 1 s and no buffering, where there is none.
-    """
-    start, stop = window
-    span = stop - start
-    moved = np.mod(times + width * rng.standard_normal(times.size) - start, 2.0 * span)
-    return np.sort(np.clip(start + span - np.abs(moved - span), start, stop))
-
-
 def calcium_of(times: Array, sensor: Calcium, window: tuple[float, float]) -> Array:
     """Time averages of C and C^2 (2,) [µM, µM^2] that spikes cause in a window, exact between them.
 

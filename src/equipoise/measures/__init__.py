@@ -1,14 +1,12 @@
 """The ruler: spike trains or recordings in, labelled estimates with intervals out."""
 
+from equipoise.measures.alternatives import likelihood_ratios as likelihood_ratios
 from equipoise.measures.avalanches import activity as activity
 from equipoise.measures.avalanches import avalanches as avalanches
-from equipoise.measures.avalanches import crackling as crackling
-from equipoise.measures.avalanches import naive_exponent as naive_exponent
-from equipoise.measures.avalanches import poisson_null as poisson_null
-from equipoise.measures.avalanches import power_law as power_law
-from equipoise.measures.avalanches import size_of_duration as size_of_duration
+from equipoise.measures.avalanches import mean_interval as mean_interval
 from equipoise.measures.balance import balance as balance
 from equipoise.measures.balance import cotuning as cotuning
+from equipoise.measures.branching import BranchingRatio as BranchingRatio
 from equipoise.measures.branching import branching_ratio as branching_ratio
 from equipoise.measures.cell_types import cell_types as cell_types
 from equipoise.measures.correlations import count_correlation as count_correlation
@@ -16,6 +14,13 @@ from equipoise.measures.correlations import mean_correlation as mean_correlation
 from equipoise.measures.correlograms import Jitter as Jitter
 from equipoise.measures.correlograms import cross_correlogram as cross_correlogram
 from equipoise.measures.correlograms import mean_correlogram as mean_correlogram
+from equipoise.measures.crackling import Deviation as Deviation
+from equipoise.measures.crackling import crackling as crackling
+from equipoise.measures.crackling import deviation as deviation
+from equipoise.measures.crackling import size_of_duration as size_of_duration
+from equipoise.measures.criticality import Criticality as Criticality
+from equipoise.measures.criticality import Signature as Signature
+from equipoise.measures.criticality import criticality as criticality
 from equipoise.measures.fano import allan as allan
 from equipoise.measures.fano import fano as fano
 from equipoise.measures.fano import local_fano as local_fano
@@ -33,9 +38,19 @@ from equipoise.measures.irregularity import refractory_violations as refractory_
 from equipoise.measures.irregularity import summary as summary
 from equipoise.measures.isi_laws import isi_law as isi_law
 from equipoise.measures.isi_laws import isi_laws as isi_laws
-from equipoise.measures.nulls import jittered as jittered
-from equipoise.measures.nulls import shifted as shifted
+from equipoise.measures.nulls import interval_null as interval_null
+from equipoise.measures.nulls import jitter_null as jitter_null
+from equipoise.measures.nulls import label_null as label_null
+from equipoise.measures.nulls import poisson_null as poisson_null
+from equipoise.measures.nulls import rate_null as rate_null
+from equipoise.measures.nulls import shift_null as shift_null
+from equipoise.measures.nulls import thin_spikes as thin_spikes
+from equipoise.measures.nulls import thin_units as thin_units
 from equipoise.measures.pooled import pooled as pooled
+from equipoise.measures.power_laws import Goodness as Goodness
+from equipoise.measures.power_laws import PowerLawFit as PowerLawFit
+from equipoise.measures.power_laws import goodness_of_fit as goodness_of_fit
+from equipoise.measures.power_laws import power_law as power_law
 from equipoise.measures.recovery import recovery as recovery
 from equipoise.measures.response import dynamic_range as dynamic_range
 from equipoise.measures.response import susceptibility as susceptibility

@@ -113,7 +113,9 @@ def _of_units(g: float, plan: Plan) -> list[float]:
 
 def _fluctuations(counts: NDArray[np.int64], size: int) -> tuple[float, float]:
     """Branching ratio, and susceptibility relative to that of independent units, <A>/N."""
-    return float(measures.branching_ratio(counts)), measures.susceptibility(counts, size) * size / float(counts.mean())
+    return float(measures.branching_ratio(counts, kmax=1)), measures.susceptibility(counts, size) * size / float(
+        counts.mean()
+    )
 
 
 # --- leaky integrators ------------------------------------------------------------------------------------------------
