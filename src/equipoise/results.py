@@ -34,7 +34,11 @@ class Status(enum.Enum):
     PAST_FOLD = "Beyond the fold no equilibrium is left; inhibition grows without end. Weaken the drive."
     RUNAWAY = "A weight grows without end: the start lies outside the basin of an equilibrium, or there is none."
     INTERRUPTED = "Stopped before its end; what is done is kept and can go on."
-    INSUFFICIENT_DATA = "Too few spikes for this estimate; use a longer recording."
+    INSUFFICIENT_DATA = "Too few data for this estimate; use a longer recording."
+    OUT_OF_BAND = "The range of frequencies reaches beyond what the recording passes; end it below the roll-off."
+    NOT_COMPARABLE = (
+        "The two differ by more than what is asked, or a model does not hold for both; narrow the question."
+    )
 
     @property
     def advice(self) -> str:

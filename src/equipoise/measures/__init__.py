@@ -1,5 +1,7 @@
 """The ruler: spike trains or recordings in, labelled estimates with intervals out."""
 
+from equipoise.measures.aperiodic import aperiodic as aperiodic
+from equipoise.measures.aperiodic import aperiodic_power as aperiodic_power
 from equipoise.measures.avalanches import activity as activity
 from equipoise.measures.avalanches import avalanches as avalanches
 from equipoise.measures.avalanches import crackling as crackling
@@ -22,15 +24,20 @@ from equipoise.measures.irregularity import lvr as lvr
 from equipoise.measures.irregularity import rate as rate
 from equipoise.measures.irregularity import refractory_violations as refractory_violations
 from equipoise.measures.irregularity import summary as summary
+from equipoise.measures.parametrised import aperiodic_specparam as aperiodic_specparam
 from equipoise.measures.recovery import recovery as recovery
 from equipoise.measures.response import dynamic_range as dynamic_range
 from equipoise.measures.response import susceptibility as susceptibility
-from equipoise.measures.spectra import Aperiodic as Aperiodic
-from equipoise.measures.spectra import Rhythm as Rhythm
-from equipoise.measures.spectra import aperiodic as aperiodic
+from equipoise.measures.rhythms import Rhythm as Rhythm
+from equipoise.measures.rhythms import band_power as band_power
+from equipoise.measures.rhythms import rhythms as rhythms
+from equipoise.measures.rolloff import roll_off as roll_off
+from equipoise.measures.slope_shift import slope_shift as slope_shift
 from equipoise.measures.spectra import power_spectrum as power_spectrum
-from equipoise.measures.spectra import rhythms as rhythms
+from equipoise.measures.spectra import spectrogram as spectrogram
 from equipoise.measures.synchrony import bursts as bursts
 from equipoise.measures.synchrony import synchrony as synchrony
+from equipoise.measures.tapers import Multitaper as Multitaper
+from equipoise.measures.tapers import Welch as Welch
 from equipoise.measures.trains import GroupedTrains as GroupedTrains
 from equipoise.measures.trains import group as group
