@@ -49,7 +49,7 @@ def aperiodic(
     return result(columns, status, limits, attrs)
 
 
-def _columns(band: Band, status: NDArray, shape: Shape, z: float) -> dict[str, Array]:
+def _columns(band: Band, status: NDArray, shape: Shape, z: float) -> dict[str, NDArray]:
     """Columns of the result; `status` of spectra that fail is set."""
     columns, rows = blank(shape.names, len(status)), np.flatnonzero(status == Status.OK.name)
     if isinstance(shape, Line):
@@ -89,7 +89,7 @@ def statuses(band: Band, limits: Array) -> NDArray:
     return status
 
 
-def blank(names: tuple[str, ...], spectra: int) -> dict[str, Array]:
+def blank(names: tuple[str, ...], spectra: int) -> dict[str, NDArray]:
     """Columns of a result without values."""
     columns = {f"{name}{end}": np.full(spectra, np.nan) for name in names for end in ("", "_low", "_high")}
     return columns | {"r2": np.full(spectra, np.nan)} | {k: np.zeros(spectra, np.int64) for k in ("n", "left_out")}
@@ -105,7 +105,7 @@ def three(names: tuple[str, ...], values: Array, errors: Array, z: float) -> dic
     return out
 
 
-def result(columns: dict[str, Array], status: NDArray, limits: "xr.DataArray", attrs: dict) -> "xr.Dataset":
+def result(columns: dict[str, NDArray], status: NDArray, limits: "xr.DataArray", attrs: dict) -> "xr.Dataset":
     """The columns as a Dataset over the dims of the spectra."""
     import xarray as xr
 

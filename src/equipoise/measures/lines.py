@@ -26,18 +26,14 @@ def weighted_line(x: Array, y: Array, weights: Array) -> tuple[Array, Array]:
         return slope, (t0 - slope * s1) / s0
 
 
-def median_line(x: Array, y: Array, *, below: float = 0.5) -> tuple[Array, Array]:
-    """Slope and intercept of least absolute deviations, which a few high points do not move (reweighted squares).
-
-    `below`: share of the points that lie below the line; a line with a quarter below it hardly knows of peaks.
-    """
+def median_line(x: Array, y: Array) -> tuple[Array, Array]:
+    """Slope and intercept of least absolute deviations, which a few high points do not move (reweighted squares)."""
     middle = x.mean()
     slope, intercept = weighted_line(x - middle, y, np.ones_like(y))
     for _ in range(ROUNDS):
-        off = y - slope[:, None] * (x - middle) - intercept[:, None]
-        least = 1e-3 * np.median(np.abs(off), axis=1, keepdims=True) + 1e-12
-        side = np.where(off > 0.0, below, 1.0 - below)
-        slope, intercept = weighted_line(x - middle, y, side / np.maximum(np.abs(off), least))
+        off = np.abs(y - slope[:, None] * (x - middle) - intercept[:, None])
+        least = 1e-3 * np.median(off, axis=1, keepdims=True) + 1e-12
+        slope, intercept = weighted_line(x - middle, y, 1.0 / np.maximum(off, least))
     return slope, intercept - slope * middle
 
 

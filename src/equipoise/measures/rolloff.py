@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equipoise.measures.lines import degrees, known, median_line, rows_of
+from equipoise.measures.lines import degrees, known, rows_of
 from equipoise.quantities import Array
 
 if TYPE_CHECKING:
@@ -15,19 +15,23 @@ STEEP = 6.0
 """Exponent beyond which nothing falls but filters: two time constants of synapses give at most 4."""
 OCTAVE = 6
 """Bins of an octave."""
-BEFORE = 9
-"""Bins before the fall, through which a line goes on: enough that a peak does not lift it."""
+BEFORE = 8
+"""Bins before the fall that are looked at: the least of its first four, two thirds of an octave to more than one below
+it, is beside a peak that falls there."""
+AVERAGE = 5.0
+"""Exponent from that place on, over up to two octaves, of a fall that is no peak's edge."""
 MARGIN = np.log(3.0)
-"""How far all that follows lies below that line."""
+"""How far all that follows lies below that place."""
 
 
 def roll_off(spectrum: "xr.DataArray") -> "xr.DataArray":
     """Frequency [Hz] at which a steep low-pass sets in; infinite where there is none below the last frequency.
 
-    In medians over a sixth of an octave, the first fall steeper than f^-6 (by four standard errors) after which all
-    power stays below a third of the line under which a quarter of what precedes lies; a peak falls as steeply but
-    returns to that line. Dims: those of `spectrum` without frequency. Caveat: filters of first and second order, as of
-    many amplifiers, fall no faster than tissue and are not found; know the band of the recording.
+    In medians over a sixth of an octave, the first fall steeper than f^-6 (by four standard errors) that takes power
+    within two octaves below f^-5 from before the last octave, and that nothing recovers from: edges of peaks and of
+    notches do neither. Dims: those of `spectrum` without frequency. Caveats: filters of first and second order, as of
+    many amplifiers, fall no faster than tissue and are not found, nor those just below the last frequency; know the
+    band of the recording.
     """
     import xarray as xr
 
@@ -54,18 +58,19 @@ def _found(f: Array, power: Array, variance: Array, correlation: float, lowest: 
     limit = STEEP * np.diff(x) + 4.0 * np.hypot(error[1:], error[:-1])
     with np.errstate(invalid="ignore"):
         falls = y[:, :-1] - y[:, 1:] > limit
-    for row in np.flatnonzero(falls[:, BEFORE - 1 :].any(axis=1) & np.isfinite(y).all(axis=1)):
-        for j in np.flatnonzero(falls[row]):
-            if j >= BEFORE - 1 and _stays_below(x, y[row], int(j)):
-                out[row] = np.exp(x[j])
-                break
+    for row in np.flatnonzero(falls[:, BEFORE:].any(axis=1) & np.isfinite(y).all(axis=1)):
+        places = [int(j) for j in np.flatnonzero(falls[row]) if j >= BEFORE and _stays_below(x, y[row], int(j))]
+        if places:
+            out[row] = np.exp(x[places[0]])
     return out
 
 
 def _stays_below(x: Array, y: Array, j: int) -> bool:
-    """Whether all bins after j lie below the line through those up to j."""
-    slope, intercept = median_line(x[: j + 1], y[None, : j + 1], below=0.25)
-    return bool((y[j + 1 :] < slope[0] * x[j + 1 :] + intercept[0] - MARGIN).all())
+    """Whether power after bin j sinks below what tissue could make of that before, for good."""
+    before = slice(j - BEFORE, j - BEFORE + 4)
+    i = j - BEFORE + int(np.argmin(y[before]))
+    sunk = np.flatnonzero(y[j + 1 : j + 1 + 2 * OCTAVE] < y[i] - AVERAGE * (x[j + 1 : j + 1 + 2 * OCTAVE] - x[i]))
+    return bool(sunk.size and (y[j + 1 + sunk[0] :] < y[i] - MARGIN).all())
 
 
 def _bins(f: Array, lowest: float) -> list[tuple[int, int]]:
