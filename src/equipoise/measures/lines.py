@@ -32,7 +32,7 @@ def median_line(x: Array, y: Array) -> tuple[Array, Array]:
     slope, intercept = weighted_line(x - middle, y, np.ones_like(y))
     for _ in range(ROUNDS):
         off = np.abs(y - slope[:, None] * (x - middle) - intercept[:, None])
-        least = 1e-3 * np.median(off, axis=1, keepdims=True) + 1e-12
+        least = 1e-3 * off.mean(axis=1, keepdims=True) + 1e-12
         slope, intercept = weighted_line(x - middle, y, 1.0 / np.maximum(off, least))
     return slope, intercept - slope * middle
 

@@ -102,7 +102,7 @@ def _refined(shape: Shape, x: Array, y: Array, now: Array) -> Array:
     log, jacobian = shape.log(x, now)
     for _ in range(REFINED):
         off = y - log
-        least = 1e-2 * np.median(np.abs(off), axis=1, keepdims=True) + 1e-12
+        least = 1e-2 * np.abs(off).mean(axis=1, keepdims=True) + 1e-12
         seen = jacobian / np.maximum(np.abs(off), least)[:, :, None]
         gradient = np.matmul(seen.transpose(0, 2, 1), off[:, :, None])[:, :, 0]
         step = now + _step(gradient, np.matmul(seen.transpose(0, 2, 1), jacobian), np.full(len(now), 1e-3))
