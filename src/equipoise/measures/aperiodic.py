@@ -34,7 +34,7 @@ def aperiodic(
     (ordinates used), `left_out` (ordinates in peaks), `roll_off` [Hz] and `status`; range and method are attrs.
     Intervals: information of the likelihood, with the correlation of neighbouring ordinates, widened by the scatter
     about the model where that is more than chance. Spectra without `dof` are taken with the scatter alone.
-    Ordinates below twice `half_width` are left out. NaN with status INSUFFICIENT_DATA (fewer than 10 ordinates
+    Ordinates below twice `half_width` are left out. NaN with status INSUFFICIENT_DATA (fewer than 8 ordinates
     beside peaks, or no power), OUT_OF_BAND (the range reaches beyond `roll_off`), INFEASIBLE (no knee in the range: fit
     without) or NOT_CONVERGED. The default range is that of Gao, Peterson & Voytek 2017, NeuroImage 158:70.
     Without `knee` there is `bend` too, how much steeper the upper end is than the lower one; where it is above 0.5

@@ -21,7 +21,7 @@ from equipoise.results import Status
 if TYPE_CHECKING:
     import xarray as xr
 
-FEWEST = 10
+FEWEST = 8
 """Ordinates beside peaks that a fit needs."""
 ROUNDS = 3
 """Times that peaks are looked for above a better model."""
