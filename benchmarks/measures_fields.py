@@ -8,6 +8,7 @@ machine; the exit code is 0 either way.
 
 import statistics
 import time
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -26,7 +27,7 @@ def signals() -> eq.Signals:
     return eq.Signals(values=steps.cumsum(axis=1), sampling_rate=FS)
 
 
-def timed(function, repeats: int = REPEATS) -> tuple[float, object]:
+def timed(function, repeats: int = REPEATS) -> tuple[float, Any]:
     """Median time [s] and the last result."""
     times, out = [], None
     for _ in range(repeats):

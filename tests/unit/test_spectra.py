@@ -66,6 +66,17 @@ def test_errors_are_those_of_chance(method):
     assert float(inside) == pytest.approx(0.95, abs=0.01)
 
 
+def test_a_mean_of_independent_spectra_is_better_known():
+    """Coverage of the mean of 20 spectra of white noise, 100 times over."""
+    x = np.random.default_rng(4).standard_normal((2000, 512))
+    single = M.power_spectrum(x, sampling_rate=128 * Hz, method=M.Welch(window=1 * second))
+    means = [M.averaged(single[i : i + 20])[4:-4] for i in range(0, 2000, 20)]
+    assert float(means[0].dof[0]) == pytest.approx(20 * float(single.dof[4]))
+    inside = [((m.low < 2 / 128) & (m.high > 2 / 128)).mean().item() for m in means]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
+    assert means[0].attrs["units"] == "unit^2/Hz"
+
+
 def test_windows_of_a_spectrogram_are_spectra():
     signals = eq.Signals(values=NOISE, sampling_rate=FS, t_start=100.0, names=("a", "b", "c"))
     found = M.spectrogram(signals, length=4 * second, step=2 * second)
@@ -96,6 +107,7 @@ def test_windows_of_a_spectrogram_are_spectra():
             r"2 s \(1000 samples\) for 500 samples",
         ),
         (lambda: M.power_spectrum(NOISE, sampling_rate=FS, method=M.Welch(window=5 * ms)), ValueError, "8 samples"),
+        (lambda: M.averaged(NOISE), TypeError, r"have the dimension 'channel', got ndarray"),
         (lambda: M.Welch(detrend="constant"), ValueError, "must be 'none', 'mean', 'linear', got 'constant'"),
         (lambda: M.Welch(overlap=1.0), ValueError, r"Welch.overlap .* must lie in \[0, 0.9\]"),
         (lambda: M.Multitaper(bandwidth=0.1 * Hz), ValueError, r"at least 1, got 0.2. Did you mean bandwidth=1 \* Hz"),

@@ -33,6 +33,7 @@ from equipoise.measures.rhythms import band_power as band_power
 from equipoise.measures.rhythms import rhythms as rhythms
 from equipoise.measures.rolloff import roll_off as roll_off
 from equipoise.measures.slope_shift import slope_shift as slope_shift
+from equipoise.measures.spectra import averaged as averaged
 from equipoise.measures.spectra import power_spectrum as power_spectrum
 from equipoise.measures.spectra import spectrogram as spectrogram
 from equipoise.measures.synchrony import bursts as bursts

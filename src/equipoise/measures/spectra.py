@@ -84,6 +84,23 @@ def spectrogram(
     return found.isel(channel=0, drop=True) if plain else found
 
 
+def averaged(spectrum: "xr.DataArray", dim: str = "channel", *, confidence: float = 0.95) -> "xr.DataArray":
+    """Mean spectrum over independent signals along `dim`, with that many times the degrees of freedom.
+
+    Neighbouring electrodes are not independent: the interval of their mean is too narrow.
+    """
+    if dim not in getattr(spectrum, "dims", ()) or "dof" not in spectrum.coords:
+        raise TypeError(
+            f"measures.averaged: spectrum must come from eq.measures.power_spectrum and have the dimension {dim!r}, "
+            f"got {getattr(spectrum, 'dims', type(spectrum).__name__)}."
+        )
+    dof = spectrum["dof"].values * spectrum.sizes[dim]
+    below, above = _factors(dof, confidence)
+    mean = spectrum.mean(dim, keep_attrs=True)
+    coords: dict = {"low": (mean.dims, mean.values * below), "high": (mean.dims, mean.values * above)}
+    return mean.assign_coords(coords | {"dof": ("frequency", dof)}).assign_attrs(confidence=confidence)
+
+
 def _power(values: Array, plan: Segments, fs: float, method: Welch | Multitaper) -> Array:
     """Densities (channels, frequencies), some channels and segments at a time."""
     if method.differences:

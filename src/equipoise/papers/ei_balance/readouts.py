@@ -129,7 +129,7 @@ def _bombarded(ratio: float, plan: Plan, progress: Progress) -> list[float]:
     e = seen["g_excitatory"].values * (EXCITATORY.reversal - HELD)
     i = seen["g_inhibitory"].values * (FAST.reversal - HELD)
     field = measures.lfp(e, i, sampling_rate=1.0 / EVERY, delay=0.0, weight=1.0)
-    line = measures.aperiodic(measures.power_spectrum(field, method=SEGMENTS).mean("channel"))
+    line = measures.aperiodic(measures.averaged(measures.power_spectrum(field, method=SEGMENTS)))
     progress(1.0)
     return [line[name].item() for name in ("exponent", "exponent_low", "exponent_high")]
 
