@@ -36,7 +36,11 @@ class Status(enum.Enum):
     INTERRUPTED = "Stopped before its end; what is done is kept and can go on."
     FAILED = "The computation ended with an error; its message says which."
     DOUBTFUL = "There is an estimate, but a condition of its method fails; see its reasons."
-    INSUFFICIENT_DATA = "Too few spikes for this estimate; use a longer recording."
+    INSUFFICIENT_DATA = "Too few data for this estimate; use a longer recording."
+    OUT_OF_BAND = "The range of frequencies reaches beyond what the recording passes; end it below the roll-off."
+    NOT_COMPARABLE = (
+        "The two differ by more than what is asked, or a model does not hold for both; narrow the question."
+    )
 
     @property
     def advice(self) -> str:

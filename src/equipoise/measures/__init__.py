@@ -1,6 +1,8 @@
 """The ruler: spike trains or recordings in, labelled estimates with intervals out."""
 
 from equipoise.measures.alternatives import likelihood_ratios as likelihood_ratios
+from equipoise.measures.aperiodic import aperiodic as aperiodic
+from equipoise.measures.aperiodic import aperiodic_power as aperiodic_power
 from equipoise.measures.avalanches import activity as activity
 from equipoise.measures.avalanches import avalanches as avalanches
 from equipoise.measures.avalanches import mean_interval as mean_interval
@@ -46,6 +48,7 @@ from equipoise.measures.nulls import rate_null as rate_null
 from equipoise.measures.nulls import shift_null as shift_null
 from equipoise.measures.nulls import thin_spikes as thin_spikes
 from equipoise.measures.nulls import thin_units as thin_units
+from equipoise.measures.parametrised import aperiodic_specparam as aperiodic_specparam
 from equipoise.measures.pooled import pooled as pooled
 from equipoise.measures.power_laws import Goodness as Goodness
 from equipoise.measures.power_laws import PowerLawFit as PowerLawFit
@@ -54,12 +57,17 @@ from equipoise.measures.power_laws import power_law as power_law
 from equipoise.measures.recovery import recovery as recovery
 from equipoise.measures.response import dynamic_range as dynamic_range
 from equipoise.measures.response import susceptibility as susceptibility
-from equipoise.measures.spectra import Aperiodic as Aperiodic
-from equipoise.measures.spectra import Rhythm as Rhythm
-from equipoise.measures.spectra import aperiodic as aperiodic
+from equipoise.measures.rhythms import Rhythm as Rhythm
+from equipoise.measures.rhythms import band_power as band_power
+from equipoise.measures.rhythms import rhythms as rhythms
+from equipoise.measures.rolloff import roll_off as roll_off
+from equipoise.measures.slope_shift import slope_shift as slope_shift
+from equipoise.measures.spectra import averaged as averaged
 from equipoise.measures.spectra import power_spectrum as power_spectrum
-from equipoise.measures.spectra import rhythms as rhythms
+from equipoise.measures.spectra import spectrogram as spectrogram
 from equipoise.measures.synchrony import bursts as bursts
 from equipoise.measures.synchrony import synchrony as synchrony
+from equipoise.measures.tapers import Multitaper as Multitaper
+from equipoise.measures.tapers import Welch as Welch
 from equipoise.measures.trains import GroupedTrains as GroupedTrains
 from equipoise.measures.trains import group as group

@@ -5,12 +5,14 @@ neurons with dendrites. It has no unit of a field, and its size means nothing ac
 frequency does.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equipoise.quantities import Array, Quantity, check, finite, steps_of
+from equipoise.measures.channels import SAMPLING_RATE, channels
+from equipoise.quantities import Quantity, check, finite, steps_of
+from equipoise.results import Signals
 from equipoise.units import Hz, kHz, ms, nS, second
 
 DELAY = 6 * ms
@@ -18,31 +20,38 @@ INHIBITION = 1.65
 
 _DELAY = Quantity("how much later excitation counts", unit="ms", low=0.0, high=1 * second)
 _WEIGHT = Quantity("weight of inhibition", low=0.0)
-_DT = Quantity("time between samples", unit="ms", low=0.0, high=1 * second, open_low=True)
 _CUTOFF = Quantity("cut-off frequency", unit="Hz", low=0.0, high=10 * kHz, open_low=True)
 
 
 def lfp(
-    excitation: ArrayLike, inhibition: ArrayLike, *, dt: float, delay: float = DELAY, weight: float = INHIBITION
-) -> Array:
-    """LFP proxy, |E(t - delay)| + weight |I(t)|: the reference weighted sum (time, ...) or (time,).
+    excitation: ArrayLike,
+    inhibition: ArrayLike,
+    *,
+    sampling_rate: float,
+    delay: float = DELAY,
+    weight: float = INHIBITION,
+) -> Signals:
+    """LFP proxy, |E(t - delay)| + weight |I(t)|: the reference weighted sum, one channel a column.
 
-    `excitation` and `inhibition` are synaptic currents (time, ...) of any unit and either sign, sampled every `dt` [s];
-    means over pyramidal neurons. The first `delay` is cut off, so that the result is shorter. delay=0 and weight=1 give
-    the plain sum of absolute currents. Source: Mazzoni et al. 2015, PLoS Comput. Biol. 11:e1004584 (6 ms, 1.65).
+    `excitation` and `inhibition` are synaptic currents (time,) or (time, cells) as in `Run.membrane`, of any unit and
+    either sign, at `sampling_rate` [Hz]; means over pyramidal neurons. The first `delay` is cut off, so that the result
+    is shorter. delay=0 and weight=1 give the plain sum of absolute currents. Source: Mazzoni et al. 2015, PLoS Comput.
+    Biol. 11:e1004584 (6 ms, 1.65).
     Caveat: fitted to the field of layer-5 pyramidal cells with AMPA and GABA_A synapses on their places on the tree;
     other morphologies and places move both numbers, and spikes are not in it.
     """
     e, i = finite("measures.lfp", "excitation", excitation), finite("measures.lfp", "inhibition", inhibition)
-    if e.shape != i.shape or e.ndim == 0:
+    if e.shape != i.shape or e.ndim not in (1, 2):
         raise ValueError(
-            f"measures.lfp: excitation and inhibition must have one shape (time, ...), got {e.shape} and {i.shape}."
+            f"measures.lfp: excitation and inhibition must have one shape (time,) or (time, cells), got {e.shape} and "
+            f"{i.shape}."
         )
-    dt = check("measures.lfp.dt", dt, _DT)
-    late = steps_of("measures.lfp", "delay", check("measures.lfp.delay", delay, _DELAY), dt)
+    fs = check("measures.lfp.sampling_rate", sampling_rate, SAMPLING_RATE)
+    late = steps_of("measures.lfp", "delay", check("measures.lfp.delay", delay, _DELAY), 1.0 / fs)
     if late >= len(e):
         raise ValueError(f"measures.lfp: the record must be longer than delay={delay / ms:g} ms, got {len(e)} samples.")
-    return np.abs(e[: len(e) - late]) + check("measures.lfp.weight", weight, _WEIGHT) * np.abs(i[late:])
+    field = np.abs(e[: len(e) - late]) + check("measures.lfp.weight", weight, _WEIGHT) * np.abs(i[late:])
+    return Signals(values=field.T, sampling_rate=fs, t_start=late / fs)
 
 
 @dataclass(frozen=True)
@@ -73,17 +82,16 @@ def tone(g_excitatory: ArrayLike, g_inhibitory: ArrayLike) -> Tone:
     return Tone(float(e.mean()), float(i.mean()))
 
 
-def eeg(field: ArrayLike, *, dt: float, cutoff: float = 100 * Hz) -> Array:
-    """EEG proxy: an LFP proxy (time,) behind a low-pass of first order, dx/dt = 2 pi cutoff (field - x).
+def eeg(field: Signals | ArrayLike, *, sampling_rate: float | None = None, cutoff: float = 100 * Hz) -> Signals:
+    """EEG proxy: an LFP proxy behind a low-pass of first order, dx/dt = 2 pi cutoff (field - x), channel by channel.
 
-    Starts at the mean. Caveat: skull and scalp attenuate and mix sources over centimetres, which one local field has
-    no part in; only the loss of fast frequencies is here.
+    `field`: Signals, or an array (time,) or (channels, time) with `sampling_rate` [Hz]. Starts at the mean, so that the
+    first 1/(2 pi cutoff) or two tell of the start. Caveat: skull and scalp attenuate and mix sources over centimetres,
+    which one local field has no part in; only the loss of fast frequencies is here.
     """
-    y = finite("measures.eeg", "field", field)
-    if y.ndim != 1 or y.size == 0:
-        raise ValueError(f"measures.eeg: field must be 1-D over time, got shape {y.shape}.")
     from scipy.signal import lfilter
 
-    kept = np.exp(-2.0 * np.pi * check("measures.eeg.cutoff", cutoff, _CUTOFF) * check("measures.eeg.dt", dt, _DT))
-    mean = y.mean()
-    return mean + np.asarray(lfilter([1.0 - kept], [1.0, -kept], y - mean))
+    given, _ = channels("measures.eeg", field, sampling_rate)
+    kept = np.exp(-2.0 * np.pi * check("measures.eeg.cutoff", cutoff, _CUTOFF) / given.sampling_rate)
+    mean = given.values.mean(axis=1, keepdims=True)
+    return replace(given, values=mean + np.asarray(lfilter([1.0 - kept], [1.0, -kept], given.values - mean)))

@@ -1,155 +1,172 @@
-"""Power spectra, their aperiodic slope, and the rhythms above it."""
+"""Power spectra of continuous signals, with intervals, at rest and over time.
 
-from dataclasses import dataclass
+A spectrum is a DataArray with a last dimension `frequency`. Its coordinates say how well it is known: `low` and `high`
+(interval of each ordinate), `dof` (degrees of freedom of the chi-square law that a Gaussian signal's ordinates follow),
+`bin_correlation` (how many neighbouring ordinates tell what one would alone) and `half_width` [Hz]. Measures of spectra
+read them; spectra from elsewhere do without.
+"""
+
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equipoise.quantities import Array, Quantity, check, finite
-from equipoise.results import Status
-from equipoise.units import Hz, second
+from equipoise.measures.channels import channels
+from equipoise.measures.estimates import level
+from equipoise.measures.tapers import Multitaper, Segments, Welch, segments
+from equipoise.quantities import Array, Quantity, check
+from equipoise.results import Signals
+from equipoise.units import second
 
 if TYPE_CHECKING:
     import xarray as xr
 
-POINTS = 60
-"""Places on the logarithmic axis of frequency at which the line is fitted."""
-FEWEST = 10
+BLOCK = 1 << 20
+"""Samples under tapers at a time: what fits into the cache of a core."""
 
-_DT = Quantity("time between samples", unit="ms", low=0.0, high=1 * second, open_low=True)
-_WINDOW = Quantity("length of a segment", unit="second", low=0.0, open_low=True)
-_FREQUENCY = Quantity("end of the range", unit="Hz", low=0.0, open_low=True)
-_FACTOR = Quantity("power over the aperiodic line", low=1.0, open_low=True)
+_LENGTH = Quantity("length of a window", unit="second", low=0.0, open_low=True)
+_STEP = Quantity("time between windows", unit="second", low=0.0, open_low=True)
 
 
-@dataclass(frozen=True)
-class Aperiodic:
-    """The line log10 power = offset - exponent log10(f/Hz) over `low` to `high` [Hz].
+def power_spectrum(
+    signal: Signals | ArrayLike,
+    *,
+    sampling_rate: float | None = None,
+    method: Welch | Multitaper | None = None,
+    confidence: float = 0.95,
+) -> "xr.DataArray":
+    """One-sided power spectral density [unit^2/Hz], whose integral over frequency is the variance.
 
-    `exponent_low` and `exponent_high`: its 95 % interval, which takes the residuals as independent. `r2` is of the
-    `points` at which it was fitted. All NaN with status INSUFFICIENT_DATA.
+    2/(N K fs) sum over N segments and K tapers of |FFT(taper (x - trend))|^2. `signal`: Signals, dims of the result
+    (channel, frequency); or an array (time,) or (channels, time) with `sampling_rate` [Hz]; one of one dimension gives
+    (frequency,). `method`: Welch(window=2 * second) by default, or Multitaper. `low` and `high` hold an ordinate with
+    `confidence` each, by chi-square quantiles: for a Gaussian stationary signal without lines narrower than
+    `half_width`.
     """
-
-    exponent: float
-    exponent_low: float
-    exponent_high: float
-    offset: float
-    r2: float
-    low: float
-    high: float
-    points: int
-    method: str
-    status: Status
-
-    def at(self, frequency: ArrayLike) -> Array:
-        """Power of the line at `frequency` [Hz]."""
-        f = finite("Aperiodic.at", "frequency", frequency, low=0.0, open_low=True)
-        return 10.0**self.offset * f**-self.exponent
-
-    def __str__(self) -> str:
-        return (
-            f"f^-{self.exponent:.3f} [{self.exponent_low:.3f}, {self.exponent_high:.3f}] over {self.low:g} to "
-            f"{self.high:g} Hz, R2 {self.r2:.3f} ({self.method}, {self.points} points; {self.status.name})"
-        )
+    given, plain = channels("measures.power_spectrum", signal, sampling_rate)
+    method = method or Welch()
+    plan = segments(method, given.values.shape[1] - method.differences, given.sampling_rate)
+    power = _power(given.values, plan, given.sampling_rate, method)
+    found = _labelled(power, ("channel",), given, (method, plan), confidence)
+    return found.isel(channel=0, drop=True) if plain else found
 
 
-@dataclass(frozen=True)
-class Rhythm:
-    """A peak above the aperiodic line: its `frequency` [Hz], and its power over that of the line, `factor`."""
+def spectrogram(
+    signal: Signals | ArrayLike,
+    *,
+    sampling_rate: float | None = None,
+    length: float = 10 * second,
+    step: float = 5 * second,
+    method: Welch | Multitaper | None = None,
+    confidence: float = 0.95,
+) -> "xr.DataArray":
+    """Power spectra of windows of `length` [s] that begin every `step` [s], dims (channel, time, frequency).
 
-    frequency: float
-    factor: float
-
-
-def power_spectrum(signal: ArrayLike, *, dt: float, window: float = 1 * second) -> "xr.DataArray":
-    """One-sided power spectral density [unit^2/Hz] of a signal (time,) by Welch's method, dims (frequency,).
-
-    Hann segments of `window` [s] that overlap by half, without their mean; their number is in attrs. The resolution is
-    1.5/window.
+    `time` [s] is the middle of a window; windows with less than `length` of data are left out. The spectrum of a window
+    is that of `power_spectrum`, so that `aperiodic` and `band_power` of a spectrogram are functions of time. Windows
+    that overlap are not independent.
     """
-    import xarray as xr
-    from scipy.signal import welch
-
-    y = finite("measures.power_spectrum", "signal", signal)
-    dt = check("measures.power_spectrum.dt", dt, _DT)
-    n = round(check("measures.power_spectrum.window", window, _WINDOW) / dt)
-    if y.ndim != 1 or not 8 <= n <= y.size:
+    given, plain = channels("measures.spectrogram", signal, sampling_rate)
+    method, fs = method or Welch(), given.sampling_rate
+    size, hop = (round(check(f"measures.spectrogram.{name}", x, q) * fs) for name, x, q in
+                 (("length", length, _LENGTH), ("step", step, _STEP)))  # fmt: skip
+    samples = given.values.shape[1]
+    if hop < 1 or size > samples:
         raise ValueError(
-            f"measures.power_spectrum: signal must be 1-D and at least as long as window={window:g} s of 8 samples or "
-            f"more, got shape {y.shape} every {dt:g} s."
+            f"measures.spectrogram: length must be no longer than the signal and step at least one sample, got "
+            f"length={length:g} s and step={step:g} s for {samples} samples at {fs:g} Hz."
         )
-    f, power = welch(y, fs=1.0 / dt, nperseg=n)
-    coords = {"frequency": ("frequency", f, {"units": "Hz"})}
-    attrs = {"segments": 1 + 2 * (y.size - n) // n, "window": n * dt}
-    return xr.DataArray(power, dims="frequency", coords=coords, name="power", attrs=attrs)
+    plan = segments(method, size - method.differences, fs)
+    starts = np.arange(0, samples - size + 1, hop)
+    power = np.stack([_power(given.values[:, s : s + size], plan, fs, method) for s in starts], axis=1)
+    found = _labelled(power, ("channel", "time"), given, (method, plan), confidence)
+    found = found.assign_coords(time=("time", given.t_start + (starts + size / 2) / fs, {"units": "s"}))
+    return found.isel(channel=0, drop=True) if plain else found
 
 
-def aperiodic(spectrum: "xr.DataArray", *, low: float = 30 * Hz, high: float = 50 * Hz) -> Aperiodic:
-    """The aperiodic slope of a power spectrum (frequency,) from `low` to `high` [Hz], by a robust line.
+def averaged(spectrum: "xr.DataArray", dim: str = "channel", *, confidence: float = 0.95) -> "xr.DataArray":
+    """Mean spectrum over independent signals along `dim`, with that many times the degrees of freedom.
 
-    The median of the slopes of all pairs of points (Theil 1950, Sen 1968) of log power over log frequency, taken at
-    evenly spaced log f, so that the many high frequencies do not decide; up to 29 % of the points may belong to peaks.
-    The default range is that of Gao, Peterson & Voytek 2017, NeuroImage 158:70. Caveat: a spectrum with a knee in the
-    range has no one exponent; compare ranges, and read `r2`.
+    Neighbouring electrodes are not independent: the interval of their mean is too narrow.
     """
-    low, high = (check(f"measures.aperiodic.{n}", x, _FREQUENCY) for n, x in (("low", low), ("high", high)))
-    if not low < high:
-        raise ValueError(f"measures.aperiodic: high must be above low={low:g} Hz, got {high:g} Hz.")
-    x, y = _evened(*_inside(spectrum, low, high))
-    slope, intercept, lowest, highest, r2 = _line(x, y) if x.size >= FEWEST else (np.nan,) * 5
-    return Aperiodic(
-        exponent=-slope, exponent_low=-highest, exponent_high=-lowest, offset=intercept, r2=r2, low=low, high=high,
-        points=x.size, method="Theil-Sen", status=Status.OK if x.size >= FEWEST else Status.INSUFFICIENT_DATA,
-    )  # fmt: skip
-
-
-def _line(x: Array, y: Array) -> tuple[float, ...]:
-    """Slope, intercept, ends of the interval of the slope, and R^2."""
-    from scipy.stats import theilslopes
-
-    slope, intercept, low, high = np.asarray(theilslopes(y, x), np.float64).tolist()
-    spread = float(((y - y.mean()) ** 2).sum())
-    rest = float(((y - intercept - slope * x) ** 2).sum())
-    return slope, intercept, low, high, 1.0 - rest / spread if spread > 0.0 else 0.0
-
-
-def rhythms(spectrum: "xr.DataArray", line: Aperiodic, *, factor: float = 2.0) -> tuple[Rhythm, ...]:
-    """Peaks of a power spectrum more than `factor` times above the aperiodic line, within its range, highest first.
-
-    Caveat: a Welch estimate of n segments scatters by 1/sqrt(n), so that few segments have peaks by chance.
-    """
-    from scipy.signal import find_peaks
-
-    least = check("measures.rhythms.factor", factor, _FACTOR)
-    if line.status is not Status.OK:
-        return ()
-    f, power = _inside(spectrum, line.low, line.high)
-    ratio = power / line.at(f)
-    places, _ = find_peaks(ratio, height=least)
-    found = [Rhythm(float(f[i]), float(ratio[i])) for i in places]
-    return tuple(sorted(found, key=lambda one: -one.factor))
-
-
-def _inside(spectrum: "xr.DataArray", low: float, high: float) -> tuple[Array, Array]:
-    """Frequency and power of the range, without what has no logarithm."""
-    if tuple(getattr(spectrum, "dims", ())) != ("frequency",):
+    if dim not in getattr(spectrum, "dims", ()) or "dof" not in spectrum.coords:
         raise TypeError(
-            f"measures: spectrum must be a DataArray over frequency, as eq.measures.power_spectrum returns, got "
-            f"{type(spectrum).__name__}."
+            f"measures.averaged: spectrum must come from eq.measures.power_spectrum and have the dimension {dim!r}, "
+            f"got {getattr(spectrum, 'dims', type(spectrum).__name__)}."
         )
-    f, power = spectrum["frequency"].values, spectrum.values
-    here = (f >= low) & (f <= high) & (power > 0.0)
-    return f[here], power[here]
+    dof = spectrum["dof"].values * spectrum.sizes[dim]
+    below, above = _factors(dof, confidence)
+    mean = spectrum.mean(dim, keep_attrs=True)
+    coords: dict = {"low": (mean.dims, mean.values * below), "high": (mean.dims, mean.values * above)}
+    return mean.assign_coords(coords | {"dof": ("frequency", dof)}).assign_attrs(confidence=confidence)
 
 
-def _evened(f: Array, power: Array) -> tuple[Array, Array]:
-    """Means of log10 f and log10 power in bins of equal width in log f."""
-    if f.size == 0:
-        return f, power
-    x, y = np.log10(f), np.log10(power)
-    edges = np.linspace(x[0], x[-1], POINTS + 1)
-    which = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, POINTS - 1)
-    n = np.bincount(which, minlength=POINTS)
-    full = n > 0
-    return tuple(np.bincount(which, z, POINTS)[full] / n[full] for z in (x, y))  # type: ignore[return-value]
+def _power(values: Array, plan: Segments, fs: float, method: Welch | Multitaper) -> Array:
+    """Densities (channels, frequencies), some channels and segments at a time."""
+    if method.differences:
+        values = np.diff(values, axis=1)
+    views = np.lib.stride_tricks.sliding_window_view(values, plan.n, axis=1)[:, :: plan.step]
+    trend = _trend(plan.n, method.detrend)
+    total = np.zeros((len(values), plan.n // 2 + 1))
+    some = max(1, BLOCK // plan.n)
+    for row, view in zip(total, views, strict=True):
+        for start in range(0, len(view), some):
+            row += _summed(view[start : start + some], plan.tapers, trend)
+    total *= 2.0 / (fs * len(plan.tapers) * plan.count)
+    total[:, 0] /= 2.0
+    if plan.n % 2 == 0:
+        total[:, -1] /= 2.0
+    if method.differences:
+        total[:, 1:] /= 4.0 * np.sin(np.pi * np.arange(1, total.shape[1]) / plan.n) ** 2
+    return total
+
+
+def _summed(view: Array, tapers: Array, trend: Array) -> Array:
+    """Sum over segments and tapers of |FFT(taper (x - trend))|^2."""
+    from scipy.fft import rfft
+
+    x = view - (view @ trend.T) @ trend
+    total = 0.0
+    for taper in tapers:
+        z = np.asarray(rfft(x * taper, axis=1, overwrite_x=True))
+        flat = z.view(np.float64).reshape(len(z), -1, 2)
+        total = total + np.einsum("sfc,sfc->f", flat, flat)
+    return np.asarray(total)
+
+
+def _trend(n: int, kind: str) -> Array:
+    """Orthonormal rows (0 to 2, n) whose part of a segment is taken out."""
+    if kind == "none":
+        return np.zeros((0, n))
+    t = np.arange(n) - 0.5 * (n - 1)
+    rows = [np.full(n, n**-0.5), t / np.sqrt((t * t).sum())]
+    return np.array(rows[: 1 if kind == "mean" else 2])
+
+
+def _labelled(
+    power: Array, dims: tuple[str, ...], given: Signals, how: tuple[Welch | Multitaper, Segments], confidence: float
+) -> "xr.DataArray":
+    import xarray as xr
+
+    method, plan = how
+    f = np.arange(power.shape[-1]) * given.sampling_rate / plan.n
+    dof = np.full(f.size, 2.0 / plan.variance)
+    dof[0] /= 2.0
+    if plan.n % 2 == 0:
+        dof[-1] /= 2.0
+    below, above = _factors(dof, confidence)
+    everything = (*dims, "frequency")
+    coords: dict = {"channel": list(given.names), "frequency": ("frequency", f, {"units": "Hz"})}
+    coords |= {"low": (everything, power * below), "high": (everything, power * above), "dof": ("frequency", dof)}
+    coords |= {"bin_correlation": plan.correlation, "half_width": method.half_width}
+    attrs = {"long_name": "power spectral density", "units": f"{given.unit or 'unit'}^2/Hz", "segments": plan.count}
+    attrs |= {"method": repr(method), "confidence": confidence}
+    return xr.DataArray(power, dims=everything, coords=coords, name="power", attrs=attrs)
+
+
+def _factors(dof: Array, confidence: float) -> tuple[Array, Array]:
+    """Ends of the interval of an ordinate over its estimate: dof over quantiles of chi-square."""
+    from scipy.special import gammaincinv, ndtr
+
+    tail = ndtr(-level(confidence))
+    return tuple(0.5 * dof / gammaincinv(0.5 * dof, p) for p in (1.0 - tail, tail))  # type: ignore[return-value]

@@ -44,6 +44,7 @@ WEAK, STRONG, TEST = 80 * Hz, 500 * Hz, 300 * Hz
 BLOCKED = {"short": ("I", 0.2), "long": ("G", 0.7)}
 """Whose receptors are blocked, and how many of them: GABA_A so few that the patch does not discharge, GABA_B."""
 CELLS, EVERY = 80, 0.5 * ms
+SEGMENTS = measures.Welch(window=0.5 * second)
 RANGE = (20 * Hz, 100 * Hz)
 """In which the line of a patch is fitted."""
 BOMBARDED = (1.0, 2.0, 4.0, 8.0)
@@ -113,8 +114,6 @@ def _poisson(ratio: float) -> float:
 
 def _bombarded(ratio: float, plan: Plan, progress: Progress) -> list[float]:
     """Exponent of the field of simulated cells under the bombardment, and its interval: mean of one spectrum a cell."""
-    import xarray as xr
-
     given = dict(zip("XY", shots(ratio), strict=True))
     quiet = replace(PYRAMIDAL, v_threshold=-1 * mV)
     projections = [
@@ -128,11 +127,11 @@ def _bombarded(ratio: float, plan: Plan, progress: Progress) -> list[float]:
     )
     seen = run.membrane  # the force is that of a clamped potential, as in the closed form
     e = seen["g_excitatory"].values * (EXCITATORY.reversal - HELD)
-    field = measures.lfp(e, seen["g_inhibitory"].values * (FAST.reversal - HELD), dt=EVERY, delay=0.0, weight=1.0)
-    spectra = [measures.power_spectrum(x, dt=EVERY, window=0.5 * second) for x in field.T]
-    line = measures.aperiodic(xr.concat(spectra, "cell").mean("cell"))
+    i = seen["g_inhibitory"].values * (FAST.reversal - HELD)
+    field = measures.lfp(e, i, sampling_rate=1.0 / EVERY, delay=0.0, weight=1.0)
+    line = measures.aperiodic(measures.averaged(measures.power_spectrum(field, method=SEGMENTS)))
     progress(1.0)
-    return [line.exponent, line.exponent_low, line.exponent_high]
+    return [line[name].item() for name in ("exponent", "exponent_low", "exponent_high")]
 
 
 def scaled_inhibition(factor: float) -> Circuit:
@@ -150,17 +149,17 @@ def _field(factor: float, plan: Plan, progress: Progress) -> dict:
         scaled_inhibition(factor), duration=plan.look, seed=plan.seed, threads=1, record=record, progress=progress
     )
     seen = run.membrane
-    field = measures.lfp(seen["excitation"].mean("cell"), seen["inhibition"].mean("cell"), dt=EVERY)
-    spectrum = measures.power_spectrum(field, dt=EVERY, window=0.5 * second)
+    field = measures.lfp(seen["excitation"].mean("cell"), seen["inhibition"].mean("cell"), sampling_rate=1.0 / EVERY)
+    spectrum = measures.power_spectrum(field, method=SEGMENTS).isel(channel=0)
     line = measures.aperiodic(spectrum, low=RANGE[0], high=RANGE[1])
-    blurred = measures.power_spectrum(measures.eeg(field, dt=EVERY), dt=EVERY, window=0.5 * second)
+    blurred = measures.power_spectrum(measures.eeg(field), method=SEGMENTS).isel(channel=0)
     scalp = measures.aperiodic(blurred, low=RANGE[0], high=RANGE[1])
-    peaks = measures.rhythms(spectrum, line, factor=1.5)
+    peaks = measures.rhythms(spectrum, line)
     tone = measures.tone(seen["g_excitatory"], seen["g_inhibitory"])
     return {
-        "spectrum": spectrum.sel(frequency=slice(1.0, 200.0)), "ratio": tone.ratio, "exponent": line.exponent,
-        "low": line.exponent_low, "high": line.exponent_high, "rate": float(run.rates[0]),
-        "eeg_exponent": scalp.exponent,
+        "spectrum": spectrum.sel(frequency=slice(1.0, 200.0)), "ratio": tone.ratio, "exponent": line["exponent"].item(),
+        "low": line["exponent_low"].item(), "high": line["exponent_high"].item(), "rate": float(run.rates[0]),
+        "eeg_exponent": scalp["exponent"].item(),
         "rhythm": peaks[0].frequency if peaks else np.nan,
         "poisson": _independent(factor, tuple(run.rates), float(seen["potential"].mean())),
     }  # fmt: skip
