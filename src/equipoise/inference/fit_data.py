@@ -1,13 +1,13 @@
 """What a fit reads of a recording: per population and epoch the counts and irregularities of its units.
 
-For a stationary renewal train of rate r and irregularity c the count n over T has mean r T and variance c^2 r T, and the
-estimate c^ of c from m gamma intervals has
+For a stationary renewal train of rate r and irregularity c the count n over T has mean r T and variance c^2 r T, and
+the estimate c^ of c from m gamma intervals has
 
     E log c^ = log c - 2 v,    Var log c^ = v,    v = (1 + c^2)/(2 m),
 
-and is uncorrelated with n (delta method; skewness 2 c and kurtosis 3 + 6 c^2 of gamma intervals). Recorded trains wander
-more than renewal trains: two dispersions, each one number per population, multiply c^2 and v. They are medians over
-units of the variances that the trains themselves show (see `measures.irregularity`).
+and is uncorrelated with n (delta method; skewness 2 c and kurtosis 3 + 6 c^2 of gamma intervals). Recorded trains
+wander more than renewal trains: two dispersions, each one number per population, multiply c^2 and v. They are medians
+over units of the variances that the trains themselves show (see `measures.irregularity`).
 """
 
 from collections.abc import Mapping
@@ -120,9 +120,8 @@ def populations_of(recording: Recording, given: Any) -> dict[str, Indices]:
             )
         return _by_label(recording.labels[given])
     if not isinstance(given, Mapping) or not given:
-        raise TypeError(
-            f"fit: populations must be a label such as 'region', or a mapping {{name: indices of units}}, got {given!r}."
-        )
+        wanted = "a label such as 'region', or a mapping {name: indices of units}"
+        raise TypeError(f"fit: populations must be {wanted}, got {given!r}.")
     return {str(name): _indices(name, units, n) for name, units in given.items()}
 
 

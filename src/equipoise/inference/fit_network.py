@@ -14,8 +14,10 @@ a test of random wiring that needs neither K nor weights.
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from equipoise import renewal
 from equipoise.inference.fit_likelihood import Law
@@ -27,12 +29,18 @@ from equipoise.quantities import Array
 from equipoise.results import Status
 from equipoise.theory import NetworkState, mean_field, quenched
 
-NODES = 721
-POINTS = 4001
+if TYPE_CHECKING:
+    import xarray as xr
+
+NODES = 361
+POINTS = 1001
+MOST = 4
+"""Solutions of a row that are kept."""
 LARGEST_CONDITION = 1e4
 """Of the equations for the weights, beyond which E and I fire too much alike to tell their weights apart."""
 SIGNS = np.array([1.0, -1.0, 1.0])
 AGREES = 1e-6
+ROUNDS, TOLERANCE = 200, 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +56,7 @@ class Row:
 
 
 def row(law: Law, rates: Array, seconds: Array, K: float) -> Row:
-    """The weights that give a population its mu, Delta and sigma from presynaptic rates and second moments (2 or 3,)."""
+    """The weights that give a population its mu, Delta and sigma from presynaptic <r> and <r^2> (2 or 3,)."""
     equations, wanted = np.stack([rates, seconds]), np.array([law.sigma**2, law.delta**2])
     effective = wanted[1] / wanted[0]
     ratios = seconds / rates
@@ -84,25 +92,95 @@ def _sourced(law: Law, equations: Array, wanted: Array, K: float) -> Row:
         ends = -origin / along
     low, high = np.max(ends[along > 0.0], initial=-np.inf), np.min(ends[along < 0.0], initial=np.inf)
 
-    def weights(t: float) -> Array:
-        return np.sqrt(np.maximum(origin + t * along, 0.0))
+    def weights(t: Array) -> Array:
+        return np.sqrt(np.maximum(origin + np.multiply.outer(t, along), 0.0))
 
-    def excess(t: float) -> float:
-        return float((SIGNS * weights(t)) @ equations[0]) - law.mu / math.sqrt(K)
+    def excess(t: Array) -> Array:
+        return weights(t) @ (SIGNS * equations[0]) - law.mu / math.sqrt(K)
 
     # Ends are approached as squares are, whose roots have infinite slopes there.
     at = low + (high - low) * np.sin(np.linspace(0.0, 0.5 * math.pi, POINTS)) ** 2
-    values = np.array([excess(t) for t in at])
+    values = excess(at)
     crossings = np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) < 0.0)
-    roots = [brentq(excess, at[k], at[k + 1], xtol=1e-14 * abs(high - low)) for k in crossings]
+    roots = [brentq(excess, at[k], at[k + 1], xtol=1e-14 * (high - low)) for k in crossings]
     if not roots:
         least, most = math.sqrt(K) * values.min() + law.mu, math.sqrt(K) * values.max() + law.mu
         text = f"its mean input is {law.mu:.4g} V/s, while such weights give {least:.4g} to {most:.4g} V/s"
         return _none(3, f"{text}; try another source_rate or K")
-    return Row(np.array([weights(t) for t in roots]), np.zeros(len(roots)))
+    return Row(weights(np.array(roots)), np.zeros(len(roots)))
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Fitted E and I as a network: in-degree K of every projection, and a source of `source_rate` or a tonic drive."""
+
+    neuron: IntegrateAndFire
+    laws: tuple[Law, Law]
+    K: float
+    source_rate: float | None
+
+    def firing(self, gamma: ArrayLike = 0.0, eta: ArrayLike = 0.0) -> tuple[Array, Array]:
+        """<r> and <r^2> of E and I; gamma = Cov(dmu, dsigma^2) and eta = Var dsigma^2 over neurons, 0 at large K."""
+        mu, s, beta = np.array([[law.mu, law.sigma**2, law.delta**2] for law in self.laws]).T
+        points = quenched.sample(mu, s, beta, np.broadcast_to(gamma, 2), np.broadcast_to(eta, 2), nodes=NODES)
+        f = renewal.rate(renewal.tabulated(self.neuron), mu=points.mu, sigma=np.sqrt(points.s))
+        return points.mean(f), points.mean(f * f)
+
+    def rows(self, rates: Array, seconds: Array) -> list[Row]:
+        """The weights onto E and onto I for these moments of their rates."""
+        every = self.presynaptic(rates, seconds)
+        return [row(law, *every, self.K) for law in self.laws]
+
+    def presynaptic(self, rates: Array, seconds: Array) -> tuple[Array, Array]:
+        """Moments of the rates of all that projects."""
+        if self.source_rate is None:
+            return rates, seconds
+        return np.append(rates, self.source_rate), np.append(seconds, self.source_rate**2)
+
+    def consistent(self, which: tuple[int, int]) -> "Wired | None":
+        """Weights and rates that agree with each other at finite K, from one choice of solutions; None if they fail."""
+        rates, seconds = self.firing()
+        for _ in range(ROUNDS):
+            found = self.rows(rates, seconds)
+            if any(len(one.weights) <= k for one, k in zip(found, which, strict=True)):
+                return None
+            weights = np.array([one.weights[k] for one, k in zip(found, which, strict=True)])
+            J = weights * SIGNS[: weights.shape[1]] / math.sqrt(self.K)
+            q = self.presynaptic(rates, seconds)[1]
+            new = self.firing(self.K * J**3 @ q, self.K * J**4 @ q)
+            change = np.max(np.abs(np.array(new) / np.array([rates, seconds]) - 1.0))
+            rates, seconds = new
+            if change < TOLERANCE:
+                drives = np.array([one.drive[k] for one, k in zip(found, which, strict=True)])
+                return Wired(J, drives, rates)
+        return None
+
+    def circuit(self, wired: "Wired") -> Circuit:
+        """The circuit with these weights."""
+        nodes: list = [
+            Population(n, neuron=self.neuron, drive=float(d)) for n, d in zip("EI", wired.drives, strict=True)
+        ]
+        if self.source_rate is not None:
+            nodes.append(Source("X", rate=self.source_rate))
+        projections = [
+            Projection(source=source.name, target=target, weight=float(wired.J[a, b]), in_degree=self.K)
+            for a, target in enumerate("EI")
+            for b, source in enumerate(nodes)
+            if wired.J[a, b] != 0.0
+        ]
+        return Circuit(populations=nodes, projections=projections, name="fitted")
 
 
 @dataclass(frozen=True, eq=False)
+class Wired:
+    """Signed weights J (2, 2 or 3) [V], tonic drives (2,) [V/s] and rates (2,) [Hz]."""
+
+    J: Array
+    drives: Array
+    rates: Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkFit:
     """A circuit with its mean-field state, and whether that state has the fitted mu, Delta and sigma."""
 
@@ -112,82 +190,32 @@ class NetworkFit:
     message: str
 
     def __repr__(self) -> str:
-        return f"NetworkFit: {self.status.name}{'. ' + self.message if self.message else ''}\n{self.state!r}"
+        head = f"NetworkFit: {self.status.name}{'. ' + self.message if self.message else ''}"
+        return head if self.state is None else f"{head}\n{self.state!r}"
 
 
-def network(neuron: IntegrateAndFire, laws: tuple[Law, Law], K: float, source_rate: float | None) -> NetworkFit:
-    """The circuit of E and I that has the fitted inputs in its own mean field, at in-degree K of every projection.
+def network(embedding: Embedding) -> NetworkFit:
+    """The circuit of E and I whose own mean field has the fitted inputs; of several the first with a stable state.
 
-    Rates and second moments are made consistent with the spread of sigma that weights of finite size cause. Of several
-    solutions the first with a stable state is taken.
+    Rates and second moments are made consistent with the spread of sigma that weights of finite size cause.
     """
-    found = _consistent(neuron, laws, K, source_rate)
-    if isinstance(found, str):
-        return NetworkFit(None, None, Status.INFEASIBLE, found)
-    candidates = [_checked(neuron, laws, K, source_rate, rates, rows) for rates, rows in found]
+    first = embedding.rows(*embedding.firing())
+    failed = [f"{name}: {one.reason}." for name, one in zip("EI", first, strict=True) if one.reason]
+    if failed:
+        return NetworkFit(None, None, Status.INFEASIBLE, " ".join(failed))
+    choices = np.ndindex(len(first[0].weights), len(first[1].weights))
+    wired = [one for one in map(embedding.consistent, choices) if one is not None]  # type: ignore[arg-type]
+    if not wired:
+        text = "no weights stay consistent with the spread of sigma that they cause; raise K."
+        return NetworkFit(None, None, Status.INFEASIBLE, text)
+    candidates = [_checked(embedding, one) for one in wired]
     return next((c for c in candidates if c.status is Status.OK), candidates[0])
 
 
-def _consistent(neuron, laws, K, source_rate) -> list[tuple[Array, tuple[Array, Array, Array]]] | str:
-    """For each choice of solutions: rates (2,) and signed weights (2, 2 or 3) with drives (2,), or why there are none."""
-    rates, seconds = firing(neuron, laws)
-    first = rows(laws, rates, seconds, K, source_rate)
-    failed = [f"{name}: {one.reason}" for name, one in zip("EI", first, strict=True) if one.reason]
-    if failed:
-        return " ".join(failed) + "."
-    out = []
-    for i in range(len(first[0].weights)):
-        for k in range(len(first[1].weights)):
-            one = _iterate(neuron, laws, K, source_rate, (i, k))
-            if one is not None:
-                out.append(one)
-    return out or "no weights stay consistent with the spread of sigma at this K; raise K."
-
-
-def _iterate(neuron, laws, K, source_rate, which):
-    """Weights, rates and second moments that agree with each other, or None."""
-    rates, seconds = firing(neuron, laws)
-    for _ in range(200):
-        found = rows(laws, rates, seconds, K, source_rate)
-        if any(one.reason or len(one.weights) <= k for one, k in zip(found, which, strict=True)):
-            return None
-        weights = np.array([one.weights[k] for one, k in zip(found, which, strict=True)])
-        J = weights * SIGNS[: weights.shape[1]] / math.sqrt(K)
-        _, all_seconds = _presynaptic(rates, seconds, source_rate)
-        gamma, eta = K * J**3 @ all_seconds, K * J**4 @ all_seconds
-        new = firing(neuron, laws, gamma, eta)
-        change = max(float(np.max(np.abs(a / b - 1.0))) for a, b in zip(new, (rates, seconds), strict=True))
-        rates, seconds = new
-        if change < 1e-12:
-            drives = np.array([one.drive[k] for one, k in zip(found, which, strict=True)])
-            return rates, (J, drives, seconds)
-    return None
-
-
-def rows(laws, rates, seconds, K, source_rate) -> list[Row]:
-    return [row(law, *_presynaptic(rates, seconds, source_rate), K) for law in laws]
-
-
-def _presynaptic(rates: Array, seconds: Array, source_rate: float | None) -> tuple[Array, Array]:
-    if source_rate is None:
-        return rates, seconds
-    return np.append(rates, source_rate), np.append(seconds, source_rate**2)
-
-
-def firing(neuron, laws, gamma=0.0, eta=0.0) -> tuple[Array, Array]:
-    """Population means of r and r^2 under the fitted inputs; gamma = Cov(dmu, dsigma^2), eta = Var dsigma^2."""
-    columns = np.array([[law.mu, law.sigma**2, law.delta**2] for law in laws]).T
-    gamma, eta = np.broadcast_to(gamma, 2), np.broadcast_to(eta, 2)
-    points = quenched.sample(*columns, gamma, eta, nodes=NODES)
-    f = renewal.rate(renewal.tabulated(neuron), mu=points.mu, sigma=np.sqrt(points.s))
-    return points.mean(f), points.mean(f * f)
-
-
-def _checked(neuron, laws, K, source_rate, rates, found) -> NetworkFit:
+def _checked(embedding: Embedding, wired: Wired) -> NetworkFit:
     """The circuit and its mean-field state beside the fitted inputs."""
-    J, drives, _ = found
-    circuit = _circuit(neuron, J, drives, K, source_rate)
-    state = mean_field(circuit, start=rates, throw=False)
+    circuit, laws = embedding.circuit(wired), embedding.laws
+    state = mean_field(circuit, start=wired.rates, throw=False)
     wanted = np.array([[law.mu, law.sigma, law.delta**2] for law in laws])
     got = np.array([[p.mu, p.sigma, p.beta] for p in state.populations])
     size = np.array([[math.hypot(law.delta, law.mu), law.sigma, law.delta**2] for law in laws])
@@ -198,16 +226,62 @@ def _checked(neuron, laws, K, source_rate, rates, found) -> NetworkFit:
     return NetworkFit(circuit, state, Status.OK, "")
 
 
-def _circuit(neuron, J: Array, drives: Array, K: float, source_rate: float | None) -> Circuit:
-    nodes = [Population(name, neuron=neuron, drive=float(d)) for name, d in zip("EI", drives, strict=True)]
-    names = ["E", "I"]
-    if source_rate is not None:
-        nodes.append(Source("X", rate=source_rate))  # type: ignore[arg-type]
-        names.append("X")
-    projections = [
-        Projection(source=source, target=target, weight=float(J[a, b]), in_degree=K)
-        for a, target in enumerate("EI")
-        for b, source in enumerate(names)
-        if J[a, b] != 0.0
-    ]
-    return Circuit(populations=nodes, projections=projections, name="fitted")
+# The identified set ---------------------------------------------------------------------------------------------------
+
+
+def identified(
+    neuron: IntegrateAndFire,
+    laws: tuple[Law, Law],
+    drawn: list[tuple[Law, Law]],
+    degrees: Array,
+    source_rates: list[float | None],
+) -> "xr.Dataset":
+    """Scaled weights over in-degree and source rate: solutions of the laws, and the range of those of `drawn` laws."""
+    import xarray as xr
+
+    names = ["E", "I"] if source_rates[0] is None else ["E", "I", "X"]
+    shape = degrees.size, len(source_rates)
+    scaled, drive = np.full((*shape, MOST, 2, len(names)), np.nan), np.full((*shape, MOST, 2), np.nan)
+    low, high, share = (np.full((*shape, 2, *tail), np.nan) for tail in ((len(names),), (len(names),), ()))
+    reason = np.full((*shape, 2), "", dtype=object)
+    here = Embedding(neuron, laws, 1.0, None).firing()
+    there = [Embedding(neuron, pair, 1.0, None).firing() for pair in drawn]
+    for i, j in np.ndindex(*shape):
+        K, rate = float(degrees[i]), source_rates[j]
+        for a, one in enumerate(Embedding(neuron, laws, K, rate).rows(*here)):
+            n = min(MOST, len(one.weights))
+            scaled[i, j, :n, a], drive[i, j, :n, a], reason[i, j, a] = one.weights[:n], one.drive[:n], one.reason
+        others = [Embedding(neuron, p, K, rate).rows(*moments) for p, moments in zip(drawn, there, strict=True)]
+        for a in range(2 if others else 0):
+            low[i, j, a], high[i, j, a], share[i, j, a] = _range([other[a].weights for other in others])
+    used = max(1, int(np.isfinite(drive).any(axis=(0, 1, 3)).sum()))
+    over, per_source = ("K", "source_rate", "target"), ("K", "source_rate", "target", "source")
+    full, volts = ("K", "source_rate", "solution", "target"), {"units": "V", "long_name": "sqrt(K) J"}
+    return xr.Dataset(
+        {
+            "scaled": ((*full, "source"), scaled[:, :, :used], volts),
+            "low": (per_source, low, volts),
+            "high": (per_source, high, volts),
+            "share": (over, share, {"units": "1", "long_name": "share of laws within errors that have a solution"}),
+            "drive": (full, drive[:, :, :used], {"units": "V/s"}),
+            "ratio": ("target", [law.delta**2 / law.sigma**2 for law in laws], {"units": "Hz"}),
+            "reason": (over, reason.astype(str)),
+        },
+        coords={
+            "K": degrees,
+            "source_rate": [math.nan if rate is None else rate for rate in source_rates],
+            "target": ["E", "I"],
+            "source": names,
+        },
+    )
+
+
+def _range(solutions: list[Array]) -> tuple[Array, Array, float]:
+    """Quantiles of all solutions, and the share of laws that have one."""
+    every = np.concatenate(solutions)
+    share = sum(len(s) > 0 for s in solutions) / len(solutions)
+    if not len(every):
+        nothing = np.full(every.shape[1], np.nan)
+        return nothing, nothing, share
+    low, high = np.quantile(every, [0.025, 0.975], axis=0)
+    return low, high, share

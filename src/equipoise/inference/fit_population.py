@@ -72,7 +72,7 @@ def maximize(likelihood: Likelihood, start: Array, *, tolerance: float = 1e-4) -
     """
     theta = np.clip(start, LOW, HIGH)
     value, each = likelihood.evaluate(theta)
-    curvature = each.T @ each
+    curvature, free = each.T @ each, np.ones(4, dtype=bool)
     for _ in range(MOST):
         slope = each.sum(axis=0)
         free = ~(((theta <= LOW) & (slope < 0.0)) | ((theta >= HIGH) & (slope > 0.0)))
@@ -99,12 +99,13 @@ def _direction(curvature: Array, slope: Array, free: NDArray[np.bool_]) -> Array
 
 def _line(likelihood: Likelihood, theta: Array, value: float, step: Array, gain: float) -> tuple[Array, float, Array]:
     """The first of ever shorter steps that brings a part of the gain it promises, or the shortest."""
-    for shorter in 0.3 ** np.arange(8):
+    shorter = 1.0
+    while True:
         new = np.clip(theta + shorter * step, LOW, HIGH)
         reached, each = likelihood.evaluate(new)
-        if reached > value + 1e-4 * shorter * gain:
-            break
-    return new, reached, each
+        if reached > value + 1e-4 * shorter * gain or shorter < 1e-4:
+            return new, reached, each
+        shorter *= 0.3
 
 
 def _updated(curvature: Array, moved: Array, change: Array) -> Array:
@@ -232,17 +233,15 @@ def replicate(likelihood: Likelihood, best: Maximum, n: int, seed: np.random.See
 
 
 def intervals(best: Maximum, errors: Array, replicas: Replicas, confidence: float) -> Array:
-    """Ends (2, 4) of the intervals of theta, by the bootstrap where there are replicas, else by the information.
+    """Ends (2, 4) of the intervals of theta, from mean and SD of the replicas where there are any, else of `errors`.
 
     A parameter at its lower bound has that bound as the lower end; without replicas its upper end is not known.
     """
-    theta = best.theta
-    if not replicas.theta.size:
-        z = level(confidence)
-        ends = np.stack([theta - z * errors, theta + z * errors])
-    else:
-        tails = 0.5 - 0.5 * confidence, 0.5 + 0.5 * confidence
-        off = replicas.theta - theta
-        off[:, 0] *= np.exp(-off[:, 1])
-        ends = theta - np.quantile(off, tails[::-1], axis=0)
-    return np.clip(np.where(best.bound & (theta <= LOW + 1e-6), [LOW, ends[1]], ends), LOW, HIGH)
+    off, sd = np.zeros(4), errors
+    if len(replicas.theta) > 1:
+        pivots = replicas.theta - best.theta
+        pivots[:, 0] *= np.exp(-pivots[:, 1])
+        off, sd = pivots.mean(axis=0), pivots.std(axis=0, ddof=1)
+    ends = best.theta - off + level(confidence) * np.outer([-1.0, 1.0], sd)
+    low = np.where(best.bound & (best.theta <= LOW + 1e-6), LOW, ends[0])
+    return np.clip([low, ends[1]], LOW, HIGH)
