@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from equipoise.inference import fit_population
 from equipoise.inference.fit_data import Indices, Observed, drifting, epochs_of, observe, populations_of
@@ -33,6 +33,8 @@ from equipoise.results import Epoch, Recording, SpikeTrains, Status
 LEAST_UNITS, LEAST_IRREGULARITIES = 5, 3
 TOLERATED_DRIFT = 0.05
 """Share of drifting units that is not worth a remark."""
+TOLERATED_DISPERSION = 2.0
+"""Variance of counts beside that of renewal trains that is not worth a remark."""
 DOUBTFUL = 0.01
 """Probability of a distance as large as the one found, below which a law is said not to fit."""
 
@@ -63,7 +65,7 @@ def fit(
     *,
     neuron: IntegrateAndFire = CORTICAL_NEURON,
     sensor: Calcium | None = None,
-    populations: str | Mapping[str, Sequence[int]] | None = None,
+    populations: str | Mapping[str, ArrayLike] | None = None,
     epochs: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Fit:
@@ -215,6 +217,9 @@ class _Job:
         if found.n_drifting > max(1, TOLERATED_DRIFT * found.n_units):
             units = f"{found.n_drifting} of {found.n_units} units"
             yield Status.APPROXIMATE, f"{units} fire differently in the two halves of the epoch: it is not stationary."
+        if found.count_dispersion > TOLERATED_DISPERSION:
+            times = f"{found.count_dispersion:.3g} times"
+            yield Status.APPROXIMATE, f"counts vary {times} as much as those of renewal trains: rates are modulated."
         for what, agree in (("rates", found.rates_agree), ("irregularities", found.irregularities_agree)):
             if agree.p < DOUBTFUL:
                 yield (

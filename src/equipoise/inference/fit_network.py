@@ -12,7 +12,9 @@ weights and the third the drive. Delta^2/sigma^2, a rate, must lie between the l
 a test of random wiring that needs neither K nor weights.
 """
 
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +34,10 @@ from equipoise.theory import NetworkState, mean_field, quenched
 if TYPE_CHECKING:
     import xarray as xr
 
-NODES = 361
+Near = Callable[[Array], tuple[Law, Law]]
+HALVINGS = 8
+COARSE = 91, 1e-5
+"""Nodes and tolerance that are enough for laws of the confidence region."""
 POINTS = 1001
 MOST = 4
 """Solutions of a row that are kept."""
@@ -40,7 +45,7 @@ LARGEST_CONDITION = 1e4
 """Of the equations for the weights, beyond which E and I fire too much alike to tell their weights apart."""
 SIGNS = np.array([1.0, -1.0, 1.0])
 AGREES = 1e-6
-ROUNDS, TOLERANCE = 200, 1e-12
+ROUNDS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,11 +123,13 @@ class Embedding:
     laws: tuple[Law, Law]
     K: float
     source_rate: float | None
+    nodes: int = 361
+    tolerance: float = 1e-12
 
     def firing(self, gamma: ArrayLike = 0.0, eta: ArrayLike = 0.0) -> tuple[Array, Array]:
         """<r> and <r^2> of E and I; gamma = Cov(dmu, dsigma^2) and eta = Var dsigma^2 over neurons, 0 at large K."""
         mu, s, beta = np.array([[law.mu, law.sigma**2, law.delta**2] for law in self.laws]).T
-        points = quenched.sample(mu, s, beta, np.broadcast_to(gamma, 2), np.broadcast_to(eta, 2), nodes=NODES)
+        points = quenched.sample(mu, s, beta, np.broadcast_to(gamma, 2), np.broadcast_to(eta, 2), nodes=self.nodes)
         f = renewal.rate(renewal.tabulated(self.neuron), mu=points.mu, sigma=np.sqrt(points.s))
         return points.mean(f), points.mean(f * f)
 
@@ -150,10 +157,20 @@ class Embedding:
             new = self.firing(self.K * J**3 @ q, self.K * J**4 @ q)
             change = np.max(np.abs(np.array(new) / np.array([rates, seconds]) - 1.0))
             rates, seconds = new
-            if change < TOLERANCE:
+            if change < self.tolerance:
                 drives = np.array([one.drive[k] for one, k in zip(found, which, strict=True)])
                 return Wired(J, drives, rates)
         return None
+
+    def solutions(self) -> "tuple[list[Wired], str]":
+        """All weights found, consistent with the spread of sigma that they cause; without any, why."""
+        first = self.rows(*self.firing())
+        failed = [f"{name}: {one.reason}." for name, one in zip("EI", first, strict=True) if one.reason]
+        if failed:
+            return [], " ".join(failed)
+        choices = itertools.product(range(len(first[0].weights)), range(len(first[1].weights)))
+        found = [one for one in map(self.consistent, choices) if one is not None]
+        return found, "" if found else "no weights stay consistent with the spread of sigma that they cause; raise K."
 
     def circuit(self, wired: "Wired") -> Circuit:
         """The circuit with these weights."""
@@ -195,19 +212,10 @@ class NetworkFit:
 
 
 def network(embedding: Embedding) -> NetworkFit:
-    """The circuit of E and I whose own mean field has the fitted inputs; of several the first with a stable state.
-
-    Rates and second moments are made consistent with the spread of sigma that weights of finite size cause.
-    """
-    first = embedding.rows(*embedding.firing())
-    failed = [f"{name}: {one.reason}." for name, one in zip("EI", first, strict=True) if one.reason]
-    if failed:
-        return NetworkFit(None, None, Status.INFEASIBLE, " ".join(failed))
-    choices = np.ndindex(len(first[0].weights), len(first[1].weights))
-    wired = [one for one in map(embedding.consistent, choices) if one is not None]  # type: ignore[arg-type]
-    if not wired:
-        text = "no weights stay consistent with the spread of sigma that they cause; raise K."
-        return NetworkFit(None, None, Status.INFEASIBLE, text)
+    """The circuit of E and I whose own mean field has the fitted inputs; of several the first with a stable state."""
+    wired, reason = embedding.solutions()
+    if reason:
+        return NetworkFit(None, None, Status.INFEASIBLE, reason)
     candidates = [_checked(embedding, one) for one in wired]
     return next((c for c in candidates if c.status is Status.OK), candidates[0])
 
@@ -232,56 +240,68 @@ def _checked(embedding: Embedding, wired: Wired) -> NetworkFit:
 def identified(
     neuron: IntegrateAndFire,
     laws: tuple[Law, Law],
-    drawn: list[tuple[Law, Law]],
+    near: Near,
+    z: Array,
     degrees: Array,
     source_rates: list[float | None],
 ) -> "xr.Dataset":
-    """Scaled weights over in-degree and source rate: solutions of the laws, and the range of those of `drawn` laws."""
+    """Scaled weights over in-degree and source rate: solutions of the laws, and the range of those of laws near(z)."""
     import xarray as xr
 
     names = ["E", "I"] if source_rates[0] is None else ["E", "I", "X"]
     shape = degrees.size, len(source_rates)
     scaled, drive = np.full((*shape, MOST, 2, len(names)), np.nan), np.full((*shape, MOST, 2), np.nan)
-    low, high, share = (np.full((*shape, 2, *tail), np.nan) for tail in ((len(names),), (len(names),), ()))
-    reason = np.full((*shape, 2), "", dtype=object)
-    here = Embedding(neuron, laws, 1.0, None).firing()
-    there = [Embedding(neuron, pair, 1.0, None).firing() for pair in drawn]
+    low, high, share = (
+        np.full((*shape, 2, len(names)), np.nan),
+        np.full((*shape, 2, len(names)), np.nan),
+        np.full(shape, np.nan),
+    )
+    reason = np.full(shape, "", dtype=object)
     for i, j in np.ndindex(*shape):
         K, rate = float(degrees[i]), source_rates[j]
-        for a, one in enumerate(Embedding(neuron, laws, K, rate).rows(*here)):
-            n = min(MOST, len(one.weights))
-            scaled[i, j, :n, a], drive[i, j, :n, a], reason[i, j, a] = one.weights[:n], one.drive[:n], one.reason
-        others = [Embedding(neuron, p, K, rate).rows(*moments) for p, moments in zip(drawn, there, strict=True)]
-        for a in range(2 if others else 0):
-            low[i, j, a], high[i, j, a], share[i, j, a] = _range([other[a].weights for other in others])
+        found, reason[i, j] = Embedding(neuron, laws, K, rate).solutions()
+        for n, one in enumerate(found[:MOST]):
+            scaled[i, j, n], drive[i, j, n] = math.sqrt(K) * one.J, one.drives
+        if len(z):
+
+            def made(point: Array, K: float = K, rate: float | None = rate) -> list[Array]:
+                wired = Embedding(neuron, near(point), K, rate, *COARSE).solutions()[0]
+                return [math.sqrt(K) * one.J for one in wired]
+
+            every, share[i, j] = _spanned(made, z)
+            if every:
+                low[i, j], high[i, j] = np.min(every, axis=0), np.max(every, axis=0)
     used = max(1, int(np.isfinite(drive).any(axis=(0, 1, 3)).sum()))
-    over, per_source = ("K", "source_rate", "target"), ("K", "source_rate", "target", "source")
-    full, volts = ("K", "source_rate", "solution", "target"), {"units": "V", "long_name": "sqrt(K) J"}
-    return xr.Dataset(
-        {
-            "scaled": ((*full, "source"), scaled[:, :, :used], volts),
-            "low": (per_source, low, volts),
-            "high": (per_source, high, volts),
-            "share": (over, share, {"units": "1", "long_name": "share of laws within errors that have a solution"}),
-            "drive": (full, drive[:, :, :used], {"units": "V/s"}),
-            "ratio": ("target", [law.delta**2 / law.sigma**2 for law in laws], {"units": "Hz"}),
-            "reason": (over, reason.astype(str)),
-        },
-        coords={
-            "K": degrees,
-            "source_rate": [math.nan if rate is None else rate for rate in source_rates],
-            "target": ["E", "I"],
-            "source": names,
-        },
-    )
+    over, ends = ("K", "source_rate"), ("K", "source_rate", "target", "source")
+    volts = {"units": "V", "long_name": "sqrt(K) J"}
+    data = {
+        "scaled": ((*over, "solution", "target", "source"), scaled[:, :, :used], volts),
+        "low": (ends, low, volts),
+        "high": (ends, high, volts),
+        "share": (over, share, {"units": "1", "long_name": "share of the confidence region that has a solution"}),
+        "drive": ((*over, "solution", "target"), drive[:, :, :used], {"units": "V/s"}),
+        "ratio": ("target", [law.delta**2 / law.sigma**2 for law in laws], {"units": "Hz"}),
+        "reason": (over, reason.astype(str)),
+    }
+    coords = {"K": degrees, "target": ["E", "I"], "source": names}
+    coords["source_rate"] = [math.nan if rate is None else rate for rate in source_rates]
+    return xr.Dataset(data, coords=coords)
 
 
-def _range(solutions: list[Array]) -> tuple[Array, Array, float]:
-    """Quantiles of all solutions, and the share of laws that have one."""
-    every = np.concatenate(solutions)
-    share = sum(len(s) > 0 for s in solutions) / len(solutions)
-    if not len(every):
-        nothing = np.full(every.shape[1], np.nan)
-        return nothing, nothing, share
-    low, high = np.quantile(every, [0.025, 0.975], axis=0)
-    return low, high, share
+def _spanned(made: Callable[[Array], list[Array]], z: Array) -> tuple[list[Array], float]:
+    """All solutions met at the points z (n, d), and the share of points that have one.
+
+    A weight ends at 0 where solutions end, which few points come near: from every point without a solution the border
+    is approached on the way to one that has some.
+    """
+    found = [made(point) for point in z]
+    inside, outside = (np.flatnonzero([bool(f) == kind for f in found]) for kind in (True, False))
+    every = [one for f in found for one in f]
+    for n, k in enumerate(outside if inside.size else ()):
+        a, b = z[inside[n % inside.size]], z[k]
+        for _ in range(HALVINGS):
+            middle = 0.5 * (a + b)
+            here = made(middle)
+            every += here
+            a, b = (middle, b) if here else (a, middle)
+    return every, inside.size / len(z)

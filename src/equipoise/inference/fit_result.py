@@ -95,12 +95,12 @@ class PopulationFit:
         """The fitted distribution of inputs."""
         return Law(self.mu.value, self.delta.value, self.sigma.value, self.cv_spread.value)
 
-    def drawn(self, n: int, rng: np.random.Generator) -> list[Law]:
-        """`n` laws within the errors of the fit: normal in (mu, log Delta, log sigma) by the observed information."""
-        matrix = np.nan_to_num(self.covariance[:3, :3])
-        off = rng.multivariate_normal(np.zeros(3), matrix, size=n)
+    def displaced(self, z: Array) -> Law:
+        """The law `z` (3,) standard errors away in (mu, log Delta, log sigma), which are correlated."""
+        values, vectors = np.linalg.eigh(np.nan_to_num(self.covariance[:3, :3]))
+        a, b, c = (vectors * np.sqrt(np.maximum(values, 0.0))) @ z
         law = self.law
-        return [Law(law.mu + a, law.delta * math.exp(b), law.sigma * math.exp(c), law.tau) for a, b, c in off]
+        return Law(law.mu + a, law.delta * math.exp(b), law.sigma * math.exp(c), law.tau)
 
     def __repr__(self) -> str:
         head = f"{self.name}, {self.epoch}: {self.status.name}, {self.n_units} units ({self.n_silent} silent)"
@@ -168,15 +168,16 @@ class Fit:
         K: ArrayLike,
         source_rate: ArrayLike | None = None,
         epoch: str | None = None,
-        draws: int = 200,
+        draws: int = 100,
         seed: int = 0,
     ) -> "xr.Dataset":
         """The identified set of weights of a network of E and I over in-degree `K` and `source_rate` [Hz].
 
-        `scaled` = sqrt(K) J [V] over (K, source_rate, solution, target, source), NaN where there is no solution, with
-        the tonic `drive` [V/s] of each target and the `reason`. Without a source rate the external input is that drive.
-        `low` and `high` are the 2.5 and 97.5 % quantiles of all solutions of `draws` laws within the errors of the fit,
-        `share` says how many of these have one. `ratio` is Delta^2/sigma^2 [Hz]. Limits of large K: `circuit` is exact.
+        `scaled` = sqrt(K) J [V] over (K, source_rate, solution, target, source), NaN where there is no solution, for
+        the `reason` given, with the tonic `drive` [V/s] of each target: the external input without a source rate.
+        `low` and `high` span the solutions of `draws` pairs of laws in the joint 95 % confidence region of both
+        populations (coverage of at least 95 % for each weight, but for the finite number of draws); `share` says how
+        much of that region has a solution. `ratio` is Delta^2/sigma^2 [Hz].
         """
         degrees = np.atleast_1d(finite("Fit.weights", "K", K, low=1.0))
         rates: list[float | None] = [None]
@@ -184,10 +185,12 @@ class Fit:
             given = finite("Fit.weights", "source_rate", source_rate, low=0.0, open_low=True)
             rates = list(np.atleast_1d(given).tolist())
         both = self._pair(epoch)
-        rng = np.random.default_rng(seed_sequence(seed))
-        drawn = list(zip(*(p.drawn(whole("Fit.weights: draws", draws), rng) for p in both), strict=True))
-        laws = both[0].law, both[1].law
-        return fit_network.identified(self.neuron, laws, drawn, degrees, rates)
+        z = _in_region(whole("Fit.weights: draws", draws), 6, np.random.default_rng(seed_sequence(seed)))
+
+        def near(z: Array) -> tuple[Law, Law]:
+            return both[0].displaced(z[:3]), both[1].displaced(z[3:])
+
+        return fit_network.identified(self.neuron, (both[0].law, both[1].law), near, z, degrees, rates)
 
     def network(self, *, K: float, source_rate: float | None = None, epoch: str | None = None) -> NetworkFit:
         """The network of E and I at in-degree K whose own mean field has the fitted mu, Delta and sigma.
@@ -223,3 +226,12 @@ class Fit:
             if not one.status.usable:
                 raise NumericalFailure(one.status, f"Fit: {one.name} in {chosen!r} could not be fitted. {one.message}")
         return both
+
+
+def _in_region(n: int, dimensions: int, rng: np.random.Generator) -> Array:
+    """`n` points (n, dimensions), uniform in the ball that holds 95 % of a standard normal vector."""
+    from scipy.special import chdtri
+
+    direction = rng.standard_normal((n, dimensions))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    return direction * (math.sqrt(chdtri(dimensions, 0.05)) * rng.random((n, 1)) ** (1.0 / dimensions))
