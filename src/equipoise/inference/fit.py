@@ -185,11 +185,12 @@ class _Job:
         firing = rate > 1e-9
         moments = calcium_moments(self.sensor, NeuronISI(self.response.neuron, mu=mu[firing], sigma=law.sigma))
         mean, second = (float(weights[firing] @ m) for m in moments)
+        held = CalciumSetPoint(mean=mean, second_moment=second) if second > mean**2 > 0.0 else None
         return {
             "rate": r,
             "second_moment": float(weights @ rate**2),
             "cv": float(weights @ (rate * np.exp(y))) / r,
-            "calcium": CalciumSetPoint(mean=mean, second_moment=second),
+            "calcium": held,
         }
 
     def _judge(self, found: PopulationFit, best: Maximum) -> tuple[Status, str]:
@@ -222,10 +223,8 @@ class _Job:
             yield Status.APPROXIMATE, f"counts vary {times} as much as those of renewal trains: rates are modulated."
         for what, agree in (("rates", found.rates_agree), ("irregularities", found.irregularities_agree)):
             if agree.p < DOUBTFUL:
-                yield (
-                    Status.APPROXIMATE,
-                    f"the {what} are not distributed as in the fitted population (p={agree.p:.2g}).",
-                )
+                text = f"the {what} are not distributed as in the fitted population"
+                yield Status.APPROXIMATE, f"{text} (p={agree.p:.2g})."
 
 
 def _edges(best: Maximum) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

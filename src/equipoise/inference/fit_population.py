@@ -144,7 +144,7 @@ def covariance(likelihood: Likelihood, best: Maximum) -> Array:
     information = -np.array(rows).reshape(free.size, free.size)
     out = np.full((4, 4), np.nan)
     information = 0.5 * (information + information.T)
-    if free.size and np.linalg.eigvalsh(information)[0] > 0.0:
+    if free.size and np.isfinite(information).all() and np.linalg.eigvalsh(information)[0] > 0.0:
         out[np.ix_(free, free)] = np.linalg.inv(information)
     return out
 
