@@ -17,8 +17,8 @@ from equipoise.inference import fit_population
 from equipoise.inference.fit_data import Indices, Observed, drifting, epochs_of, observe, populations_of
 from equipoise.inference.fit_likelihood import Law, Response
 from equipoise.inference.fit_persistence import persistence
-from equipoise.inference.fit_population import NAMES, Likelihood, Maximum, Replicas
-from equipoise.inference.fit_result import GRAVITY, Agreement, Estimate, Fit, PopulationFit
+from equipoise.inference.fit_population import Likelihood, Maximum, Replicas
+from equipoise.inference.fit_result import GRAVITY, UNITS, Agreement, Estimate, Fit, PopulationFit
 from equipoise.inference.settings import CORTICAL_NEURON, IRREGULARITIES
 from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumSetPoint
@@ -30,6 +30,7 @@ from equipoise.renewal.laws import NeuronISI
 from equipoise.renewal.traces import calcium_moments_of
 from equipoise.results import Epoch, Recording, SpikeTrains, Status
 
+NAMES = tuple(UNITS)
 LEAST_UNITS, LEAST_IRREGULARITIES = 5, 3
 TOLERATED_DRIFT = 0.05
 """Share of drifting units that is not worth a remark."""

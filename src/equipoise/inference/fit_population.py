@@ -26,7 +26,6 @@ HIGH = np.array([1e3, math.log(1e3), math.log(1e3), math.log(3.0)])
 LONGEST = np.array([1.0, 1.0, 0.5, 1.0])
 """The longest step of the search."""
 MOST = 200
-NAMES = ("mu", "delta", "sigma", "cv_spread")
 GRID = 801
 
 
