@@ -1,6 +1,6 @@
 """Figures of a circuit studied spike by spike; `data` is the Dataset of `spiking.study`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -108,7 +108,7 @@ def draw_cells(ax: "Axes", data: "xr.Dataset") -> None:
     _legend(ax, "best", handletextpad=0.2)
 
 
-def _legend(ax: "Axes", loc: str, **more: float) -> None:
+def _legend(ax: "Axes", loc: Any, **more: Any) -> None:
     """Names of the populations, as far as there is room; the raster has all of them."""
     if len(ax.get_legend_handles_labels()[1]) <= MOST_NAMES:
         ax.legend(loc=loc, **more)
