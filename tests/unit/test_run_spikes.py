@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,6 +69,15 @@ def test_the_command_says_why_and_writes_page_and_data(done):
     assert eq.Circuit.from_toml(data.attrs["circuit"]) == circuit()
     fresh = eq.spiking.study(circuit(), duration=2.0, seed=5).assign_attrs(refusal=data.attrs["refusal"])
     xr.testing.assert_identical(fresh, data)
+
+
+def test_the_transcript_in_the_documentation_is_what_the_command_prints(tmp_path):
+    result = run("conductance_network", "--out", tmp_path, "--no-report")
+    assert result.exit_code == 0, result.output
+    page = (Path(__file__).parents[2] / "docs" / "running.md").read_text(encoding="utf-8")
+    shown = re.search(r"\$ equipoise run conductance_network --out output\n(.*?)\.\.\.\n```", page, re.DOTALL)[1]
+    assert len(shown.split()) > 60
+    assert result.output.split()[: len(shown.split())] == shown.split()
 
 
 def test_the_tables_are_the_numbers_of_the_data(done):

@@ -1,6 +1,6 @@
 """Figures of a circuit studied spike by spike; `data` is the Dataset of `spiking.study`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BURST = 10.0
 """How far above their median rates go before their axis is logarithmic."""
+MOST_NAMES = 4
 CHANCE = {"color": QUIET, "ls": ":", "lw": 1.3}
 
 
@@ -104,7 +105,13 @@ def draw_cells(ax: "Axes", data: "xr.Dataset") -> None:
     ax.set_xlabel("balance index (E + I)/E")
     ax.set_ylabel("tracking of E by I")
     ax.grid(color=GRID)
-    ax.legend(loc="best", handletextpad=0.2)
+    _legend(ax, "best", handletextpad=0.2)
+
+
+def _legend(ax: "Axes", loc: Any, **more: Any) -> None:
+    """Names of the populations, as far as there is room; the raster has all of them."""
+    if len(ax.get_legend_handles_labels()[1]) <= MOST_NAMES:
+        ax.legend(loc=loc, **more)
 
 
 # --- together ---------------------------------------------------------------------------------------------------------
@@ -117,7 +124,7 @@ def draw_power(ax: "Axes", data: "xr.Dataset") -> None:
             ax.loglog(f[1:], _positive(power)[1:], lw=1.1, label=str(name), **looks[str(name)])
             ax.axhline(data["power_chance"].values[a], color=looks[str(name)]["color"], lw=0.9, ls=":")
     ax.set_ylabel("power (Hz²/Hz)")
-    ax.legend(loc="lower left")
+    _legend(ax, "lower left")
     _frequencies(ax, data)
 
 
@@ -175,7 +182,7 @@ def draw_course_rates(ax: "Axes", data: "xr.Dataset") -> None:
     else:
         ax.set_ylim(bottom=0.0)
     ax.set_ylabel("rate (Hz)")
-    ax.legend(loc="best")
+    _legend(ax, "best")
     _course_axis(ax, data)
 
 

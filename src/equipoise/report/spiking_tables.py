@@ -191,8 +191,10 @@ def who(data: "xr.Dataset") -> str:
     """The populations in words."""
     parts = zip(data["population"].values, data["size"].values, data["neuron_model"].values, strict=True)
     nodes = [f"{name} ({int(size):,} {model})" for name, size, model in parts]
+    volleys = set(data["volleys"].values) if "volleys" in data.coords else set()
     rates = zip(data["pre"].values, data["source_rate"].values, data["is_source"].values, strict=True)
-    return ", ".join([*nodes, *(f"{name} ({number(float(rate))} Hz)" for name, rate, is_source in rates if is_source)])
+    told = [(name, "volleys" if name in volleys else f"{number(float(r))} Hz") for name, r, source in rates if source]
+    return ", ".join([*nodes, *(f"{name} ({words})" for name, words in told)])
 
 
 def length_words(data: "xr.Dataset") -> str:

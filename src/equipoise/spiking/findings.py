@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from equipoise import measures
 from equipoise.model.neurons import ConductanceLIF
-from equipoise.model.populations import Source, Volleys
+from equipoise.model.populations import Population, Source, Volleys
 from equipoise.model.projections import Projection
 from equipoise.model.synapses import ConductanceSynapse
 from equipoise.quantities import Array
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 COURSE = 250
 """Points of the course of a run."""
-SHOWN, ROWS = 1000 * ms, 60
-"""Length of the raster [s], and neurons of each population in it."""
+SHOWN, ROWS, MOST_ROWS = 1000 * ms, 60, 240
+"""Length of the raster [s], and neurons of each population and of all in it."""
 TRACE = 300 * ms
 ROUND_VOLLEY = (-50 * ms, 150 * ms)
 SYNCHRONY = 5 * ms
@@ -42,7 +42,7 @@ def wiring(seen: Watched) -> "xr.Dataset":
         "is_source": ("pre", np.arange(len(pre)) >= n),
         "source_rate": ("pre", rates, {"units": "Hz"}),
         "size": ("population", [float(p.size) for p in circuit.populations], {"units": "1"}),
-        "neuron_model": ("population", [type(p.neuron).__name__ for p in circuit.populations]),
+        "neuron_model": ("population", [_model(p) for p in circuit.populations]),
     }
     kinds = [isinstance(p.synapse, ConductanceSynapse) for p in circuit.projections]
     more = {
@@ -58,6 +58,11 @@ def wiring(seen: Watched) -> "xr.Dataset":
                               for k, v in more.items()})  # fmt: skip
     names = [p.name for p in circuit.populations]
     return data.assign_coords(pre=pre, post=names, population=names)
+
+
+def _model(p: Population) -> str:
+    """The neuron of a population, in words."""
+    return type(p.neuron).__name__ + (" with adaptation" if p.adaptation is not None else "")
 
 
 def _motion(p: Projection) -> str:
@@ -225,9 +230,10 @@ def shown(seen: Watched) -> "xr.Dataset":
 
     stop = seen.duration
     start = max(0.0, stop - SHOWN)
+    most = max(1, min(ROWS, MOST_ROWS // len(seen.names)))
     times, rows, whose, base = [], [], [], 0
     for a, name in enumerate(seen.names):
-        here, n = seen.units_of(name), min(ROWS, seen.recorded[a])
+        here, n = seen.units_of(name), min(most, seen.recorded[a])
         part = seen.spikes.between(start, seen.spikes.t_stop)
         mine = (part.units >= here.start) & (part.units < here.start + n)
         times.append(part.times[mine])
@@ -243,7 +249,7 @@ def shown(seen: Watched) -> "xr.Dataset":
             "raster_time": ("spike", np.concatenate(times), {"units": "s"}),
             "raster_row": ("spike", np.concatenate(rows)),
             "raster_population": ("spike", np.concatenate(whose)),
-            "raster_rows": ("population", [min(ROWS, n) for n in seen.recorded]),
+            "raster_rows": ("population", [min(most, n) for n in seen.recorded]),
             "shown_rate": (("population", "moment"), rate, {"units": "Hz"}),
         },
         coords={"moment": ("moment", start + (np.arange(bins) + 0.5) * width * BIN, {"units": "s"})},

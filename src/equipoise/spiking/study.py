@@ -82,10 +82,10 @@ def _after_rules(
     moved = evolve(
         circuit, duration=duration, seed=seed, checkpoint=checkpoint, progress=lambda f: tell(RULES_SHARE * f)
     )
-    ended = checkpoint is not None and moved.status is not Status.INTERRUPTED
+    kept = None if checkpoint is None or moved.status is Status.INTERRUPTED else checkpoints_of(checkpoint)[-1]
     seen = watched(
         moved.network, replace(Span.of(circuit, None), warmup=0.0), start=moved.end,
-        checkpoint=checkpoints_of(checkpoint)[-1] if ended else None,
+        checkpoint=kept,
         progress=lambda f: tell(RULES_SHARE + (1.0 - RULES_SHARE) * f),
     )  # fmt: skip
     return moved, seen
