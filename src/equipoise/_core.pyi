@@ -317,8 +317,8 @@ def spiking_run(
     noisy input [V/s], for which `split` (probe, current, 3) carries the currents of the three kinds on, and both
     conductances over the capacitance; per_step is 1/dt. `plastic`: rows (thread, block's first column and columns,
     traces, start of begins, of synapses and of their traces in `incoming`, of weights, of traces of arrivals and of
-    neurons in `memory`), which is moved in place by `laws`: rows (decay, eta, offset, most). `releases`: rows (thread, traces,
-    start of both kinds in `released`), `release_laws`: rows of their decays and use.
+    neurons in `memory`), which is moved in place by `laws`: rows (decay, eta, offset, most). `releases`: rows
+    (thread, traces, start of both kinds in `released`), `release_laws`: rows of their decays and use.
     """
 
 def spiking_calcium(
