@@ -347,13 +347,14 @@ def spiking_run(
     `membranes` and `pool` hold strips of 512 values; `membrane_strips` and `strips` say which one each column uses:
     for decay, floor, reset, refractory steps, gain, onset and steepness of the upstroke, and what each current
     transfers; for drive, threshold, each channel's weight and each external's amplitude. `currents`: rows of
-    population, decay, reversal, whether it inhibits, and jump at spikes of the neuron itself. instruction_set: 0 best,
-    1 baseline, 2 AVX2, 3 AVX-512. `probes` are places, rising; `trace` (steps, probe, 4) receives their potential and
-    their excitatory, inhibitory and noisy input [V/s], for which `split` (probe, current, 3) carries the currents of
-    the three kinds on, and per_step is 1/dt. `plastic`: rows (thread, block's first column and columns, traces, start
-    of begins, of synapses and of their traces in `incoming`, of weights, of traces of arrivals and of neurons in
-    `memory`), which is moved in place by `laws`: rows (decay, eta, offset, most). `releases`: rows (thread, traces,
-    start of both kinds in `released`), `release_laws`: rows of their decays and use.
+    population, decay, reversal, whether it inhibits, jump at spikes of the neuron itself, and of a gate, behind the
+    currents of its population, half, steepness and strength. instruction_set: 0 best, 1 baseline, 2 AVX2, 3 AVX-512.
+    `probes` are places, rising; `trace` (steps, probe, 6) receives their potential, their excitatory, inhibitory and
+    noisy input [V/s], for which `split` (probe, current, 3) carries the currents of the three kinds on, and both
+    conductances over the capacitance; per_step is 1/dt. `plastic`: rows (thread, block's first column and columns,
+    traces, start of begins, of synapses and of their traces in `incoming`, of weights, of traces of arrivals and of
+    neurons in `memory`), which is moved in place by `laws`: rows (decay, eta, offset, most). `releases`: rows
+    (thread, traces, start of both kinds in `released`), `release_laws`: rows of their decays and use.
     """
 
 def spiking_calcium(

@@ -241,6 +241,7 @@ def test_circuits_hold_the_weights_that_were_asked_for():
             lambda: motifs.regimes(FeedforwardInhibition(), strength=[], delay=[1 * ms], seed=1),
             r"regimes: strength must be a list of at least one number, got \[\]",
         ),
+        (lambda: motifs.jitter(FeedforwardInhibition(), [50 * ms], seed=1), r"Volley.dispersion .* \[0, 20\] ms"),
         (lambda: motifs.loop_onset(delay=5), r"loop_onset.delay .* Did you mean delay=5 \* ms\?"),
         (lambda: motifs.rhythm(FeedbackInhibition(), drive=-1.0, seed=1), "rhythm.drive"),
         (lambda: Endocannabinoids(source="B", target="E", depth=2.0), "Endocannabinoids.depth"),

@@ -48,6 +48,14 @@ def test_kernel_and_reference_agree_bit_for_bit(sizes, delay, conductances, thre
     assert compiled[0].learned["0.depleted"].max() > 0.4
 
 
+def test_kernel_and_reference_agree_on_populations_of_several_blocks():
+    """The traces of a projection fade once a step, however many blocks it reaches."""
+    network = eq.spiking.build(adapting(n_e=1100, n_i=600), seed=4, threads=3)
+    assert len(network.releasing.places) > len(dict(network.releasing.places))
+    start = kernel.begin(network)
+    assert_same(kernel.advance(network, start, 120), reference.advance(network, start, 120))
+
+
 @pytest.mark.parametrize("instructions", [kernel.BASELINE, kernel.AVX2])
 def test_threads_and_instructions_change_nothing(instructions):
     one, other = (eq.spiking.build(adapting(), seed=3, threads=n) for n in (1, 3))

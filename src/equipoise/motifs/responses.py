@@ -35,12 +35,12 @@ _APART = Quantity("time from trial to trial", unit="ms", low=30 * ms, high=10 * 
 class Volley:
     """A volley `lag` [s] after the beginning of its trial, of `size` times the motif's afferents.
 
-    Spikes are normal in time, of SD `dispersion` [s].
+    Spikes are normal in time, of SD `dispersion` [s], at most the 20 ms by which a trial begins before its volley.
     """
 
     lag: float = quantity("lag", default=0.0, unit="ms", low=0.0, high=1 * second)
     size: float = quantity("size relative to the afferents", default=1.0, low=0.0, open_low=True)
-    dispersion: float = quantity("SD of spike times", default=VOLLEY_DISPERSION, unit="ms", low=0.0, high=1 * second)
+    dispersion: float = quantity("SD of spike times", default=VOLLEY_DISPERSION, unit="ms", low=0.0, high=BEFORE)
 
     def __post_init__(self):
         check_fields(self)

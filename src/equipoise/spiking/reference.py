@@ -73,7 +73,7 @@ def one_step(
         sink[place] += added
         look.source(source, added)
     lessons = [Lesson(network, index, learned) for index in plastic_in(network)]
-    gifts = {index: Gift(network, index, learned) for index, _ in network.releasing.places}
+    gifts = {index: Gift(network, index, learned) for index in dict(network.releasing.places)}  # once for all blocks
     counts = arrivals(network, fired, {lesson.index: lesson for lesson in lessons}, gifts)
     look.arriving(counts)
     pass_arrivals(network, x, currents, counts)
