@@ -3,7 +3,6 @@
 from equipoise.inference.analysis import Analysis as Analysis
 from equipoise.inference.analysis import analyze as analyze
 from equipoise.inference.cells import cells as cells
-from equipoise.inference.cells import analyze as analyze
 from equipoise.inference.fit import FitSettings as FitSettings
 from equipoise.inference.fit import fit as fit
 from equipoise.inference.fit_network import NetworkFit as NetworkFit

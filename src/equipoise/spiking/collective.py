@@ -16,8 +16,6 @@ from equipoise.units import Hz, ms, second
 if TYPE_CHECKING:
     import xarray as xr
 
-    from equipoise.measures import Aperiodic
-
 SEGMENT = 1 * second
 """Of a spectrum, shorter where the run is short."""
 LEAST_SEGMENT = 200 * ms
@@ -49,33 +47,37 @@ def spectra(seen: Watched) -> Found:
     if length < LEAST_SEGMENT:
         words = f"a run of {4 * LEAST_SEGMENT:g} s or more in the settled state is needed for spectra."
         return None, [Part("spectra", Status.INSUFFICIENT_DATA.name, words)]
-    power = [measures.power_spectrum(r, dt=BIN, window=length) for r in rates]
-    whose, field = _field(seen, length)
+    method = measures.Welch(window=length)
+    power = measures.power_spectrum(rates, sampling_rate=1.0 / BIN, method=method)
+    whose, field = _field(seen, method)
     line, wide = (measures.aperiodic(field, low=low, high=high) for low, high in (RANGE, WIDE))
-    peaks = measures.rhythms(field, wide, factor=FACTOR)
+    peaks = [peak for peak in measures.rhythms(field, wide) if peak.factor >= FACTOR]
     best = (peaks[0].frequency, peaks[0].factor) if peaks else (np.nan, np.nan)
-    inside = (line.low <= field.frequency.values) & (field.frequency.values <= line.high) & (line.status is Status.OK)
+    inside = (RANGE[0] <= field.frequency.values) & (field.frequency.values <= RANGE[1])
+    fitted = np.full(field.size, np.nan)
+    fitted[inside] = measures.aperiodic_power(line, field.frequency.values[inside]).values
+    number = {name: line[name].item() for name in ("exponent", "exponent_low", "exponent_high", "r2")}
     data = xr.Dataset(
         {
-            "power": (("population", "frequency"), np.array(power), {"units": "Hz^2/Hz"}),
+            "power": (("population", "frequency"), power.values, {"units": "Hz^2/Hz"}),
             "power_chance": ("population", 2.0 * rates.mean(axis=1) / sizes_of(seen), {"units": "Hz^2/Hz"}),
             "field": ("frequency", field.values, {"units": "(V/s)^2/Hz"}),
-            "line": ("frequency", np.where(inside, line.at(np.maximum(field.frequency.values, 0.1)), np.nan)),
-            "exponent": line.exponent, "exponent_low": line.exponent_low, "exponent_high": line.exponent_high,
-            "exponent_r2": line.r2, "rhythm": best[0], "rhythm_factor": best[1], "field_of": whose,
+            "line": ("frequency", fitted),
+            "exponent": number["exponent"], "exponent_low": number["exponent_low"],
+            "exponent_high": number["exponent_high"], "exponent_r2": number["r2"], "rhythm": best[0], "rhythm_factor": best[1], "field_of": whose,
         },
         coords={"frequency": ("frequency", field.frequency.values, {"units": "Hz"})},
-        attrs={"segments": field.attrs["segments"], "line_low": line.low, "line_high": line.high},
+        attrs={"segments": field.attrs["segments"], "line_low": RANGE[0], "line_high": RANGE[1]},
     )  # fmt: skip
     return data, [_part_of(line)]
 
 
-def _part_of(line: "Aperiodic") -> Part:
-    words = "" if line.status is Status.OK else f"{line.points} points in {line.low:g} to {line.high:g} Hz are too few."
-    return Part("aperiodic slope", line.status.name, words)
+def _part_of(line: "xr.Dataset") -> Part:
+    status = Status[line["status"].item()]
+    return Part("aperiodic slope", status.name, "" if status is Status.OK else status.advice)
 
 
-def _field(seen: Watched, length: float) -> "tuple[str, xr.DataArray]":
+def _field(seen: Watched, method: measures.Welch) -> "tuple[str, xr.DataArray]":
     """Whose LFP proxy it is, and its spectrum."""
     exciting = {p.source for p in seen.circuit.projections if seen.circuit.sign_of(p) > 0.0}
     sizes = sizes_of(seen)
@@ -83,7 +85,8 @@ def _field(seen: Watched, length: float) -> "tuple[str, xr.DataArray]":
     whose = max(candidates, key=lambda a: sizes[a])
     first = round(seen.settled / BIN)
     e, i = (seen.trace(name)[whose, first:] for name in ("excitation", "inhibition"))
-    return seen.names[whose], measures.power_spectrum(measures.lfp(e, i, dt=BIN), dt=BIN, window=length)
+    proxy = measures.lfp(e, i, sampling_rate=1.0 / BIN)
+    return seen.names[whose], measures.power_spectrum(proxy, method=method).isel(channel=0)
 
 
 def avalanches(seen: Watched, rng: np.random.SeedSequence) -> Found:
@@ -103,7 +106,7 @@ def avalanches(seen: Watched, rng: np.random.SeedSequence) -> Found:
     found = [measures.avalanches(c) for c in of_some]
     estimates = {
         "crackling": [measures.crackling(f) for f in found],
-        "branching": [measures.branching_ratio(c) for c in of_all],
+        "branching": [measures.branching_ratio(c, kmax=1) for c in of_all],
     }
     size = np.unique(np.geomspace(1, max(int(f.sizes.max(initial=1)) for f in found), POINTS).astype(int))
     data = xr.Dataset(
@@ -117,9 +120,12 @@ def avalanches(seen: Watched, rng: np.random.SeedSequence) -> Found:
     for name, both in estimates.items():
         data[name] = ("of", [float(x) for x in both])
         for end in ("low", "high"):
-            data[f"{name}_{end}"] = ("of", [float(x[end]) for x in both])
-    statuses = {NAMES[name]: Status[str(both[0]["status"].item())] for name, both in estimates.items()}
-    return data, [Part(name, s.name, "" if s is Status.OK else s.advice) for name, s in statuses.items()]
+            data[f"{name}_{end}"] = ("of", [float(getattr(x, end)) for x in both])
+    status = Status[str(estimates["crackling"][0]["status"].item())]
+    told = [(NAMES["crackling"], status, "" if status is Status.OK else status.advice)]
+    m = estimates["branching"][0]
+    told.append((NAMES["branching"], m.status, "; ".join(m.reasons)))
+    return data, [Part(name, s.name, words) for name, s, words in told]
 
 
 def _sample(seen: Watched, rng: np.random.SeedSequence) -> SpikeTrains:
