@@ -67,6 +67,5 @@ def group(trains: SpikeTrains | Recording) -> GroupedTrains:
 
 
 def _grouped(spikes: SpikeTrains, names: NDArray) -> GroupedTrains:
-    grouped, offsets = np.empty(spikes.times.size), np.zeros(spikes.n_units + 1, np.int64)
-    _core.group_by_unit(spikes.times, spikes.units, grouped, offsets)
-    return GroupedTrains(times=grouped, offsets=offsets, names=names, duration=spikes.duration)
+    times, offsets = spikes.grouped()
+    return GroupedTrains(times=times, offsets=offsets, names=names, duration=spikes.duration)

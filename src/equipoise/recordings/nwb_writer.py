@@ -1,0 +1,88 @@
+"""Recordings to NWB, written and checked by pynwb."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equipoise.recordings.digests import digest
+from equipoise.recordings.nwb import UNIT_NAME
+from equipoise.recordings.raw import package
+from equipoise.recordings.signal_text import channel_text
+from equipoise.results import Recording, Signals, write_whole
+
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+"""The start of a session that nobody stated; NWB must have one."""
+
+
+def write_nwb(recording: Recording, path: Path) -> None:
+    """An NWB file of a recording."""
+    pynwb, content = package("pynwb", "data", "writing NWB"), to_nwb(recording)
+
+    def write(place: Path) -> None:
+        with pynwb.NWBHDF5IO(str(place), "w") as io:
+            io.write(content)
+
+    write_whole(path, write)
+
+
+def to_nwb(recording: Recording, *, session_start: datetime | None = None) -> Any:
+    """A `pynwb.NWBFile` of the recording, to which subject, devices and the like can be added before it is written.
+
+    NWB wants the start of the session, which a Recording does not know: 1970-01-01 UTC stands for unknown.
+    """
+    pynwb = package("pynwb", "data", "writing NWB")
+    file: Any = pynwb.NWBFile(
+        session_description=recording.source or "a recording", identifier=digest(recording),
+        session_start_time=session_start or UNKNOWN,
+    )  # fmt: skip
+    if recording.spikes.n_units:
+        _add_units(file, recording)
+    else:
+        window = np.array([recording.spikes.t_start, recording.spikes.t_stop])
+        file.add_scratch(window, name="window", description="Start and end of the recording [s].")
+    file.add_epoch_column("label", "Name of the epoch.")
+    for epoch in recording.epochs:
+        file.add_epoch(start_time=float(epoch.start), stop_time=float(epoch.stop), label=epoch.name)
+    for name, signals in recording.signals.items():
+        _add_signals(pynwb, file, name, signals)
+    return file
+
+
+def _add_units(file: Any, recording: Recording) -> None:
+    spikes, labels = recording.spikes, recording.labels
+    file.add_unit_column(UNIT_NAME, "Name of the unit.")
+    for key in labels:
+        file.add_unit_column(key, f"Label of the unit: {key}.")
+    window = [[spikes.t_start, spikes.t_stop]]
+    for i, (times, name) in enumerate(zip(spikes, recording.unit_names, strict=True)):
+        texts = {key: values[i] for key, values in labels.items()}
+        file.add_unit(spike_times=times, obs_intervals=window, unit_name=name, **texts)
+
+
+def _add_signals(pynwb: Any, file: Any, name: str, signals: Signals) -> None:
+    """A series of the signals, electrical where they are in V."""
+    common = {
+        "name": name, "data": np.ascontiguousarray(signals.values.T), "starting_time": float(signals.t_start),
+        "rate": float(signals.sampling_rate), "comments": channel_text(signals.names),
+    }  # fmt: skip
+    if signals.unit != "V":
+        file.add_acquisition(pynwb.TimeSeries(**common, unit=signals.unit or "unknown"))
+        return
+    rows = _electrodes(file, name, signals)
+    region = file.create_electrode_table_region(region=rows, description=f"Channels of {name}.")
+    file.add_acquisition(pynwb.ecephys.ElectricalSeries(**common, electrodes=region))
+
+
+def _electrodes(file: Any, name: str, signals: Signals) -> list[int]:
+    """Rows of the electrodes table for the channels of one series; place and device are not known."""
+    device = file.create_device(name=f"device of {name}")
+    where = {"description": f"Electrodes of {name}.", "location": "unknown", "device": device}
+    group = file.create_electrode_group(name=f"electrodes of {name}", **where)
+    if file.electrodes is None:
+        file.add_electrode_column("channel_name", "Name of the channel.")
+    first = len(file.electrodes)
+    for channel in signals.names:
+        file.add_electrode(location="unknown", group=group, channel_name=channel)
+    return list(range(first, first + len(signals.names)))
