@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from equipoise.recordings.hdf5 import Arrays, number, opened, text
 from equipoise.recordings.raw import Raw, even_rate, in_volts, integers, need, numbers, reading, refuse
 from equipoise.recordings.runs import from_saved, is_saved_run
 from equipoise.results import Epoch, Recording, Signals, load_dataset
@@ -37,18 +38,23 @@ def to_xarray(recording: Recording) -> "xr.Dataset":
         "epoch": np.array([e.name for e in epochs], dtype=object),
     }
     for i, (name, signals) in enumerate(recording.signals.items()):
+        channel = f"channel_{i}"
         about = {"sampling_rate": signals.sampling_rate, "t_start": signals.t_start, "units": signals.unit}
-        data[_SIGNAL + name] = ((f"channel_{i}", f"sample_{i}"), signals.values, about)
-        coords[f"channel_{i}"] = np.array(signals.names, dtype=object)
+        data[_SIGNAL + name] = ((channel, f"sample_{i}"), signals.values, about | {"channels": channel})
+        coords[channel] = np.array(signals.names, dtype=object)
     attrs = {_FORMAT: 1, "t_start": spikes.t_start, "t_stop": spikes.t_stop, "source": recording.source}
     return xr.Dataset(data, coords, attrs)
 
 
 def read_netcdf(path: Path) -> Raw:
     """What a netCDF file says: a saved recording or run, or arrays over time."""
+    with opened(path, "netCDF-4 file") as file:
+        if is_saved_run(file.attrs):
+            return from_saved(path.name, Arrays(path.name, file))
+        if _FORMAT in file.attrs:
+            return _read_own(path.name, Arrays(path.name, file))
     with reading(path.name, "netCDF-4 file"):
-        data = load_dataset(path)
-        return from_saved(path.name, data) if is_saved_run(data.attrs) else read_dataset(data, path.name)
+        return read_dataset(load_dataset(path), path.name)
 
 
 def read_dataset(data: Any, source: str = "") -> Raw:
@@ -67,38 +73,30 @@ def read_dataset(data: Any, source: str = "") -> Raw:
         return Raw(source=source, seconds=True, signals=signals)
 
 
-def _read_own(source: str, data: "xr.Dataset") -> Raw:
-    need(
-        source,
-        [str(name) for name in data.variables],
-        ("spike_time", "spike_unit", "epoch_start", "epoch_stop"),
-        "variable",
-    )
-    names = np.array([str(name) for name in _coordinate(data, "unit")])
+def _read_own(source: str, data: Any) -> Raw:
+    """What `to_xarray` wrote, as a Dataset or as the arrays of a file."""
+    variables = [str(name) for name in data.variables]
+    need(source, variables, ("spike_time", "spike_unit", "epoch_start", "epoch_stop", "unit", "epoch"), "variable")
+    names = np.array([str(name) for name in data["unit"].values], dtype=str)
     times = numbers(source, "spike_time", data["spike_time"].values)
     index = integers(source, "spike_unit", data["spike_unit"].values, len(names) - 1)
     starts, stops = (numbers(source, name, data[name].values) for name in ("epoch_start", "epoch_stop"))
-    epochs = zip(_coordinate(data, "epoch"), starts, stops, strict=True)
-    variables = {str(name): array for name, array in data.data_vars.items()}
-    labels = {n[len(_LABEL) :]: tuple(map(str, v.values)) for n, v in variables.items() if n.startswith(_LABEL)}
-    signals = {n[len(_SIGNAL) :]: _own_signals(v) for n, v in variables.items() if n.startswith(_SIGNAL)}
+    epochs = zip(data["epoch"].values, starts, stops, strict=True)
+    labels = {n[len(_LABEL) :]: tuple(map(str, data[n].values)) for n in variables if n.startswith(_LABEL)}
+    signals = {n[len(_SIGNAL) :]: _own_signals(data, n) for n in variables if n.startswith(_SIGNAL)}
     return Raw(
-        source=data.attrs.get("source") or source, seconds=True, trusted=True, times=times, unit=names[index],
-        names=names, labels=labels, signals=signals,
+        source=text(data.attrs.get("source", "")) or source, seconds=True, trusted=True, times=times,
+        unit=names[index], names=names, labels=labels, signals=signals,
         epochs=tuple(Epoch(str(n), float(a), float(b)) for n, a, b in epochs),
-        window=(float(data.attrs["t_start"]), float(data.attrs["t_stop"])),
+        window=(number(data.attrs["t_start"]), number(data.attrs["t_stop"])),
     )  # fmt: skip
 
 
-def _coordinate(data: "xr.Dataset", name: str) -> list:
-    return list(data[name].values) if name in data.coords else []
-
-
-def _own_signals(array: "xr.DataArray") -> Signals:
-    about = array.attrs
+def _own_signals(data: Any, name: str) -> Signals:
+    about = data[name].attrs
     return Signals(
-        values=array.values, sampling_rate=float(about["sampling_rate"]), t_start=float(about["t_start"]),
-        names=tuple(map(str, array[array.dims[0]].values)), unit=str(about["units"]),
+        values=data[name].values, sampling_rate=number(about["sampling_rate"]), t_start=number(about["t_start"]),
+        names=tuple(map(str, data[text(about["channels"])].values)), unit=text(about["units"]),
     )  # fmt: skip
 
 

@@ -10,12 +10,12 @@ def digest(recording: Recording) -> str:
     spikes = recording.spikes
     sha = hashlib.sha256()
     for array in spikes.grouped():
-        sha.update(memoryview(array))
+        sha.update(array.data)
     epochs = [(e.name, float(e.start), float(e.stop)) for e in recording.epochs]
     facts = (spikes.n_units, float(spikes.t_start), float(spikes.t_stop), recording.unit_names, epochs)
     sha.update(repr(facts).encode())
     for name, signals in sorted(recording.signals.items()):
         facts = (name, float(signals.sampling_rate), float(signals.t_start), signals.names, signals.unit)
         sha.update(repr(facts).encode())
-        sha.update(memoryview(signals.values))
+        sha.update(signals.values.data)
     return sha.hexdigest()

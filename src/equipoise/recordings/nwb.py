@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from equipoise.quantities import Array, suggest
 from equipoise.recordings.checks import OnDemand
-from equipoise.recordings.raw import Raw, differing, epochs_of, even_rate, integers, reading, refuse
+from equipoise.recordings.hdf5 import dataset, text, values
+from equipoise.recordings.raw import Raw, differing, epochs_of, even_rate, integers, refuse
 from equipoise.recordings.signal_text import channel_names
 from equipoise.results import Epoch, Signals
 
@@ -43,12 +44,10 @@ class NWB:
 
 def read_nwb(wanted: NWB) -> Raw:
     """What an NWB file says; no copy of its spikes is made."""
-    import h5py
-
     path = Path(wanted.path)
     if not path.is_file():
         raise FileNotFoundError(f"recordings.load: {path} does not exist.")
-    with reading(path.name, "NWB file (HDF5)"), h5py.File(path, "r") as file:
+    with opened(path, "NWB file (HDF5)") as file:
         raw = Raw(source=path.name, seconds=True, offsets=np.zeros(1, np.int64))
         found = _series(file)
         if "units" not in file and not found:
@@ -66,7 +65,7 @@ def _add_units(raw: Raw, file: Any) -> None:
     ids = _array(raw, group, "id")
     n = ids.size
     raw.times, raw.offsets = _ragged(raw, group, "spike_times", n)
-    columns = {name: _texts(raw, group, name, n) for name in group if _is_text(group[name], n)}
+    columns = {name: _texts(raw, group, name, n) for name in group if _is_column(group[name], n)}
     names = columns.pop(UNIT_NAME, None)
     raw.names = np.array(names if names is not None else [str(i) for i in ids.tolist()], dtype=str)
     raw.labels = _labels(raw, file, columns, n)
@@ -81,24 +80,8 @@ def _group(raw: Raw, parent: Any, name: str) -> Any:
     return found
 
 
-def _dataset(raw: Raw, group: Any, name: str) -> Any:
-    """A dataset all of whose values were written: HDF5 fills the rest with zeros."""
-    import h5py
-
-    if name not in group or not isinstance(found := group[name], h5py.Dataset):
-        raise refuse(raw.source, f"has no dataset {group.name}/{name}; there are {', '.join(group) or 'none'}.")
-    if found.chunks is None:
-        written = found.size == 0 or found.id.get_storage_size() > 0
-    else:
-        chunks = [-(-size // chunk) for size, chunk in zip(found.shape, found.chunks, strict=True)]
-        written = found.id.get_num_chunks() >= np.prod(chunks)
-    if not written:
-        raise refuse(raw.source, f": {found.name} was never written to its end; the writing of the file broke off.")
-    return found
-
-
 def _array(raw: Raw, group: Any, name: str) -> NDArray:
-    found = _dataset(raw, group, name)
+    found = dataset(raw.source, group, name)
     if found.ndim != 1:
         raise refuse(raw.source, f": {found.name} must be 1-D, got shape {found.shape}.")
     return found[:]
@@ -106,39 +89,36 @@ def _array(raw: Raw, group: Any, name: str) -> NDArray:
 
 def _floats(raw: Raw, group: Any, name: str) -> Array:
     """A dataset of floating-point numbers as float64, read into place."""
-    found = _dataset(raw, group, name)
+    found = dataset(raw.source, group, name)
     if found.dtype.kind != "f":
         hint = " Are they sample numbers? The format wants s." if found.dtype.kind in "iu" else ""
         raise refuse(raw.source, f": {found.name} must hold floating-point numbers (s), got {found.dtype}.{hint}")
-    values = np.empty(found.shape)
-    if values.size:
-        found.read_direct(values)
-    return values
+    out = np.empty(found.shape)
+    if out.size:
+        found.read_direct(out)
+    return out
 
 
-def _ragged(raw: Raw, group: Any, name: str, n: int) -> tuple[NDArray, NDArray[np.int64]]:
+def _ragged(raw: Raw, group: Any, name: str, n: int) -> tuple[Array, NDArray[np.int64]]:
     """The values of a column of lists, and where the list of each of n rows begins."""
-    values = _floats(raw, group, name)
-    ends = integers(raw.source, f"{group.name}/{name}_index", _array(raw, group, f"{name}_index"), len(values))
+    flat = _floats(raw, group, name)
+    ends = integers(raw.source, f"{group.name}/{name}_index", _array(raw, group, f"{name}_index"), len(flat))
     offsets = np.concatenate([[0], ends])
     if ends.size != n:
         raise refuse(raw.source, f": {group.name}/{name}_index must have one entry per unit, {n}, got {ends.size}.")
-    if (np.diff(offsets) < 0).any() or offsets[-1] != len(values):
-        got = f"{len(values)} values and a last entry of {offsets[-1]}"
+    if (np.diff(offsets) < 0).any() or offsets[-1] != len(flat):
+        got = f"{len(flat)} values and a last entry of {offsets[-1]}"
         raise refuse(raw.source, f": {group.name}/{name}_index must rise to the number of {name}, got {got}.")
-    return values, offsets
+    return flat, offsets
 
 
-def _is_text(item: Any, n: int) -> bool:
+def _is_column(item: Any, n: int) -> bool:
     """Whether a column holds one text per row."""
-    import h5py
-
-    return isinstance(item, h5py.Dataset) and item.shape == (n,) and h5py.check_string_dtype(item.dtype) is not None
+    return is_text(item) and item.shape == (n,)
 
 
 def _texts(raw: Raw, group: Any, name: str, n: int) -> tuple[str, ...]:
-    values = _dataset(raw, group, name).asstr()[:] if n else ()
-    return tuple(str(value) for value in values)
+    return tuple(str(value) for value in values(raw.source, group, name)) if n else ()
 
 
 def _labels(raw: Raw, file: Any, columns: dict[str, tuple[str, ...]], n: int) -> dict[str, tuple[str, ...]]:
@@ -164,12 +144,8 @@ def _region_of_electrodes(raw: Raw, file: Any, n: int) -> tuple[str, ...] | None
         starts = np.concatenate([[0], ends[:-1]])
         return tuple(places[rows[a]] if a < b else "" for a, b in zip(starts, ends, strict=True))
     if "electrode_group" in units and units["electrode_group"].shape == (n,):
-        return tuple(_text(file[ref].attrs.get("location", "")) for ref in units["electrode_group"][:])
+        return tuple(text(file[ref].attrs.get("location", "")) for ref in units["electrode_group"][:])
     return None
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _window(raw: Raw, file: Any) -> tuple[float | None, float | None]:
@@ -215,7 +191,7 @@ def _row_names(raw: Raw, group: Any, table: str, n: int) -> list[str]:
     if column is None:
         return [table] * n
     if f"{column}_index" not in group:
-        return list(_texts(raw, group, column, n)) if _is_text(group[column], n) else [table] * n
+        return list(_texts(raw, group, column, n)) if _is_column(group[column], n) else [table] * n
     tags = group[column].asstr()[:]
     ends = integers(raw.source, f"{group.name}/{column}_index", _array(raw, group, f"{column}_index"), len(tags))
     if ends.size != n:
@@ -231,7 +207,7 @@ def _series(file: Any) -> dict[str, str]:
     places: list[str] = []
 
     def visit(place: str, item: Any) -> None:
-        kind = _text(item.attrs.get("neurodata_type", ""))
+        kind = text(item.attrs.get("neurodata_type", ""))
         data: Any = item.get("data") if isinstance(item, h5py.Group) and kind in _SERIES else None
         if isinstance(data, h5py.Dataset) and data.dtype.kind in "iuf" and data.ndim in (1, 2):
             places.append(f"{top}/{place}")
@@ -267,23 +243,21 @@ def _span(series: Any) -> tuple[float, float]:
 
 def _read_series(path: Path, place: str) -> Signals:
     """One series, in V where it is electrical."""
-    import h5py
-
-    with reading(path.name, f"series {place}"), h5py.File(path, "r") as file:
+    with opened(path, f"series {place}") as file:
         raw = Raw(source=path.name)
         series: Any = file[place]
-        data = _dataset(raw, series, "data")
-        values = np.empty(data.shape)
-        data.read_direct(values)
-        values = values.reshape(len(values), -1).T * float(data.attrs.get("conversion", 1.0))
+        data = dataset(raw.source, series, "data")
+        samples = np.empty(data.shape)
+        data.read_direct(samples)
+        samples = samples.reshape(len(samples), -1).T * float(data.attrs.get("conversion", 1.0))
         if "channel_conversion" in series:
-            values *= np.asarray(series["channel_conversion"][:], np.float64)[:, None]
-        values += float(data.attrs.get("offset", 0.0))
+            samples *= np.asarray(series["channel_conversion"][:], np.float64)[:, None]
+        samples += float(data.attrs.get("offset", 0.0))
         start, rate = _clock(raw, series)
-        electrical = _text(series.attrs["neurodata_type"]) == "ElectricalSeries"
-        unit = "V" if electrical else _text(data.attrs.get("unit", ""))
+        electrical = text(series.attrs["neurodata_type"]) == "ElectricalSeries"
+        unit = "V" if electrical else text(data.attrs.get("unit", ""))
         return Signals(
-            values=values, sampling_rate=rate, t_start=start, names=_channels(raw, file, series, len(values)),
+            values=samples, sampling_rate=rate, t_start=start, names=_channels(raw, file, series, len(samples)),
             unit=_UNITS.get(unit, unit),
         )  # fmt: skip
 
@@ -298,13 +272,13 @@ def _clock(raw: Raw, series: Any) -> tuple[float, float]:
 
 def _channels(raw: Raw, file: Any, series: Any, n: int) -> tuple[str, ...]:
     """Names of the channels: those of the electrodes, or what the series says of itself."""
-    said = channel_names(_text(series.attrs.get("comments", "")))
+    said = channel_names(text(series.attrs.get("comments", "")))
     if said is not None and len(said) == n:
         return said
     table = file.get("general/extracellular_ephys/electrodes")
     if "electrodes" not in series or table is None or series["electrodes"].shape != (n,):
         return ()
     rows = integers(raw.source, f"{series.name}/electrodes", series["electrodes"][:], table["id"].size - 1)
-    column = next((c for c in ("channel_name", "label") if c in table and _is_text(table[c], table["id"].size)), None)
+    column = next((c for c in ("channel_name", "label") if c in table and _is_column(table[c], table["id"].size)), None)
     names = [str(i) for i in table["id"][:]] if column is None else list(_texts(raw, table, column, table["id"].size))
     return differing(names[row] for row in rows)

@@ -82,7 +82,8 @@ def _electrodes(file: Any, name: str, signals: Signals) -> list[int]:
     group = file.create_electrode_group(name=f"electrodes of {name}", **where)
     if file.electrodes is None:
         file.add_electrode_column("channel_name", "Name of the channel.")
-    first = len(file.electrodes)
+    table: Any = file.electrodes
+    first = len(table)
     for channel in signals.names:
         file.add_electrode(location="unknown", group=group, channel_name=channel)
-    return list(range(first, first + len(signals.names)))
+    return list(range(first, len(table)))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.model.circuit import Circuit
+from equipoise.recordings.hdf5 import text
 from equipoise.recordings.raw import Raw, integers, package, reading, refuse
 from equipoise.results import SpikeTrains
 
@@ -35,10 +36,10 @@ def is_saved_run(attrs: Mapping) -> bool:
 
 def from_saved(source: str, data: Any) -> Raw:
     """The recorded spikes of a run in a netCDF file."""
-    columns = {
-        name: data[name].values if name in data else np.zeros(0, np.int64) for name in ("spike_step", "spike_unit")
-    }
-    return _saved(source, json.loads(data.attrs[_ABOUT]), json.loads(data.attrs[_SO_FAR]), columns)
+    none = np.zeros(0, np.int64)
+    columns = {name: data[name].values if name in data else none for name in ("spike_step", "spike_unit")}
+    about, so_far = (json.loads(text(data.attrs[key])) for key in (_ABOUT, _SO_FAR))
+    return _saved(source, about, so_far, columns)
 
 
 def read_store(path: Path) -> Raw:
