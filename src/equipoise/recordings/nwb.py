@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from equipoise.quantities import Array, suggest
 from equipoise.recordings.checks import OnDemand
-from equipoise.recordings.hdf5 import dataset, text, values
+from equipoise.recordings.hdf5 import dataset, is_text, opened, text, values
 from equipoise.recordings.raw import Raw, differing, epochs_of, even_rate, integers, refuse
 from equipoise.recordings.signal_text import channel_names
 from equipoise.results import Epoch, Signals
