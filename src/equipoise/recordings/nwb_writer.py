@@ -14,6 +14,10 @@ from equipoise.results import Recording, Signals, write_whole
 
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 """The start of a session that nobody stated; NWB must have one."""
+_ABOUT = {
+    "spike_times": "Spike times of each unit [s].", "obs_intervals": "When each unit was observed [s].",
+    UNIT_NAME: "Name of the unit.",
+}  # fmt: skip
 
 
 def write_nwb(recording: Recording, path: Path) -> None:
@@ -51,14 +55,22 @@ def to_nwb(recording: Recording, *, session_start: datetime | None = None) -> An
 
 
 def _add_units(file: Any, recording: Recording) -> None:
-    spikes, labels = recording.spikes, recording.labels
-    file.add_unit_column(UNIT_NAME, "Name of the unit.")
-    for key in labels:
-        file.add_unit_column(key, f"Label of the unit: {key}.")
-    window = [[spikes.t_start, spikes.t_stop]]
-    for i, (times, name) in enumerate(zip(spikes, recording.unit_names, strict=True)):
-        texts = {key: values[i] for key, values in labels.items()}
-        file.add_unit(spike_times=times, obs_intervals=window, unit_name=name, **texts)
+    """The units table, column by column: row by row pynwb would copy each spike several times."""
+    pynwb, common = (package(name, "data", "writing NWB") for name in ("pynwb", "hdmf.common"))
+    spikes, n = recording.spikes, recording.spikes.n_units
+    times, offsets = spikes.grouped()
+    window = np.tile([float(spikes.t_start), float(spikes.t_stop)], (n, 1))
+    columns = []
+    for name, data, ends in (("spike_times", times, offsets[1:]), ("obs_intervals", window, np.arange(1, n + 1))):
+        column = common.VectorData(name=name, description=_ABOUT[name], data=data)
+        columns += [column, common.VectorIndex(name=f"{name}_index", data=ends.astype(np.uint64), target=column)]
+    for name, texts in {UNIT_NAME: recording.unit_names, **recording.labels}.items():
+        about = _ABOUT.get(name, f"Label of the unit: {name}.")
+        columns.append(common.VectorData(name=name, description=about, data=list(texts)))
+    names = ["spike_times", "obs_intervals", UNIT_NAME, *recording.labels]
+    file.units = pynwb.misc.Units(
+        name="units", description="Sorted units.", columns=columns, colnames=names, id=list(range(n)),
+    )  # fmt: skip
 
 
 def _add_signals(pynwb: Any, file: Any, name: str, signals: Signals) -> None:

@@ -118,8 +118,7 @@ def _with_facts(raw: Raw, unit: NDArray, label_cells: Mapping[str, Sequence[str]
         raw.window = (float(facts["t_start"]), float(facts["t_stop"]))
         raw.epochs = tuple(Epoch(str(name), float(start), float(stop)) for name, start, stop in facts["epochs"])
         raw.labels = {str(key): tuple(map(str, texts)) for key, texts in facts["labels"].items()}
-    raw.unit = unit.astype(str)
-    strangers = set(np.unique(raw.unit)) - set(raw.names)
+    strangers = {str(name) for name in np.unique(unit)} - set(raw.names)
     if strangers:
         raise refuse(raw.source, f": unit {min(strangers)!r} is not among those that were saved with the table.")
     for key, texts in raw.labels.items():
@@ -155,15 +154,28 @@ def _cells(
     source: str, lines: list[str], delimiter: str, columns: list[str]
 ) -> tuple[dict[str, list[str]], NDArray[np.int64]]:
     """The cells of each column, and the line of each row."""
+    width = len(columns)
+    body = [(n, line) for n, line in enumerate(lines[1:], start=2) if line]
+    flat = delimiter.join(line for _, line in body)
+    if '"' in flat:
+        body = _quoted(source, lines, delimiter)
+        fields = [(n, len(row)) for n, row in body]
+    else:
+        fields = [(n, line.count(delimiter) + 1) for n, line in body]
+    wrong = next(((n, found) for n, found in fields if found != width), None)
+    if wrong is not None:
+        raise refuse(source, f", line {wrong[0]}: needs {width} fields, got {wrong[1]}.")
+    cells = [cell for _, row in body for cell in row] if '"' in flat else flat.split(delimiter) if body else []
+    table = {name: [cell.strip() for cell in cells[i::width]] for i, name in enumerate(columns)}
+    return table, np.array([n for n, _ in fields], dtype=np.int64)
+
+
+def _quoted(source: str, lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
+    """The rows of a table with quotes, and their lines."""
     try:
-        rows = [(n, row) for n, row in enumerate(csv.reader(lines[1:], delimiter=delimiter), start=2) if row]
+        return [(n, row) for n, row in enumerate(csv.reader(lines[1:], delimiter=delimiter), start=2) if row]
     except csv.Error as error:
         raise refuse(source, f"is no readable table ({error}). Is a quote left open?") from None
-    for n, row in rows:
-        if len(row) != len(columns):
-            raise refuse(source, f", line {n}: needs {len(columns)} fields, got {len(row)}.")
-    table = {name: [row[i].strip() for _, row in rows] for i, name in enumerate(columns)}
-    return table, np.array([n for n, _ in rows], dtype=np.int64)
 
 
 def _csv_times(source: str, cells: list[str], lines: NDArray) -> Array:
