@@ -2,8 +2,9 @@
 
     python benchmarks/recordings.py [--spikes 1e8] [--directory /tmp]
 
-The file is written with h5py in the layout of NWB (1000 units, gamma-like intervals); loading and measuring (rate, C_v,
-CV2, LV with intervals) run in a process of their own, whose peak resident memory (Linux) is compared with the spikes alone.
+The file is written with h5py in the layout of NWB (1000 units, gamma intervals); loading and measuring (rate, C_v, CV2
+and LV, each with its interval) run in a process of their own, whose peak resident memory (Linux) is compared with the
+spikes alone.
 """
 
 import argparse

@@ -65,6 +65,8 @@ def _add_units(raw: Raw, file: Any) -> None:
     ids = _array(raw, group, "id")
     n = ids.size
     raw.times, raw.offsets = _ragged(raw, group, "spike_times", n)
+    if raw.times.ndim != 1:
+        raise refuse(raw.source, f": {group.name}/spike_times must be 1-D, got shape {raw.times.shape}.")
     columns = {name: _texts(raw, group, name, n) for name in group if _is_column(group[name], n)}
     names = columns.pop(UNIT_NAME, None)
     raw.names = np.array(names if names is not None else [str(i) for i in ids.tolist()], dtype=str)

@@ -128,16 +128,16 @@ def even_rate(source: str, name: str, times: Array) -> float:
     steps = np.diff(times)
     if not times.size > 1 or not np.isfinite(times).all() or not (steps > 0).all():
         raise refuse(source, f": the sample times of {name} must be two or more, finite and rising.")
-    step = (times[-1] - times[0]) / steps.size
+    step = float(np.median(steps))
     off = int(np.argmax(np.abs(steps - step)))
     if abs(steps[off] - step) > 0.01 * step:
         raise refuse(
             source,
             f": the samples of {name} must be evenly spaced, got a step of {steps[off]:g} s after {times[off]:g} s "
-            f"where {step:g} s is the mean. Cut the recording at its gaps.",
+            f"among steps of {step:g} s. Cut the recording at its gaps.",
         )
     # Times in binary are rounded: 1000.0000000001 Hz is 1000 Hz.
-    rate = 1.0 / step
+    rate = steps.size / (times[-1] - times[0])
     return float(round(rate)) if abs(rate - round(rate)) < 1e-6 * rate and round(rate) else float(rate)
 
 
