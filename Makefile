@@ -4,10 +4,10 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(shell find src examples -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.npz' -o -name '*.toml') pyproject.toml CMakeLists.txt
 
-.PHONY: help demo test check sanitize bench bench-rates bench-spiking bench-brian2 clean
+.PHONY: help demo test check sanitize bench bench-rates bench-spiking bench-sweeps bench-brian2 clean
 
 help:
-	@echo "make demo | test | check | sanitize | bench | bench-rates | bench-spiking | bench-brian2 | clean"
+	@echo "make demo | test | check | sanitize | bench | bench-rates | bench-spiking | bench-sweeps | bench-brian2 | clean"
 
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit("equipoise needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -82,6 +82,9 @@ bench-spiking: .venv/with-nest
 	$(BIN)/python benchmarks/spiking_plasticity.py
 	$(BIN)/python benchmarks/spiking_ensemble.py
 	$(BIN)/python benchmarks/spiking_homeostasis.py
+
+bench-sweeps: .venv/installed
+	$(BIN)/python benchmarks/sweeps.py
 
 # Brian2 asks for an older numpy: it gets an environment of its own.
 .venv-brian2/ready:

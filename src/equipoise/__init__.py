@@ -11,6 +11,7 @@ from equipoise import rate as rate
 from equipoise import recordings as recordings
 from equipoise import renewal as renewal
 from equipoise import spiking as spiking
+from equipoise import sweeps as sweeps
 from equipoise import theory as theory
 from equipoise import units as units
 from equipoise.model.adaptation import Adaptation as Adaptation
@@ -124,5 +125,6 @@ from equipoise.results import Recording as Recording
 from equipoise.results import Signals as Signals
 from equipoise.results import SpikeTrains as SpikeTrains
 from equipoise.results import Status as Status
+from equipoise.sweeps import sweep as sweep
 
 __version__ = "0.1.0"

@@ -187,8 +187,11 @@ def analyze(
     surrogates: Annotated[int, _option("Surrogates", "Surrogate trains of each kind.", "--surrogates")] = 200,
     smoothing: Annotated[float, _option("Surrogates", "Kernel of the smoothed rate.", "--smoothing", _s, "s")] = "1 s",  # type: ignore[assignment]
     seed: Annotated[int, _option("Surrogates", "Seed of the surrogates.", "--seed")] = 1,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="One topic, such as cells; may be repeated. Default all.")
+    ] = None,
 ) -> None:
-    """Report rates, irregularity, calcium, model input and predicted weights of recorded units.
+    """Report all that a recording allows, topic by topic: cells, criticality, fields, homeostasis.
 
     Numbers without a unit are in the unit named in angle brackets; "20ms" and "0.02 s" work too.
     """
@@ -210,7 +213,7 @@ def analyze(
         )
         options = {"t_start": t_start, "t_stop": t_stop, "units": unit, "check_units": check_units}
         data = _load(recording, time_unit, epoch, **options)
-        page = analyze_to(data, settings, out)
+        page = analyze_to(data, settings, out, topic)
         if open_report:
             typer.launch(str(page))
 
@@ -426,25 +429,27 @@ def _circuit(name: str) -> "tuple[str, Circuit]":
     return path.stem, Circuit.from_toml(path)
 
 
-def analyze_to(recording: "Recording", settings: "AnalysisSettings", out: Path) -> Path:
-    """Analyse with a progress bar, print the table, write page and data to a directory; returns the page's path."""
+def analyze_to(
+    recording: "Recording", settings: "AnalysisSettings", out: Path, topics: list[str] | None = None
+) -> Path:
+    """Analyse with a progress bar, print the tables, write page and data to a directory; returns the page's path."""
     from rich.console import Console
     from rich.progress import Progress
 
     from equipoise import report
     from equipoise.inference import analyze as run
-    from equipoise.results import save_dataset
 
     _must_be_writable(out)
     stem = Path(recording.source or "recording").stem
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"Analysing {recording.spikes.n_units} units", total=1.0)
-        dataset = run(recording, settings, progress=lambda fraction: bar.update(task, completed=fraction))
+        task = bar.add_task("Analysing", total=1.0)
+        told = lambda fraction: bar.update(task, completed=fraction)  # noqa: E731
+        analysis = run(recording, settings, topics=topics, progress=told)
         bar.update(task, description="Drawing figures", total=None)
-        data = save_dataset(dataset, out / f"{stem}.nc")
-        page = report.write_html(dataset, recording, settings, out / f"{stem}.html")
+        data = analysis.save(out / f"{stem}.nc")
+        page = report.write_html(analysis, recording, settings, out / f"{stem}.html")
     console = Console()
-    console.print(report.render_table(dataset))
+    console.print(report.render_analysis(analysis))
     console.print(f"\nReport: {page}\nData:   {data}", soft_wrap=True, highlight=False)
     return page
 

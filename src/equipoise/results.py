@@ -37,6 +37,7 @@ class Status(enum.Enum):
     PAST_FOLD = "Beyond the fold no equilibrium is left; inhibition grows without end. Weaken the drive."
     RUNAWAY = "A weight grows without end: the start lies outside the basin of an equilibrium, or there is none."
     INTERRUPTED = "Stopped before its end; what is done is kept and can go on."
+    FAILED = "The computation ended with an error; its message says which."
     INSUFFICIENT_DATA = "Too few spikes for this estimate; use a longer recording."
 
     @property

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from equipoise import cli, plotting, recordings, report, results
-from equipoise.inference import AnalysisSettings, analyze
+from equipoise.inference import Analysis, AnalysisSettings, analyze, cells
 from equipoise.report import figures, tables
 from equipoise.report.parts import as_png
 from equipoise.results import Epoch, Recording, SpikeTrains
@@ -34,13 +34,13 @@ def small(n_units=3, epochs=("calm", "busy")):
 @pytest.fixture(scope="module")
 def analysed():
     recording = small()
-    return recording, analyze(recording, QUICK)
+    return recording, analyze(recording, QUICK)["cells"]
 
 
 @pytest.fixture(scope="module")
 def page(analysed):
-    recording, dataset = analysed
-    return report.html(dataset, recording, QUICK)
+    recording, _ = analysed
+    return report.html(analyze(recording, QUICK), recording, QUICK)
 
 
 class Reader(HTMLParser):
@@ -109,7 +109,7 @@ def test_the_screen_table_names_everything(analysed):
 
     _, dataset = analysed
     screen = io.StringIO()
-    Console(width=100, file=screen).print(report.render_table(dataset))
+    Console(width=100, file=screen).print(tables.render_table(dataset))
     text = screen.getvalue()
     for words in ("calm, 30 s", "busy, 30 s", "a<b", "Flagged", "0 intervals; 10 are needed"):
         assert words in text
@@ -128,8 +128,8 @@ def test_netcdf_brings_back_the_same_dataset(analysed, tmp_path):
 
 
 def test_a_page_can_be_made_again_from_the_file(analysed, tmp_path, page):
-    recording, dataset = analysed
-    back = results.load_dataset(results.save_dataset(dataset, tmp_path / "a.nc"))
+    recording, _ = analysed
+    back = Analysis.load(analyze(recording, QUICK).save(tmp_path / "a.nc"))
     assert report.html(back, recording, QUICK) == page
 
 
@@ -166,7 +166,7 @@ def test_figures_draw_any_number_of_epochs_without_changing_global_style(epochs)
     spikes = SpikeTrains(times, rng.integers(0, 45, 900), 45, 0.0, 20.0 * len(epochs))
     parts = tuple(Epoch(name, 20.0 * i, 20.0 * (i + 1)) for i, name in enumerate(epochs))
     recording = Recording(spikes, tuple(f"unit {i}" for i in range(45)), parts)
-    dataset = analyze(recording, QUICK)
+    dataset = cells(recording, QUICK)
     with plotting.style():
         drawn = [figures.raster_figure(recording, dataset), figures.calcium_figure(dataset, "mean")]
         drawn += [
@@ -199,7 +199,7 @@ def test_the_command_writes_page_and_data(table, tmp_path):
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["cells.html", "cells.nc"]
     assert "cells.html" in result.output
-    dataset = results.load_dataset(tmp_path / "out" / "cells.nc")
+    dataset = Analysis.load(tmp_path / "out" / "cells.nc")["cells"]
     assert list(dataset.epoch.values) == ["first"]
     assert list(dataset.unit.values) == ["n0", "n1"]
 
@@ -210,7 +210,7 @@ def test_options_reach_the_analysis(table, tmp_path):
     )
     result = run(table, "--out", tmp_path, "--irregularity", "global", *options.split())
     assert result.exit_code == 0, result.output
-    dataset = results.load_dataset(tmp_path / "cells.nc")
+    dataset = Analysis.load(tmp_path / "cells.nc")["cells"]
     assert "tau_m=0.03" in dataset.attrs["neuron"]
     assert "v_threshold=0.015" in dataset.attrs["neuron"]
     assert '"500 ms"' in dataset.attrs["settings"]
@@ -238,7 +238,7 @@ def test_options_of_the_file_reach_the_loader(tmp_path):
     path.write_text("time,unit\n" + "\n".join(f"{t},a" for t in ticks))
     options = "--time-unit 1/20000 --t-start -1 --t-stop 30 --unit a --unit silent --surrogates 20"
     assert run(path, "--out", tmp_path, *options.split()).exit_code == 0
-    dataset = results.load_dataset(tmp_path / "ticks.nc")
+    dataset = Analysis.load(tmp_path / "ticks.nc")["cells"]
     assert dataset.n_spikes.values.tolist() == [[200, 0]]
     assert (float(dataset.start[0]), float(dataset.stop[0])) == (-1.0, 30.0)
     slow = tmp_path / "slow.csv"

@@ -1,4 +1,4 @@
-"""From recorded spikes to the homeostasis of one cell: `analyze`.
+"""From recorded spikes to the homeostasis of one cell: `cells`.
 
 Per unit and epoch: rate and irregularity; both calcium moments of the actual spikes beside what simpler descriptions of
 the same spikes predict; the input that makes the model neuron fire like the unit; and the weights at which calcium
@@ -46,10 +46,10 @@ GAPS = {
 Progress = Callable[[float], None]
 
 
-def analyze(
+def cells(
     recording: Recording, settings: AnalysisSettings | None = None, *, progress: Progress | None = None
 ) -> "xr.Dataset":
-    """Analyse every unit in every epoch; a Dataset over (unit, epoch), with `source`, `moment` and `k` beside.
+    """Every unit in every epoch; a Dataset over (unit, epoch), with `source`, `moment` and `k` beside.
 
     Holds all of `measures.summary`; `calcium_mean` [µM] and `calcium_second_moment` [µM^2] per `source` (see
     `SOURCES`), with `_low` and `_high`, the central 95 % of the surrogates; the gaps between the sources as fractions
@@ -61,13 +61,9 @@ def analyze(
     """
     import xarray as xr
 
-    settings = AnalysisSettings() if settings is None else settings
-    if not isinstance(recording, Recording):
-        raise TypeError(f"analyze: recording must be a Recording, got {recording!r}. Use eq.recordings.load(path).")
-    if not isinstance(settings, AnalysisSettings):
-        raise TypeError(f"analyze: settings must be an AnalysisSettings, got {settings!r}.")
+    settings = checked("cells", recording, settings)
     if recording.spikes.n_units == 0 or not recording.epochs:
-        raise ValueError(f"analyze: the recording must have at least one unit and one epoch, got {recording!r}.")
+        raise ValueError(f"cells: the recording must have at least one unit and one epoch, got {recording!r}.")
     parts = []
     for i, epoch in enumerate(recording.epochs):
         n = recording.spikes.n_units
@@ -75,7 +71,17 @@ def analyze(
         parts.append(_epoch(recording, epoch, i, settings, here))
     dataset = xr.concat(parts, dim="epoch", data_vars="all", coords="minimal", compat="override", join="override")
     labels = {key: ("unit", list(values)) for key, values in recording.labels.items()}
-    return dataset.assign_coords(labels).assign_attrs(_provenance(recording, settings))
+    return dataset.assign_coords(labels).assign_attrs(provenance(recording, settings))
+
+
+def checked(function: str, recording: Recording, settings: AnalysisSettings | None) -> AnalysisSettings:
+    """The settings, after a look at what was given."""
+    settings = AnalysisSettings() if settings is None else settings
+    if not isinstance(recording, Recording):
+        raise TypeError(f"{function}: recording must be a Recording, got {recording!r}. Use eq.recordings.load(path).")
+    if not isinstance(settings, AnalysisSettings):
+        raise TypeError(f"{function}: settings must be an AnalysisSettings, got {settings!r}.")
+    return settings
 
 
 class _Steps:
@@ -282,7 +288,8 @@ def _about(meaning: str, units: str) -> dict[str, str]:
     return {"long_name": meaning, "units": units}
 
 
-def _provenance(recording: Recording, settings: AnalysisSettings) -> dict[str, str]:
+def provenance(recording: Recording, settings: AnalysisSettings) -> dict[str, str]:
+    """Where an analysis comes from and what it assumes, as text."""
     from equipoise import __version__
 
     return {

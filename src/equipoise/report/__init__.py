@@ -1,5 +1,6 @@
 """Reports: tables on the screen, one netCDF file, one self-contained HTML page."""
 
+from equipoise.report.analysis_screen import render_analysis as render_analysis
 from equipoise.report.circuit_page import circuit_html as circuit_html
 from equipoise.report.circuit_page import write_circuit_html as write_circuit_html
 from equipoise.report.circuit_tables import render as render_circuit
@@ -9,16 +10,15 @@ from equipoise.report.page import write_html as write_html
 from equipoise.report.rate_page import rate_html as rate_html
 from equipoise.report.rate_page import write_rate_html as write_rate_html
 from equipoise.report.rate_tables import render as render_rates
-from equipoise.report.tables import render_table as render_table
 
 __all__ = [
     "circuit_html",
     "html",
     "rate_html",
+    "render_analysis",
     "render_circuit",
     "render_levels",
     "render_rates",
-    "render_table",
     "write_circuit_html",
     "write_html",
     "write_rate_html",

@@ -238,7 +238,10 @@ def available_memory() -> float:
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """How many threads this process may use: as OMP_NUM_THREADS says, else one for each of its processors."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import equipoise as eq
 from equipoise import measures, recordings
-from equipoise.inference import AnalysisSettings, analyze, operating_map
+from equipoise.inference import AnalysisSettings, cells, operating_map
 from equipoise.inference.cells import minimal_in_degree
 from equipoise.inference.surrogates import calcium_of, displaced, shuffled
 from equipoise.model.inputs import DrivenNeuron, PoissonInputs, weights_for
@@ -41,7 +41,7 @@ def gamma(rng, rate, cv, duration):
 @pytest.fixture(scope="module")
 def example():
     recording = recordings.example()
-    return recording, analyze(recording, QUICK)
+    return recording, cells(recording, QUICK)
 
 
 # The real recording --------------------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def test_the_model_neuron_fires_like_the_unit(example):
 
 def test_global_irregularity_asks_for_more_than_local(example):
     recording, local = example
-    overall = analyze(recording, AnalysisSettings(surrogates=20, irregularity="global"))
+    overall = cells(recording, AnalysisSettings(surrogates=20, irregularity="global"))
     np.testing.assert_array_equal(overall.irregularity, overall["cv"])
     assert (overall.input_status != "OK").sum() > (local.input_status != "OK").sum()
     assert all(overall.input_reason.values[overall.input_status.values != "OK"])
@@ -132,7 +132,7 @@ def test_a_renewal_process_has_no_serial_gap():
     more of 20 have probability 3e-4."""
     rng = np.random.default_rng(0)
     trains = [gamma(rng, 8.0, 0.6, 150.0) for _ in range(20)]
-    dataset = analyze(recording_of(*trains, duration=150.0), AnalysisSettings(surrogates=100)).isel(epoch=0)
+    dataset = cells(recording_of(*trains, duration=150.0), AnalysisSettings(surrogates=100)).isel(epoch=0)
     assert int(dataset.serial_order_matters.sel(moment="second_moment").sum()) < 6
     assert abs(float(dataset.serial_gap.sel(moment="second_moment").mean())) < 0.01
 
@@ -145,7 +145,7 @@ def test_clustered_intervals_raise_and_alternating_ones_lower_the_second_moment(
     half = intervals.size // 2
     alternating = np.cumsum(np.column_stack([rng.permutation(intervals[:half]), rng.permutation(intervals[half:])]))
     stop = max(clustered[-1], alternating[-1]) + 1.0
-    dataset = analyze(recording_of(clustered, alternating, duration=stop), QUICK).isel(epoch=0)
+    dataset = cells(recording_of(clustered, alternating, duration=stop), QUICK).isel(epoch=0)
     gap = dataset.serial_gap.sel(moment="second_moment").values
     assert gap[0] > 0.05
     assert gap[1] < -0.01
@@ -162,7 +162,7 @@ def test_slow_modulation_of_a_poisson_process_is_recovered():
         rate = 8.0 * (1 + 0.8 * np.sin(2 * np.pi * times / 60.0))
         trains.append(times[rng.uniform(0, 14.4, times.size) < rate])
     chosen = AnalysisSettings(surrogates=40, sensor=UNBUFFERED)
-    dataset = analyze(recording_of(*trains, duration=600.0), chosen).isel(epoch=0)
+    dataset = cells(recording_of(*trains, duration=600.0), chosen).isel(epoch=0)
     tau, r = 0.3, 8.0
     plain = r * tau / 2 + (r * tau) ** 2
     added = (tau * r) ** 2 * 0.32
@@ -241,7 +241,7 @@ def test_weights_say_where_they_cannot_be_positive(example):
     assert np.isnan(dataset.j_e.values[infeasible]).all()
     assert all("positive weights need K >" in reason for reason in dataset.weight_reason.values[infeasible])
     np.testing.assert_allclose(dataset.input_rate_e, dataset.rate.mean("unit"))
-    fixed = analyze(recordings.example(), AnalysisSettings(surrogates=20, rate_e=3 * Hz, rate_i=9 * Hz))
+    fixed = cells(recordings.example(), AnalysisSettings(surrogates=20, rate_e=3 * Hz, rate_i=9 * Hz))
     assert set(fixed.input_rate_e.values) == {3.0}
     assert set(fixed.input_rate_i.values) == {9.0}
 
@@ -251,7 +251,7 @@ def test_weights_say_where_they_cannot_be_positive(example):
 
 def test_silent_units_are_labelled_never_dropped():
     rng = np.random.default_rng(4)
-    dataset = analyze(recording_of(poisson(rng, 5.0, 60.0), [], [1.0, 2.0], duration=60.0), QUICK).isel(epoch=0)
+    dataset = cells(recording_of(poisson(rng, 5.0, 60.0), [], [1.0, 2.0], duration=60.0), QUICK).isel(epoch=0)
     assert list(dataset.unit.values) == ["u0", "u1", "u2"]
     for name in ("status", "input_status", "calcium_status"):
         assert list(dataset[name].values) == ["OK", "INSUFFICIENT_DATA", "INSUFFICIENT_DATA"]
@@ -264,7 +264,7 @@ def test_silent_units_are_labelled_never_dropped():
 def test_every_missing_number_has_a_status():
     rng = np.random.default_rng(5)
     trains = [poisson(rng, 5.0, 60.0), gamma(rng, 20.0, 0.2, 60.0), [], [0.5, 3.0], np.full(20, 7.0)]
-    dataset = analyze(recording_of(*trains, duration=60.0), QUICK)
+    dataset = cells(recording_of(*trains, duration=60.0), QUICK)
     status = {"rate": None, "mu": "input_status", "j_e": "weight_status", "cv": "status"}
     for name, label in status.items():
         missing = np.isnan(dataset[name].values)
@@ -272,23 +272,23 @@ def test_every_missing_number_has_a_status():
 
 
 def test_a_silent_recording_is_reported_as_such():
-    dataset = analyze(recording_of([], [], duration=10.0), QUICK)
+    dataset = cells(recording_of([], [], duration=10.0), QUICK)
     assert (dataset.rate == 0).all()
     assert (dataset.weight_status == "INSUFFICIENT_DATA").all()
 
 
 def test_a_recording_without_units_is_refused():
     with pytest.raises(ValueError, match=r"must have at least one unit and one epoch, got Recording\(made\.npz"):
-        analyze(Recording(SpikeTrains(np.zeros(0), np.zeros(0, int), 0, 0.0, 1.0), (), (), "made.npz"))
+        cells(Recording(SpikeTrains(np.zeros(0), np.zeros(0, int), 0, 0.0, 1.0), (), (), "made.npz"))
 
 
 def test_results_depend_on_the_seed_alone():
     rng = np.random.default_rng(6)
     a, b = poisson(rng, 5.0, 60.0), poisson(rng, 7.0, 60.0)
-    both = analyze(recording_of(a, b, duration=60.0), QUICK)
-    alone = analyze(recording_of(a, duration=60.0), QUICK)
-    again = analyze(recording_of(a, b, duration=60.0), QUICK)
-    other = analyze(recording_of(a, b, duration=60.0), AnalysisSettings(surrogates=40, seed=2))
+    both = cells(recording_of(a, b, duration=60.0), QUICK)
+    alone = cells(recording_of(a, duration=60.0), QUICK)
+    again = cells(recording_of(a, b, duration=60.0), QUICK)
+    other = cells(recording_of(a, b, duration=60.0), AnalysisSettings(surrogates=40, seed=2))
     assert both.identical(again)
     np.testing.assert_array_equal(both.calcium_mean.isel(unit=0), alone.calcium_mean.isel(unit=0))
     assert not both.equals(other)
@@ -299,7 +299,7 @@ def test_progress_rises_to_one(example):
     rng = np.random.default_rng(7)
     trains = [poisson(rng, 5.0, 20.0), poisson(rng, 5.0, 20.0)]
     halves = [Epoch("a", 0.0, 10.0), Epoch("b", 10.0, 20.0)]
-    analyze(recording_of(*trains, duration=20.0, epochs=halves), AnalysisSettings(surrogates=20), progress=seen.append)
+    cells(recording_of(*trains, duration=20.0, epochs=halves), AnalysisSettings(surrogates=20), progress=seen.append)
     assert seen == [0.25, 0.5, 0.75, 1.0]
 
 
@@ -343,7 +343,7 @@ def test_an_epoch_too_short_for_calcium_is_labelled():
     """9 s are 30 time constants of 300 ms."""
     rng = np.random.default_rng(5)
     for duration, status in ((8.9, "INSUFFICIENT_DATA"), (9.1, "OK")):
-        dataset = analyze(recording_of(gamma(rng, 20.0, 0.7, duration), duration=duration), QUICK)
+        dataset = cells(recording_of(gamma(rng, 20.0, 0.7, duration), duration=duration), QUICK)
         assert dataset.input_status.item() == "OK"
         assert dataset.calcium_status.item() == status
         assert (status == "OK") != any("too short for calcium" in flag[3] for flag in flags(dataset))

@@ -1,0 +1,328 @@
+"""Sweeps: the table, failures as data, and that nothing is lost or done twice, whoever dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import equipoise as eq
+from equipoise import Status
+from equipoise.sweeps import failures, sweep
+
+
+def _product(a, b, scale=1.0):
+    return a * b * scale
+
+
+def _several(a, b):
+    curve = xr.DataArray(np.arange(3.0) * a, dims="time", coords={"time": [0.0, 0.1, 0.2]}, attrs={"units": "Hz"})
+    return {"curve": curve, "count": b, "name": f"{a}/{b}", "raw": np.full(2, b)}
+
+
+def _fails(a):
+    if a == 1:
+        raise ValueError("one is bad")
+    if a == 2:
+        raise eq.NumericalFailure(Status.PAST_FOLD, "f: no equilibrium")
+    return a
+
+
+def _marked(folder: Path, name: object) -> int:
+    """How often a point was computed."""
+    return len(list(folder.glob(f"{name}.*")))
+
+
+def _marking(folder: str, a: int, wait: float = 0.0):
+    (Path(folder) / f"{a}.{time.time_ns()}").touch()
+    time.sleep(wait)
+    return a
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_table_over_the_grid(workers):
+    swept = sweep(_product, a=[1, 2, 3], b=(10.0, 20.0), scale=2.0, workers=workers, progress=False)
+    assert swept["value"].dims == ("a", "b")
+    assert np.array_equal(swept["value"], 2.0 * np.outer([1, 2, 3], [10.0, 20.0]))
+    assert (swept["status"] == "OK").all()
+    assert swept.attrs["function"] == "_product"
+    assert swept.attrs["constants"] == "scale=2.0"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_labelled_results_keep_their_labels(workers):
+    swept = sweep(_several, a=np.array([1, 2]), b=range(2), workers=workers, progress=False)
+    assert swept["curve"].dims == ("a", "b", "time")
+    assert swept["curve"].attrs == {"units": "Hz"}
+    assert np.array_equal(swept["time"], [0.0, 0.1, 0.2])
+    assert swept["curve"].sel(a=2, b=1, time=0.2).item() == 4.0
+    assert swept["name"].sel(a=2, b=0).item() == "2/0"
+    assert (swept["count"].dtype.kind, swept["raw"].sizes["raw_dim_0"]) == ("i", 2)
+
+
+def test_objects_are_axes_by_name():
+    rules = [eq.LIF(tau_m=0.01, v_threshold=1.0, v_reset=0.0, tau_ref=t) for t in (0.001, 0.002)]
+    swept = sweep(lambda neuron: neuron.tau_ref, neuron=rules, workers=1)
+    assert swept["neuron"].values.tolist() == [repr(rule) for rule in rules]
+    assert swept["value"].values.tolist() == [0.001, 0.002]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_failures_are_recorded_and_listed(workers):
+    swept = sweep(_fails, a=[0, 1, 2, 3], workers=workers, progress=False)
+    assert swept["status"].values.tolist() == ["OK", "FAILED", "PAST_FOLD", "OK"]
+    assert np.array_equal(swept["value"], [0.0, np.nan, np.nan, 3.0], equal_nan=True)
+    assert failures(swept) == [
+        ({"a": 1}, Status.FAILED, "ValueError: one is bad"),
+        ({"a": 2}, Status.PAST_FOLD, "f: no equilibrium [PAST_FOLD]"),
+    ]
+
+
+def test_all_points_may_fail():
+    swept = sweep(_fails, a=[1, 2], workers=1)
+    assert "value" not in swept
+    assert len(failures(swept)) == 2
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda a: np.zeros(a), "value of shape (2,), the first point value of shape (1,)"),
+        (lambda a: {"x": a} if a == 1 else {"y": a}, "gives y of shape (), the first point x of shape ()"),
+        (lambda a: xr.DataArray([1.0, 2.0], dims="k", coords={"k": [0, a]}), "coordinates differ"),
+        (lambda a: a if a == 1 else object(), "must return numbers, text, arrays"),
+    ],
+)
+def test_points_of_another_form_fail_alone(function, words):
+    swept = sweep(function, a=[1, 2], workers=1)
+    assert swept["status"].values.tolist() == ["OK", "FAILED"]
+    assert words in swept["message"].values[1]
+
+
+def test_own_status_of_a_result_keeps_a_name():
+    swept = sweep(lambda a: {"status": Status.SILENT, "a": a}, a=[1, 2], workers=1)
+    assert swept["status_of_point"].values.tolist() == ["SILENT", "SILENT"]
+    assert swept["status"].values.tolist() == ["OK", "OK"]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: sweep(3, a=[1]), TypeError, "function must be callable"),
+        (lambda: sweep(_product, scale=1.0), ValueError, "at least one axis"),
+        (lambda: sweep(_product, a=[1], c=[2]), TypeError, r"_product.* cannot be called with a, c"),
+        (lambda: sweep(_product, a=[1], b=[2], scal=3.0), TypeError, r"Did you mean 'scale'"),
+        (lambda: sweep(_product, a=[1]), TypeError, "missing a required argument: 'b'"),
+        (lambda: sweep(_product, a=[], b=[1]), ValueError, "a must have at least one value"),
+        (lambda: sweep(_product, a=[1, 1], b=[1]), ValueError, "values of a must differ"),
+        (lambda: sweep(_product, a=np.zeros((2, 2)), b=[1]), ValueError, "a must be 1-D"),
+        (lambda: sweep(lambda status: status, status=[1]), ValueError, "no axis can be called 'status'"),
+        (lambda: sweep(_product, a=[1], b=[1], workers=0), ValueError, "workers"),
+        (lambda: sweep(_product, a=[1], b=[1], client=3), TypeError, "client must be a Dask client or the address"),
+        (lambda: sweep(_product, a=[1], b=[1], client="tcp://x", workers=2), ValueError, "client or workers, not both"),
+    ],
+)
+def test_bad_calls_are_refused_before_anything_runs(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_what_cannot_be_sent_is_refused_by_name():
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="cannot be sent to other processes"):
+        sweep(lambda a: lock.locked() + a, a=[1, 2], workers=2)
+
+
+def test_each_process_has_one_thread_and_its_own_memory():
+    from equipoise.spiking.network import processors
+
+    swept = sweep(lambda a: {"threads": processors(), "process": os.getpid()}, a=range(6), workers=2, progress=False)
+    assert (swept["threads"] == 1).all()
+    assert os.getpid() not in swept["process"].values
+
+
+# Stores --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_stored_points_are_not_computed_again(tmp_path, workers):
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    options = {"folder": str(marks), "store": tmp_path / "s.db", "workers": workers, "progress": False}
+    first = sweep(_marking, a=[1, 2], **options)
+    second = sweep(_marking, a=[1, 2, 3], **options)
+    assert [_marked(marks, a) for a in (1, 2, 3)] == [1, 1, 1]
+    assert first["value"].values.tolist() == [1, 2]
+    assert second["value"].values.tolist() == [1, 2, 3]
+
+
+def test_labels_survive_the_store(tmp_path):
+    fresh, stored = (sweep(_several, a=[1, 2], b=[3], store=tmp_path / "s.db", workers=1) for _ in range(2))
+    xr.testing.assert_identical(fresh, stored)
+
+
+def test_other_code_is_another_sweep(tmp_path):
+    store, factor = tmp_path / "s.db", 2
+    values = [
+        sweep(function, a=[3], store=store, workers=1)["value"].item()
+        for function in (lambda a: a + 1, lambda a: a + 2, lambda a: factor * a, lambda a, b=5: a * b)
+    ]
+    factor = 7
+    values.append(sweep(lambda a: factor * a, a=[3], store=store, workers=1)["value"].item())
+    assert values == [4, 5, 6, 15, 21]
+
+
+def _helped(factor: float):
+    """A function of a module with a helper and a constant."""
+    space: dict = {"__name__": "users"}
+    exec(f"LIMIT = 10\ndef helper(a): return {factor} * a\ndef point(a): return helper(a) + LIMIT", space)
+    return space["point"], space
+
+
+def test_helpers_of_the_same_module_are_part_of_the_code(tmp_path):
+    values = []
+    for factor, limit in ((2, 10), (2, 10), (3, 10), (3, 20)):
+        point, space = _helped(factor)
+        space["LIMIT"] = limit
+        values.append(sweep(point, a=[1], store=tmp_path / "s.db", workers=1)["value"].item())
+    assert values == [12, 12, 13, 23]
+
+
+def test_failed_points_are_tried_again(tmp_path):
+    flag = tmp_path / "flag"
+
+    def needs(a):
+        return a + float(flag.read_text())
+
+    first = sweep(needs, a=[1], store=tmp_path / "s.db", workers=1)
+    flag.write_text("2")
+    second = sweep(needs, a=[1], store=tmp_path / "s.db", workers=1)
+    assert (first["status"].item(), second["value"].item()) == ("FAILED", 3.0)
+
+
+def test_a_store_needs_arguments_with_an_identity(tmp_path):
+    with pytest.raises(TypeError, match="arguments that can be told apart on another day"):
+        sweep(lambda a, b: a, a=[1], b=iter(()), store=tmp_path / "s.db", workers=1)
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path):
+    bad = tmp_path / "bad.db"
+    bad.write_text("not a database, but long enough to be looked at. " * 100)
+    with pytest.raises(ValueError, match="store must be a file that a sweep has written"):
+        sweep(_product, a=[1], b=[1], store=bad, workers=1)
+
+
+def _script(tmp_path: Path, wait: float) -> list[str]:
+    """A script as users write them: no guard, a function of its own."""
+    text = f"""
+        import time
+        from pathlib import Path
+        from equipoise import sweep
+
+        def point(a):
+            Path({str(tmp_path)!r}, f"{{a}}.{{time.time_ns()}}").touch()
+            time.sleep({wait})
+            return a
+
+        swept = sweep(point, a=range(40), store={str(tmp_path / "s.db")!r}, workers=2)
+        print(int((swept["status"] == "OK").sum()), float(swept["value"].sum()))
+    """
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(text))
+    return [sys.executable, str(script)]
+
+
+def _wait_for(tmp_path: Path, points: int) -> None:
+    end = time.monotonic() + 60.0
+    while len(list(tmp_path.glob("*.*"))) < points + 2:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_sweep_goes_on_where_it_was(tmp_path, how):
+    command = _script(tmp_path, 0.05)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    _wait_for(tmp_path, 12)
+    process.send_signal(how)
+    told = process.communicate(timeout=60)[0]
+    done = int(told.split()[0]) if how == signal.SIGINT else None
+    assert process.returncode == (0 if how == signal.SIGINT else -signal.SIGKILL)
+    time.sleep(0.5)  # workers that survive the kill finish the points they hold
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["40", "780.0"]
+    twice = [a for a in range(40) if _marked(tmp_path, a) > 1]
+    assert len(twice) <= 4, "only what was under way with two processes, two points each, may be done twice"
+    assert sum(_marked(tmp_path, a) for a in range(40)) <= 44
+    assert done is None or 5 <= done < 40
+
+
+def test_a_point_that_kills_its_process_fails_alone():
+    def deadly(a):
+        if a == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return a
+
+    swept = sweep(deadly, a=range(12), workers=2, progress=False)
+    assert [place["a"] for place, _, _ in failures(swept)] == [5]
+    assert "died" in swept["message"].sel(a=5).item()
+    assert np.array_equal(swept["value"].drop_sel(a=5), [a for a in range(12) if a != 5])
+
+
+# Clusters ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    made = distributed.LocalCluster(
+        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    )
+    with made:
+        yield made
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_gives_the_same_table(cluster, tmp_path):
+    here = sweep(_several, a=[1, 2], b=range(30), workers=1)
+    there = sweep(_several, a=[1, 2], b=range(30), client=cluster.scheduler_address, store=tmp_path / "s.db")
+    xr.testing.assert_identical(here.drop_vars("seconds"), there.drop_vars("seconds"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_points_of_lost_workers_are_computed_by_others(cluster, tmp_path):
+    from distributed import Client
+
+    with Client(cluster) as client:
+        lost: list[int] = []
+
+        def lose(fraction: float) -> None:
+            if fraction > 0.2 and not lost:
+                process = next(iter(cluster.workers.values())).process.process.pid
+                lost.append(process)
+                os.kill(process, signal.SIGKILL)
+
+        swept = sweep(
+            _marking,
+            folder=str(tmp_path),
+            a=range(60),
+            wait=0.02,
+            client=client,
+            store=tmp_path / "s.db",
+            progress=lose,
+        )
+        again = sweep(_marking, folder=str(tmp_path), a=range(60), wait=0.02, client=client, store=tmp_path / "s.db")
+    assert lost
+    assert swept["value"].values.tolist() == list(range(60))
+    xr.testing.assert_identical(swept, again)
+
+
+def test_no_scheduler_is_told():
+    with pytest.raises(ConnectionError, match=r"no Dask scheduler answers at 'ftp://nowhere'"):
+        sweep(_product, a=[1], b=[1], client="ftp://nowhere")
