@@ -213,6 +213,43 @@ def test_altered_fields_of_nwb_are_refused_or_make_a_sound_recording(changes, tm
     _sound_or_refused(write_hdf5(tmp_path_factory.getbasetemp() / "altered.nwb", tables))
 
 
+_ARRAYS = {
+    "times": np.array([0.5, 1.5, 0.75]), "unit": np.array([0, 0, 1]), "unit_names": np.array(["a", "b", "c"]),
+    "type": np.array(["E", "", "I"]), "t_stop": np.array(4.0), "epoch": np.array(["x"]), "epoch_start": np.array([0.0]),
+    "epoch_stop": np.array([2.0]), "signals": np.zeros((2, 8)), "sampling_rate": np.array(2.0), "fs": np.array(2.0),
+    "sample": np.array([1, 2, 3]), "signal_start": np.array(0.0), "channel_names": np.array(["p", "q"]),
+}  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(changes=st.dictionaries(st.sampled_from(list(_ARRAYS)), _VALUES, max_size=4))
+def test_altered_arrays_are_refused_or_make_a_sound_recording(changes, tmp_path_factory):
+    arrays = {name: value for name, value in (_ARRAYS | changes).items() if value is not None}
+    path = tmp_path_factory.getbasetemp() / "altered.npz"
+    np.savez(path, **arrays)
+    _sound_or_refused(path)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(
+    place=st.sampled_from([*recordings.to_xarray(both()).variables, "t_start", "t_stop"]), value=_VALUES, data=st.data()
+)
+def test_altered_datasets_are_refused_or_make_a_sound_recording(place, value, data):
+    dataset = recordings.to_xarray(both())
+    if place in dataset.attrs:
+        dataset.attrs[place] = value
+    elif value is None or value.ndim != 1 or not value.size:
+        dataset = dataset.drop_vars(place)
+    else:
+        size = dataset[place].size
+        at = data.draw(st.integers(0, size - 1))
+        changed = dataset[place].values.astype(object).ravel()
+        changed[at] = value[0]
+        kind = dataset[place].dtype if value.dtype.kind in "if" and dataset[place].dtype.kind == "f" else object
+        dataset[place] = (dataset[place].dims, changed.reshape(dataset[place].shape).astype(kind))
+    _sound_or_refused(dataset)
+
+
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     changes=st.dictionaries(

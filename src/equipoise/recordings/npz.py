@@ -105,5 +105,6 @@ def _signals(source: str, data: Mapping[str, NDArray]) -> dict[str, Signals]:
     names = _texts(source, "channel_names", data["channel_names"]) if "channel_names" in data else ()
     rate = positive(source, "sampling_rate", data["sampling_rate"])
     unit = text.get("signal_unit", "")
-    signals = Signals(values=values, sampling_rate=rate, t_start=start, names=names, unit=unit)
+    with reading(source, "archive of signals"):
+        signals = Signals(values=values, sampling_rate=rate, t_start=start, names=names, unit=unit)
     return {text.get("signal_name", "signals"): signals}

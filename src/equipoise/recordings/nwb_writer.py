@@ -78,6 +78,7 @@ def _add_signals(pynwb: Any, file: Any, name: str, signals: Signals) -> None:
     common = {
         "name": name, "data": np.ascontiguousarray(signals.values.T), "starting_time": float(signals.t_start),
         "rate": float(signals.sampling_rate), "comments": channel_text(signals.names),
+        "description": f"Signals {name}, {len(signals.names)} channels.",
     }  # fmt: skip
     if signals.unit != "V":
         file.add_acquisition(pynwb.TimeSeries(**common, unit=signals.unit or "unknown"))
@@ -89,7 +90,7 @@ def _add_signals(pynwb: Any, file: Any, name: str, signals: Signals) -> None:
 
 def _electrodes(file: Any, name: str, signals: Signals) -> list[int]:
     """Rows of the electrodes table for the channels of one series; place and device are not known."""
-    device = file.create_device(name=f"device of {name}")
+    device = file.create_device(name=f"device of {name}", description="Not known.")
     where = {"description": f"Electrodes of {name}.", "location": "unknown", "device": device}
     group = file.create_electrode_group(name=f"electrodes of {name}", **where)
     if file.electrodes is None:

@@ -68,7 +68,9 @@ def _chapters(chapters: Sequence[Chapter]) -> list[str]:
 
 def _flags(chapters: Sequence[Chapter]) -> str:
     rows = [list(flag) for chapter in chapters for flag in chapter.flags]
-    return table(["epoch", "unit or signal", "flag", "reason"], rows, words=True) if rows else "<p>Nothing is flagged.</p>"
+    return (
+        table(["epoch", "unit or signal", "flag", "reason"], rows, words=True) if rows else "<p>Nothing is flagged.</p>"
+    )
 
 
 def _left_out(analysis: Analysis) -> str:
