@@ -98,6 +98,14 @@ def test_an_nwb_file_of_somebody_else(tmp_path):
 
 def test_parts_of_an_nwb_file_are_chosen(tmp_path):
     path = write_hdf5(tmp_path / "a.nwb", nwb_tables())
+    with h5py.File(path, "r+") as file:
+        place = file.create_group("processing/behavior/position")
+        place.attrs["neurodata_type"] = "TimeSeries"
+        place["data"], place["timestamps"] = np.ones((3, 2)), np.array([0.0, 1.0, 5.0])
+    assert list(recordings.load(path).signals) == ["lfp"]
+    position = recordings.load(recordings.NWB(path, signals=("position",)))
+    with pytest.raises(ValueError, match=r"samples of /processing/behavior/position must be evenly spaced"):
+        position.signals["position"]
     trials = recordings.load(recordings.NWB(path, intervals="trials", signals=()))
     assert trials.epochs == (Epoch("trials", 0.0, 1.0), Epoch("trials 2", 1.0, 2.0))
     assert not trials.signals

@@ -1,8 +1,8 @@
 """NWB files, read with h5py alone: spikes unit after unit as they lie in the file, signals when they are asked for.
 
 Read are the units table (`spike_times`, `obs_intervals`, text columns as labels, the region from a column or from the
-electrodes), one table of intervals as epochs, and each ElectricalSeries or numeric TimeSeries under `acquisition` and
-`processing` as signals: data * conversion * channel_conversion + offset, for electrical series in V.
+electrodes), one table of intervals as epochs, and each ElectricalSeries under `acquisition` and `processing` as
+signals: data * conversion * channel_conversion + offset [V]. Other numeric TimeSeries are read where they are asked for by name.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ _SERIES = ("ElectricalSeries", "TimeSeries")
 class NWB:
     """An NWB file, its epochs taken from the table `intervals` ("epochs", "trials", ...) where it has one.
 
-    `signals` names those to keep; by default all can be asked for, and none is read before it is.
+    `signals` names the series to keep, by default the electrical ones; none is read before it is asked for.
     """
 
     path: str | Path
@@ -210,8 +210,17 @@ def _series(file: Any) -> dict[str, str]:
 
     def visit(place: str, item: Any) -> None:
         kind = text(item.attrs.get("neurodata_type", ""))
-        data: Any = item.get("data") if isinstance(item, h5py.Group) and kind in _SERIES else None
-        if isinstance(data, h5py.Dataset) and data.dtype.kind in "iuf" and data.ndim in (1, 2):
+        if kind not in _SERIES or not hasattr(item, "keys"):
+            return
+        data = item.get("data")
+        clocked = "starting_time" in item or ("timestamps" in item and item["timestamps"].size > 1)
+        if (
+            isinstance(data, h5py.Dataset)
+            and data.dtype.kind in "iuf"
+            and data.ndim in (1, 2)
+            and data.size
+            and clocked
+        ):
             places.append(f"{top}/{place}")
 
     for top in ("acquisition", "processing"):
@@ -229,9 +238,16 @@ def _signals(
     for name in wanted or ():
         if name not in found:
             raise refuse(path.name, f"has no series {name!r}.{suggest(name, found)}")
-    places = {name: place for name, place in found.items() if wanted is None or name in wanted}
+    chosen = [name for name, place in found.items() if _is_recorded(file[place])] if wanted is None else wanted
+    places = {name: found[name] for name in chosen}
     readers: dict[str, Callable[[], Signals]] = {n: partial(_read_series, path, place) for n, place in places.items()}
     return OnDemand(readers), tuple(_span(file[place]) for place in places.values())
+
+
+def _is_recorded(series: Any) -> bool:
+    """Whether a series is electrical, or was saved as one of the signals of a recording."""
+    electrical = text(series.attrs["neurodata_type"]) == "ElectricalSeries"
+    return electrical or channel_names(text(series.attrs.get("comments", ""))) is not None
 
 
 def _span(series: Any) -> tuple[float, float]:
