@@ -11,7 +11,7 @@ from equipoise import _core
 from equipoise import units as unit_values
 from equipoise.quantities import Array, suggest
 from equipoise.recordings.raw import Raw, refuse
-from equipoise.results import Epoch, Recording, Signals, SpikeTrains, first_fault
+from equipoise.results import Epoch, Recording, SpikeTrains, first_fault
 
 MAX_RATE = 1000.0  # Hz; no neuron fires faster for long, so that a higher mean rate is a forgotten unit
 FAR = 10.0  # an epoch that ends later than this many times the last spike is a forgotten unit
@@ -232,22 +232,3 @@ def cell_type(word: str) -> str:
     """E or I for a word such as "pyramidal" or "PV interneuron", empty for one that does not say."""
     word = word.strip().lower()
     return "I" if _INHIBITORY.fullmatch(word) else "E" if _EXCITATORY.fullmatch(word) else ""
-
-
-class OnDemand(Mapping[str, Signals]):
-    """Signals that are read from their file when somebody asks for them, and then kept."""
-
-    def __init__(self, readers):
-        self._readers = dict(readers)
-        self._read: dict[str, Signals] = {}
-
-    def __getitem__(self, name: str) -> Signals:
-        if name not in self._read:
-            self._read[name] = self._readers[name]()
-        return self._read[name]
-
-    def __iter__(self):
-        return iter(self._readers)
-
-    def __len__(self) -> int:
-        return len(self._readers)

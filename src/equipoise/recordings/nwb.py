@@ -2,7 +2,8 @@
 
 Read are the units table (`spike_times`, `obs_intervals`, text columns as labels, the region from a column or from the
 electrodes), one table of intervals as epochs, and each ElectricalSeries under `acquisition` and `processing` as
-signals: data * conversion * channel_conversion + offset [V]. Other numeric TimeSeries are read where they are asked for by name.
+signals: data * conversion * channel_conversion + offset [V]. Other numeric TimeSeries are read where they are asked for
+by name.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.quantities import Array, suggest
-from equipoise.recordings.checks import OnDemand
 from equipoise.recordings.hdf5 import dataset, is_text, opened, text, values
-from equipoise.recordings.raw import Raw, differing, epochs_of, even_rate, integers, refuse
+from equipoise.recordings.raw import OnDemand, Raw, differing, epochs_of, even_rate, integers, refuse
 from equipoise.recordings.signal_text import channel_names
 from equipoise.results import Epoch, Signals
 

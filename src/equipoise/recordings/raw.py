@@ -1,7 +1,7 @@
 """What every reader shares: what a source says before it is checked, and how it is refused."""
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +50,25 @@ class Raw:
     lines: NDArray | None = None
 
 
+class OnDemand(Mapping[str, Signals]):
+    """Signals that are read from their file when somebody asks for them, and then kept."""
+
+    def __init__(self, readers: Mapping[str, Callable[[], Signals]]):
+        self._readers = dict(readers)
+        self._read: dict[str, Signals] = {}
+
+    def __getitem__(self, name: str) -> Signals:
+        if name not in self._read:
+            self._read[name] = self._readers[name]()
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+
 @contextmanager
 def reading(source: str, what: str) -> Iterator[None]:
     """Whatever a parser of somebody else's raises on a damaged file leaves as a refusal that says `what` is broken.
@@ -78,8 +97,9 @@ def package(name: str, extra: str, purpose: str) -> Any:
 
 def known_names(source: str, names: Iterable[str], known: Iterable[str], what: str) -> None:
     """Refuse a name that nobody reads: it may be a misspelt one that is needed."""
+    known = set(known)
     for name in names:
-        if name not in (known := set(known)):
+        if name not in known:
             raise refuse(source, f": unknown {what} {name!r}.{suggest(name, known)} Rename or remove it.")
 
 
