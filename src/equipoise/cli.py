@@ -146,7 +146,9 @@ def run(
 
 @app.command()
 def analyze(
-    recording: Annotated[str, typer.Argument(help="An .npz or .csv file, or the word 'example'.")],
+    recording: Annotated[
+        str, typer.Argument(help="A file or folder that recordings.load reads, or the word 'example'.")
+    ],
     *,
     out: Annotated[Path, typer.Option(help="Directory for the report and the data.")] = Path("output"),
     open_report: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = False,

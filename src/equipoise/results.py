@@ -5,11 +5,14 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from equipoise import _core
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -91,6 +94,26 @@ class SpikeTrains:
         times = np.asarray(times, dtype=np.float64)
         return cls(times, np.zeros(times.size, np.int64), 1, t_start, t_stop)
 
+    @staticmethod
+    def by_unit(times: Array, offsets: NDArray[np.int64], *, t_start: float, t_stop: float) -> "SpikeTrains":
+        """Spikes laid out unit after unit: those of unit u are `times[offsets[u]:offsets[u + 1]]` [s], in order.
+
+        Nothing is copied. `times` and `units` of all units together are made when somebody asks for them; what goes
+        unit by unit (`grouped`, `unit`, `between` and the measures of irregularity) never does.
+        """
+        return _ByUnit(times, offsets, t_start, t_stop)
+
+    def grouped(self) -> tuple[Array, NDArray[np.int64]]:
+        """Times (n_spikes,) [s] laid out unit after unit, and where each unit begins (n_units + 1,)."""
+        grouped, offsets = np.empty(self.times.size), np.zeros(self.n_units + 1, np.int64)
+        _core.group_by_unit(self.times, self.units, grouped, offsets)
+        return grouped, offsets
+
+    @property
+    def n_spikes(self) -> int:
+        """Number of spikes of all units."""
+        return self.times.size
+
     @property
     def duration(self) -> float:
         """Length of the window [s]."""
@@ -107,25 +130,124 @@ class SpikeTrains:
 
     def between(self, start: float, stop: float) -> "SpikeTrains":
         """The spikes in [start, stop), with that window; the end of the whole window belongs to its last part."""
+        self._check_part(start, stop)
+        first = np.searchsorted(self.times, start)
+        last = np.searchsorted(self.times, stop, side="right" if stop == self.t_stop else "left")
+        return SpikeTrains(self.times[first:last], self.units[first:last], self.n_units, start, stop)
+
+    def _check_part(self, start: float, stop: float) -> None:
         if not self.t_start <= start < stop <= self.t_stop:
             raise ValueError(
                 f"SpikeTrains.between: start and stop must satisfy {self.t_start:g} <= start < stop <= "
                 f"{self.t_stop:g} s, got start={start:g}, stop={stop:g}."
             )
-        first = np.searchsorted(self.times, start)
-        last = np.searchsorted(self.times, stop, side="right" if stop == self.t_stop else "left")
-        return SpikeTrains(self.times[first:last], self.units[first:last], self.n_units, start, stop)
 
     def __repr__(self) -> str:
-        return f"SpikeTrains({self.n_units} units, {self.times.size} spikes, {self.t_start:g} to {self.t_stop:g} s)"
+        return f"SpikeTrains({self.n_units} units, {self.n_spikes} spikes, {self.t_start:g} to {self.t_stop:g} s)"
+
+
+class _ByUnit(SpikeTrains):
+    """Spike trains that hold their spikes unit after unit; see `SpikeTrains.by_unit`."""
+
+    _times: Array
+    _offsets: NDArray[np.int64]
+
+    def __init__(self, times: Array, offsets: NDArray[np.int64], t_start: float, t_stop: float):
+        times = np.ascontiguousarray(times, dtype=np.float64)
+        offsets = np.ascontiguousarray(offsets, dtype=np.int64)
+        held = {"_times": times, "_offsets": offsets, "n_units": offsets.size - 1, "t_start": t_start, "t_stop": t_stop}
+        self.__dict__.update(held)
+        _check_window(self)
+        _check_by_unit(self, times, offsets)
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        return np.argsort(self._times, kind="stable")
+
+    @cached_property
+    def times(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self._times[self._order]
+
+    @cached_property
+    def units(self) -> NDArray[np.int64]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return np.repeat(np.arange(self.n_units), np.diff(self._offsets))[self._order]
+
+    def grouped(self) -> tuple[Array, NDArray[np.int64]]:
+        return self._times, self._offsets
+
+    @property
+    def n_spikes(self) -> int:
+        return self._times.size
+
+    def unit(self, index: int) -> Array:
+        if not 0 <= index < self.n_units:
+            raise IndexError(f"SpikeTrains.unit: index must lie in [0, {self.n_units - 1}], got {index}.")
+        return self._times[self._offsets[index] : self._offsets[index + 1]]
+
+    def between(self, start: float, stop: float) -> SpikeTrains:
+        self._check_part(start, stop)
+        side = "right" if stop == self.t_stop else "left"
+        parts = [t[np.searchsorted(t, start) : np.searchsorted(t, stop, side=side)] for t in self]
+        offsets = np.concatenate([[0], np.cumsum([part.size for part in parts], dtype=np.int64)])
+        return _ByUnit(np.concatenate([np.empty(0), *parts]), offsets, start, stop)
+
+
+def first_fault(times: Array, offsets: NDArray[np.int64]) -> int | None:
+    """Index of the first spike that is not finite or comes before its unit's last one; None where all is in order.
+
+    `times` are laid out unit after unit as in `SpikeTrains.by_unit`; they are looked at block by block, as copies of a
+    large recording cost more memory than there may be.
+    """
+    for begin in range(0, times.size, _BLOCK):
+        block = times[begin : begin + _BLOCK + 1]
+        backwards = begin + 1 + np.flatnonzero(block[1:] < block[:-1])
+        bad = [*(begin + np.flatnonzero(~np.isfinite(block)))[:1], *backwards[~np.isin(backwards, offsets)][:1]]
+        if bad:
+            return int(min(bad))
+    return None
+
+
+_BLOCK = 2**18
+
+
+def _check_by_unit(trains: SpikeTrains, times: Array, offsets: NDArray[np.int64]) -> None:
+    shaped = times.ndim == offsets.ndim == 1 and offsets.size > 0
+    if not shaped or offsets[0] != 0 or offsets[-1] != times.size or (np.diff(offsets) < 0).any():
+        raise ValueError(
+            f"SpikeTrains.by_unit: offsets must rise from 0 to the number of times, got shapes {offsets.shape} and "
+            f"{times.shape}."
+        )
+    at = first_fault(times, offsets)
+    if at is not None:
+        unit = int(np.searchsorted(offsets, at, side="right")) - 1
+        raise ValueError(
+            f"SpikeTrains.by_unit: times must be finite and sorted within a unit, got {times[at]:g} s at index {at} "
+            f"in unit {unit}."
+        )
+    ends = np.concatenate([times[offsets[:-1][np.diff(offsets) > 0]], times[offsets[1:][np.diff(offsets) > 0] - 1]])
+    if ends.size:
+        _check_inside(trains, ends.min(), ends.max())
+
+
+def _check_window(trains: SpikeTrains) -> None:
+    if not trains.t_stop > trains.t_start:
+        raise ValueError(f"SpikeTrains: t_stop must exceed t_start, got {trains.t_start:g} to {trains.t_stop:g} s.")
+
+
+def _check_inside(trains: SpikeTrains, first: float, last: float) -> None:
+    if first < trains.t_start or last > trains.t_stop:
+        hint = " Are the times in ms?" if last > 100 * trains.t_stop else ""
+        raise ValueError(
+            f"SpikeTrains: times must lie in [{trains.t_start:g}, {trains.t_stop:g}] s, "
+            f"got {first:g} to {last:g} s.{hint}"
+        )
 
 
 def _check_trains(trains: SpikeTrains) -> None:
     t, u = trains.times, trains.units
     if t.ndim != 1 or t.shape != u.shape:
         raise ValueError(f"SpikeTrains: times and units must be 1-D of one length, got {t.shape} and {u.shape}.")
-    if not trains.t_stop > trains.t_start:
-        raise ValueError(f"SpikeTrains: t_stop must exceed t_start, got {trains.t_start:g} to {trains.t_stop:g} s.")
+    _check_window(trains)
     if t.size == 0:
         return
     if not np.isfinite(t).all():
@@ -136,12 +258,7 @@ def _check_trains(trains: SpikeTrains) -> None:
             f"SpikeTrains: times must be sorted, got {t[at]:g} s before {t[at + 1]:g} s at index {at}. "
             "Sort times and units together."
         )
-    if t[0] < trains.t_start or t[-1] > trains.t_stop:
-        hint = " Are the times in ms?" if t[-1] > 100 * trains.t_stop else ""
-        raise ValueError(
-            f"SpikeTrains: times must lie in [{trains.t_start:g}, {trains.t_stop:g}] s, "
-            f"got {t[0]:g} to {t[-1]:g} s.{hint}"
-        )
+    _check_inside(trains, t[0], t[-1])
     if u.min() < 0 or u.max() >= trains.n_units:
         raise ValueError(f"SpikeTrains: units must lie in [0, {trains.n_units - 1}], got {u.min()} to {u.max()}.")
 
@@ -255,7 +372,8 @@ class Recording:
 
     def __repr__(self) -> str:
         epochs = ", ".join(f"{e.name} {e.stop - e.start:g} s" for e in self.epochs)
-        signals = "".join(f"; {name} {it!r}" for name, it in self.signals.items())
+        # Names only: signals may lie in a file until they are asked for.
+        signals = f"; signals: {', '.join(self.signals)}" if self.signals else ""
         return f"Recording({self.source or 'unnamed'}: {self.spikes!r}{signals}; epochs: {epochs})"
 
 

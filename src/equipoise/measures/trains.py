@@ -88,8 +88,7 @@ def group(trains: Trains) -> GroupedTrains:
 
 
 def _grouped(spikes: SpikeTrains, names: NDArray, types: NDArray) -> GroupedTrains:
-    grouped, offsets = np.empty(spikes.times.size), np.zeros(spikes.n_units + 1, np.int64)
-    _core.group_by_unit(spikes.times, spikes.units, grouped, offsets)
+    times, offsets = spikes.grouped()
     return GroupedTrains(
-        times=grouped, offsets=offsets, names=names, types=types, t_start=spikes.t_start, t_stop=spikes.t_stop
+        times=times, offsets=offsets, names=names, types=types, t_start=spikes.t_start, t_stop=spikes.t_stop
     )
