@@ -1,5 +1,17 @@
-"""From recordings to the parameters of homeostasis."""
+"""From recordings to the parameters and the rules of homeostasis."""
 
+from equipoise.inference.candidates import CANDIDATES as CANDIDATES
+from equipoise.inference.candidates import Candidate as Candidate
 from equipoise.inference.cells import analyze as analyze
 from equipoise.inference.maps import operating_map as operating_map
+from equipoise.inference.observations import Observations as Observations
+from equipoise.inference.observations import observe as observe
+from equipoise.inference.operating import Operating as Operating
+from equipoise.inference.perturbations import PERTURBATIONS as PERTURBATIONS
+from equipoise.inference.perturbations import Perturbation as Perturbation
+from equipoise.inference.predictions import Predictions as Predictions
+from equipoise.inference.predictions import predictions as predictions
 from equipoise.inference.settings import AnalysisSettings as AnalysisSettings
+from equipoise.inference.verdict import Verdict as Verdict
+from equipoise.inference.verdict import VerdictSettings as VerdictSettings
+from equipoise.inference.verdict import verdict as verdict

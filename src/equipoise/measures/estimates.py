@@ -11,12 +11,12 @@ from equipoise.results import Status
 if TYPE_CHECKING:
     import xarray as xr
 
-_CONFIDENCE = Quantity("confidence level of the interval", low=0.5, high=0.9999)
+CONFIDENCE = Quantity("confidence level of the interval", low=0.5, high=0.9999)
 
 
 def level(confidence: float) -> float:
     """How many standard errors the interval reaches to either side."""
-    return NormalDist().inv_cdf(0.5 + 0.5 * check("measures.confidence", confidence, _CONFIDENCE))
+    return NormalDist().inv_cdf(0.5 + 0.5 * check("measures.confidence", confidence, CONFIDENCE))
 
 
 def estimate(name: str, meaning: str, found: tuple[float, float], n: int, z: float) -> "xr.DataArray":
