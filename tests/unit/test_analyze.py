@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import equipoise as eq
 from equipoise import measures, recordings
 from equipoise.inference import AnalysisSettings, analyze, operating_map
-from equipoise.inference.cells import minimal_in_degree
+from equipoise.inference.implied import minimal_in_degree
 from equipoise.inference.surrogates import calcium_of, displaced, shuffled
 from equipoise.model.inputs import DrivenNeuron, PoissonInputs, weights_for
 from equipoise.renewal import statistics

@@ -3,6 +3,7 @@
 from equipoise.inference.candidates import CANDIDATES as CANDIDATES
 from equipoise.inference.candidates import Candidate as Candidate
 from equipoise.inference.cells import analyze as analyze
+from equipoise.inference.implied import implied as implied
 from equipoise.inference.maps import operating_map as operating_map
 from equipoise.inference.observations import Observations as Observations
 from equipoise.inference.observations import observe as observe

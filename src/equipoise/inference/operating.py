@@ -8,11 +8,13 @@ the excitatory inputs a share is recurrent, the rest comes from X, all at the ra
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.inference.batch import Batch
+from equipoise.inference.batch import Batch, batch_of, settled
+from equipoise.inference.implied import minimal_in_degree
 from equipoise.inference.settings import CORTICAL_NEURON
 from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
@@ -24,7 +26,8 @@ from equipoise.quantities import Array, check_fields, quantity
 from equipoise.renewal.calcium import calcium_moments
 from equipoise.renewal.inverse import input_for
 from equipoise.renewal.laws import NeuronISI
-from equipoise.results import NumericalFailure
+from equipoise.results import NumericalFailure, Status
+from equipoise.units import hour
 
 POPULATIONS = ("E", "I")
 DEGREE = (1.5, 30.0)
@@ -41,14 +44,16 @@ SPEED = (0.2, 5.0)
 class Operating:
     """Where both populations are before a manipulation: `rate` [Hz] and `cv` of E and of I, and the model neuron.
 
-    NumericalFailure where the neuron cannot fire so.
+    With a `circuit`, see `of`, there is nothing to draw but the speeds of rules and the strength of the manipulation.
+    Raises NumericalFailure where the neuron cannot fire so.
     """
 
     rate: tuple[float, float] = (5.0, 10.0)
     cv: tuple[float, float] = (0.9, 0.8)
     neuron: LIF = CORTICAL_NEURON
     sensor: Calcium = field(default_factory=Calcium)
-    tau: float = quantity("time scale of the rules", default=3600.0, unit="hour", low=0.0, open_low=True)
+    tau: float = quantity("time scale of the rules", default=1 * hour, unit="hour", low=0.0, open_low=True)
+    circuit: Circuit | None = None
 
     def __post_init__(self):
         check_fields(self)
@@ -60,6 +65,28 @@ class Operating:
         if not np.isfinite(found.mu).all():
             status = np.ravel(found.status)[~np.isfinite(found.mu)][0]  # pyright: ignore[reportArgumentType, reportCallIssue]
             raise NumericalFailure(status, f"Operating: {found.message}")
+
+    @classmethod
+    def of(cls, circuit: Circuit, *, rate: tuple[float, float] = (5.0, 10.0), **more: Any) -> "Operating":
+        """Where a circuit of populations E and I of one kind of LIF rests, near `rate` [Hz]; `more` as for the class.
+
+        Its weights are as they are, equal for all cells of a population. Raises NumericalFailure where it has no state
+        near that rate.
+        """
+        kinds = {p.neuron for p in circuit.populations}
+        names = tuple(p.name for p in circuit.populations)
+        if names != POPULATIONS or len(kinds) != 1 or not all(isinstance(s, Source) for s in circuit.sources):
+            raise ValueError(
+                f"Operating.of: circuit must have the populations {POPULATIONS} of equal LIF neurons, and sources of "
+                f"constant rate, got {circuit!r}."
+            )
+        batch = batch_of([circuit])
+        r = settled(batch, np.array([rate], dtype=np.float64))
+        if not np.isfinite(r).all():
+            raise NumericalFailure(Status.NOT_CONVERGED, f"Operating.of: no state found near {rate} Hz.")
+        (e, i), (cv_e, cv_i) = r[0], batch.cv(r)[0]
+        neuron: Any = kinds.pop()
+        return cls(rate=(float(e), float(i)), cv=(float(cv_e), float(cv_i)), neuron=neuron, circuit=circuit, **more)
 
     @cached_property
     def input(self) -> tuple[Array, Array]:
@@ -105,6 +132,8 @@ class Draws:
 
     def batch(self) -> Batch:
         """The circuits, many at once."""
+        if self.at.circuit is not None:
+            return batch_of([self.at.circuit]).take(np.zeros(len(self.u), dtype=np.int64))
         mean = np.stack([self.share * self.j_e, -self.j_i, (1.0 - self.share) * self.j_e], axis=-1)
         power = np.stack([self.share * self.j_e**2, self.j_i**2, (1.0 - self.share) * self.j_e**2], axis=-1)
         K, n = self.K[..., None], len(self.u)
@@ -114,6 +143,8 @@ class Draws:
 
     def circuits(self) -> tuple[Circuit, ...]:
         """The circuits, one by one."""
+        if self.at.circuit is not None:
+            return (self.at.circuit,) * len(self.u)
         rows = zip(self.K, self.share, self.j_e, self.j_i, strict=True)
         return tuple(_circuit(self.at, *row) for row in rows)
 
@@ -129,8 +160,7 @@ def joined(parts: Sequence[Draws]) -> Draws:
 def draws_of(at: Operating, u: Array) -> Draws:
     """The circuits that numbers in (0, 1) (n, len(NAMES)) stand for."""
     mu, sigma = at.input
-    least = mu**2 / (np.where(mu > 0.0, at.rate[0], at.rate[1]) * sigma**2)
-    K = np.maximum(least, FEWEST) * log_uniform(u[:, :2], *DEGREE)
+    K = np.maximum(minimal_in_degree(mu, sigma, *at.rate), FEWEST) * log_uniform(u[:, :2], *DEGREE)
     share = np.stack([RECURRENT_E[0] + (RECURRENT_E[1] - RECURRENT_E[0]) * u[:, 2],
                       log_uniform(u[:, 3], *RECURRENT_I)], axis=1)  # fmt: skip
     a, b = K * at.rate[0], K * at.rate[1]

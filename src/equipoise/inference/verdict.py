@@ -139,7 +139,9 @@ def _observed(data: object, epochs: Mapping[str, str | Epoch] | None, how: Verdi
 
 
 def _operating(seen: Observations, given: Operating) -> Operating:
-    """Circuits that fire as observed before; where a type is not, as the ones given."""
+    """Circuits that fire as observed before; where a type is not, as the ones given. A given circuit stays."""
+    if given.circuit is not None:
+        return given
     rate = tuple(r if np.isfinite(r) else d for r, d in zip(seen.rate, given.rate, strict=True))
     cv = tuple(c if np.isfinite(c) else d for c, d in zip(seen.cv, given.cv, strict=True))
     return replace(given, rate=rate, cv=cv)
