@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.inference.batch import Batch, batch_of, settled
+from equipoise.inference.batch import Batch, batch_of
 from equipoise.inference.implied import minimal_in_degree
 from equipoise.inference.settings import CORTICAL_NEURON
 from equipoise.model.calcium import Calcium
@@ -23,6 +23,7 @@ from equipoise.model.neurons import LIF
 from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array, check_fields, quantity
+from equipoise.rate.fixed_points import settle
 from equipoise.renewal.calcium import calcium_moments
 from equipoise.renewal.inverse import input_for
 from equipoise.renewal.laws import NeuronISI
@@ -80,10 +81,12 @@ class Operating:
                 f"Operating.of: circuit must have the populations {POPULATIONS} of equal LIF neurons, and sources of "
                 f"constant rate, got {circuit!r}."
             )
-        batch = batch_of([circuit])
-        r = settled(batch, np.array([rate], dtype=np.float64))
-        if not np.isfinite(r).all():
-            raise NumericalFailure(Status.NOT_CONVERGED, f"Operating.of: no state found near {rate} Hz.")
+        batch, r = batch_of([circuit]), settle(circuit, start=list(rate)).rates[None]
+        if not np.allclose(batch.steady(r)[0], r, rtol=1e-6):
+            raise NumericalFailure(
+                Status.NOT_CONVERGED,
+                f"Operating.of: no state of delta synapses and constant weights near {rate} Hz, but one at {r[0]} Hz.",
+            )
         (e, i), (cv_e, cv_i) = r[0], batch.cv(r)[0]
         neuron: Any = kinds.pop()
         return cls(rate=(float(e), float(i)), cv=(float(cv_e), float(cv_i)), neuron=neuron, circuit=circuit, **more)
