@@ -1,4 +1,4 @@
-"""Many circuits at once under their rules: the same as one at a time by the rate level and by the theory of one cell."""
+"""Many circuits at once under their rules: the same as one by one at the rate level and in the theory of one cell."""
 
 import numpy as np
 import pytest
@@ -83,7 +83,11 @@ def one_cell(rule, drive=0.0):
     inputs = eq.PoissonInputs(K=2000, rate=5 * Hz)
     cell = eq.DrivenNeuron(AT.neuron, excitation=inputs, inhibition=inputs)
     weights = eq.model.inputs.weights_for(cell, mu=float(mu), sigma=float(sigma))
-    nodes = [eq.Population("E", neuron=AT.neuron, drive=drive), eq.Source("X", rate=5 * Hz), eq.Source("Y", rate=5 * Hz)]
+    nodes = [
+        eq.Population("E", neuron=AT.neuron, drive=drive),
+        eq.Source("X", rate=5 * Hz),
+        eq.Source("Y", rate=5 * Hz),
+    ]
     signed = {"X": float(weights.j_e), "Y": -float(weights.j_i)}
     projections = [eq.Projection(source=s, target="E", weight=w, in_degree=2000) for s, w in signed.items()]
     circuit = eq.Circuit(populations=nodes, projections=projections)
@@ -155,13 +159,15 @@ def test_rules_do_at_once_what_no_homeostasis_does(predicted):
 def test_each_rule_holds_what_it_holds(predicted):
     assert np.abs(of(predicted["no homeostasis"], "after", "rate_E")).max() < 1e-6
     left = np.abs(of(predicted["output-centric"], "during", "rate_E"))  # slow where the circuit's gain is small
-    assert np.median(left) < 1e-3 and (left < np.abs(of(predicted["output-centric"], "acute", "rate_E"))).all()
+    assert np.median(left) < 1e-3
+    assert (left < np.abs(of(predicted["output-centric"], "acute", "rate_E"))).all()
     assert np.abs(of(predicted["single-loop"], "during", "rate_I")).max() < 1e-3
     for moment in ("calcium_mean_E", "calcium_mean_I"):
         assert np.abs(of(predicted["calcium"], "during", moment)).max() < 1e-2
     # input-centric A returns and goes past; B adds to what the ligand does
     acute, later = (np.median(of(predicted["input-centric B"], p, "rate_E")) for p in ("acute", "during"))
-    assert acute < 0.0 and later < acute
+    assert acute < 0.0
+    assert later < acute
     assert np.median(of(predicted["input-centric A"], "during", "rate_E")) > 0.0
 
 
@@ -169,7 +175,8 @@ def test_more_irregular_input_tells_calcium_from_a_single_loop_by_the_irregulari
     names, kind = ["single-loop", "calcium"], "input irregularity"
     months = predictions(kind, rules=names, draws=40, seed=4, duration=60 * day)
     loop, calcium = (np.abs(of(p, "during", "cv_E")) for p in months)
-    assert np.median(loop) > 0.05 and np.median(calcium) < 0.01
+    assert np.median(loop) > 0.05
+    assert np.median(calcium) < 0.01
     (days,) = predictions(kind, rules=["calcium"], draws=40, seed=4)  # C_v comes back in many days only
     assert np.median(np.abs(of(days, "during", "cv_E"))) > 0.02
 
@@ -203,7 +210,10 @@ def test_predictions_are_reproducible_and_print_themselves():
         (lambda: predictions("optical", draws=2), "draws must be a whole number"),
         (lambda: predictions("optical", duration=-1.0), "duration .* must be above 0"),
         (lambda: Operating(rate=(5.0, -1.0)), "Operating.rate must be two positive numbers"),
-        (lambda: eq.inference.Perturbation(name="x", apply=lambda c, a, x: c, low=2.0, high=1.0), "must not exceed high"),
+        (
+            lambda: eq.inference.Perturbation(name="x", apply=lambda c, a, x: c, low=2.0, high=1.0),
+            "must not exceed high",
+        ),
         (lambda: Operating.of(eq.Circuit.example("microcircuit")), "must have the populations"),
     ],
 )

@@ -103,9 +103,7 @@ def _epochs(recording: Recording, epochs: Mapping[str, str | Epoch]) -> dict[str
             raise ValueError(f"observe: the recording has no epoch {epoch!r}." + suggest(str(epoch), known))
         out[phase] = epoch if isinstance(epoch, Epoch) else known[epoch]
     if "before" not in out or len(out) < 2:
-        raise ValueError(
-            f"observe: epochs must say which is 'before' and which at least one other, got {dict(epochs)}."
-        )
+        raise ValueError(f"observe: epochs must name 'before' and at least one other phase, got {dict(epochs)}.")
     return out
 
 
