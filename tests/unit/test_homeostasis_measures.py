@@ -30,12 +30,12 @@ def test_calcium_moments_are_those_of_theorem_1_as_often_as_their_intervals_say(
     trains = poisson(np.full(400, 5.0), 200 * second, np.random.default_rng(3))
     found = measures.calcium_moments(trains, SENSOR)
     exact = eq.renewal.calcium_moments(SENSOR, eq.ExponentialISI(rate=5 * Hz))
-    for name, truth in zip(("mean", "second"), exact, strict=True):
+    for name, truth in zip(("mean", "second_moment"), exact, strict=True):
         hit = (found[f"{name}_low"] <= truth) & (truth <= found[f"{name}_high"])
         assert 0.915 <= float(hit.mean()) <= 0.975  # 95 %, three binomial errors wide
         assert float(found[name].mean()) == pytest.approx(float(truth), rel=0.01)
     assert set(found.status.values) == {"OK"}
-    assert found["second"].attrs["units"] == "uM^2"
+    assert found["second_moment"].attrs["units"] == "uM^2"
 
 
 def test_calcium_moments_are_the_one_average_over_the_spikes():
@@ -43,7 +43,7 @@ def test_calcium_moments_are_the_one_average_over_the_spikes():
     mean, second_moment = eq.renewal.calcium_moments_of(SENSOR, trains, discard=3.0)
     found = measures.calcium_moments(trains, SENSOR)
     np.testing.assert_array_equal(found["mean"], mean)
-    np.testing.assert_array_equal(found["second"], second_moment)
+    np.testing.assert_array_equal(found["second_moment"], second_moment)
     assert float(found["mean_high"][2]) == 0.0  # a silent unit has no calcium
 
 

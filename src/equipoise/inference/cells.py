@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.inference.implied import about, inputs_of, weights_of
+from equipoise.inference.implied import about, implied
 from equipoise.inference.settings import AnalysisSettings
 from equipoise.inference.surrogates import calcium_of, displaced, shuffled, surrogate_calcium
-from equipoise.measures import group, summary
+from equipoise.measures import group
 from equipoise.quantities import Array
 from equipoise.recordings import digest
 from equipoise.renewal.calcium import calcium_moments
@@ -49,11 +49,10 @@ def analyze(
 ) -> "xr.Dataset":
     """Analyse every unit in every epoch; a Dataset over (unit, epoch), with `source`, `moment` and `k` beside.
 
-    Holds all of `measures.summary`; `calcium_mean` [µM] and `calcium_second_moment` [µM^2] per `source` (see
-    `SOURCES`), with `_low` and `_high`, the central 95 % of the surrogates; the gaps between the sources as fractions
-    of the actual moment (see `GAPS`); the model neuron's input `mu` [V/s] and `sigma` [V/sqrt(s)], with the mean and
-    sd of its membrane without threshold [V]; and `j_e`, `j_i` [V] for each in-degree `k` (Eqs. 30-31). The actual
-    moments are the set point that homeostasis would have to hold. `input_status`, `calcium_status` and `weight_status`
+    Holds all of `implied`: `measures.summary`, set points, the model neuron's input with the mean and sd of its
+    membrane without threshold [V], and weights for each in-degree `k`; `calcium_mean` [µM] and `calcium_second_moment`
+    [µM^2] per `source` (see `SOURCES`), with `_low` and `_high`, the central 95 % of the surrogates; the gaps between
+    the sources as fractions of the actual moment (see `GAPS`). `input_status`, `calcium_status` and `weight_status`
     say what is missing, `input_reason` and `weight_reason` why. `progress` is called with the fraction done. Raises
     TypeError for other arguments and ValueError for a recording without units or epochs.
     """
@@ -91,17 +90,9 @@ class _Steps:
 def _epoch(recording: Recording, epoch: Epoch, index: int, settings: AnalysisSettings, steps: _Steps) -> "xr.Dataset":
     spikes = recording.during(epoch)
     part = Recording(spikes, recording.unit_names, (epoch,))
-    dataset = summary(
-        part,
-        refractory=settings.lvr_refractory,
-        tau_ref=settings.neuron.tau_ref,
-        confidence=settings.confidence,
-    )
-    rates = dataset["rate"].values
-    dataset = dataset.assign(inputs_of(dataset, settings))
+    dataset = implied(part, settings)
     dataset = dataset.assign(_calcium(part, dataset, index, settings, steps))
-    dataset = dataset.assign(weights_of(dataset, settings, float(rates.mean()) if rates.size else 0.0))
-    dataset = dataset.assign_coords(k=list(settings.in_degrees), source=list(SOURCES), moment=list(MOMENTS))
+    dataset = dataset.assign_coords(source=list(SOURCES), moment=list(MOMENTS))
     dataset.attrs.clear()  # those of one epoch
     return dataset.expand_dims(epoch=[epoch.name]).assign_coords(
         start=("epoch", [epoch.start]), stop=("epoch", [epoch.stop])
@@ -126,9 +117,6 @@ def _calcium(
     variables = _calcium_variables(values)
     variables |= {name: _gap(values, *pair) for name, pair in GAPS.items()}
     variables["serial_order_matters"] = (("unit", "moment"), _outside(values, "actual", "shuffled"))
-    variables["set_point_mean"] = ("unit", values[0, :, 0, 0], about("implied set point of mean calcium", "uM"))
-    set_point = values[0, :, 0, 1]
-    variables["set_point_second_moment"] = ("unit", set_point, about("implied set point of its square", "uM^2"))
     known = enough & (spikes.duration >= SHORTEST * settings.sensor.tau)
     text = np.where(known, Status.OK.name, Status.INSUFFICIENT_DATA.name)
     return variables | {"calcium_status": ("unit", text)}

@@ -22,7 +22,7 @@ def implied(trains: SpikeTrains | Recording, settings: AnalysisSettings | None =
     All of `measures.summary`; `set_point_mean` [µM] and `set_point_second_moment` [µM^2] with `_low` and `_high`, the
     calcium of the unit's own spikes (`measures.calcium_moments`); the input `mu` [V/s] and `sigma` [V/sqrt(s)] that
     gives the neuron the unit's rate and irregularity; `j_e`, `j_i` [V] for each in-degree `k` (Eqs. 30-31). What is
-    missing is NaN, with `input_status`, `calcium_status` and `weight_status`, and reasons.
+    missing is NaN, with `input_status`, `set_point_status` and `weight_status`, and reasons.
     """
     settings = AnalysisSettings() if settings is None else settings
     dataset = summary(
@@ -30,11 +30,11 @@ def implied(trains: SpikeTrains | Recording, settings: AnalysisSettings | None =
     )
     calcium = calcium_moments(trains, settings.sensor, confidence=settings.confidence)
     moments = {
-        f"set_point_{name}{end}": ("unit", calcium[f"{key}{end}"].values, calcium[f"{key}{end}"].attrs)
-        for key, name in (("mean", "mean"), ("second", "second_moment"))
+        f"set_point_{name}{end}": ("unit", calcium[f"{name}{end}"].values, calcium[f"{name}{end}"].attrs)
+        for name in ("mean", "second_moment")
         for end in ("", "_low", "_high")
     }
-    dataset = dataset.assign(moments | {"calcium_status": ("unit", calcium["status"].values)})
+    dataset = dataset.assign(moments | {"set_point_status": ("unit", calcium["status"].values)})
     dataset = dataset.assign(inputs_of(dataset, settings))
     rate = float(dataset["rate"].mean()) if dataset.sizes["unit"] else 0.0
     return dataset.assign(weights_of(dataset, settings, rate)).assign_coords(k=list(settings.in_degrees))

@@ -111,7 +111,9 @@ def _of_units(recording: Recording, epoch: Epoch, sensor: Calcium) -> Array:
     """Rate, C_v,local and both calcium moments of each unit (KINDS, units)."""
     trains = recording.during(epoch)
     calcium = calcium_moments(trains, sensor)
-    return np.stack([rate(trains).values, cv_local(trains).values, calcium["mean"].values, calcium["second"].values])
+    return np.stack(
+        [rate(trains).values, cv_local(trains).values, calcium["mean"].values, calcium["second_moment"].values]
+    )
 
 
 def _types(recording: Recording) -> tuple[list[Units], tuple[str, ...]]:

@@ -25,7 +25,7 @@ from equipoise.inference.perturbations import Perturbation
 from equipoise.inference.predictions import PHASES, Predictions, predictions
 from equipoise.model.protocols import Protocol
 from equipoise.quantities import Array, check_fields, quantity
-from equipoise.results import Epoch, Recording, Status
+from equipoise.results import Epoch, NumericalFailure, Recording, Status
 from equipoise.units import day
 
 if TYPE_CHECKING:
@@ -123,8 +123,13 @@ def verdict(
     seen = data if isinstance(data, Observations) else _observed(data, epochs, how, seed)
     if predicted is None:
         assert manipulation is not None
+        try:
+            at = _operating(seen, how.operating)
+        except NumericalFailure as failure:
+            reason = f"The model neuron cannot fire as before: {failure.reason}"
+            return Verdict(decision=UNDECIDED, reason=reason, status=failure.status, caveats=seen.caveats)
         predicted = predictions(
-            manipulation, operating=_operating(seen, how.operating), rules=rules, draws=how.draws,
+            manipulation, operating=at, rules=rules, draws=how.draws,
             duration=how.duration, washout=how.washout, seed=seed,
         )  # fmt: skip
     return compared(seen, predicted, how)

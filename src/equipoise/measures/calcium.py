@@ -24,7 +24,7 @@ WARM_UP = 10.0
 BLOCKS = 16
 SHORTEST = 10.0
 """Time constants that a part must last for an interval."""
-_ABOUT = {"mean": ("mean of calcium", "uM"), "second": ("second moment of calcium", "uM^2")}
+_ABOUT = {"mean": ("mean of calcium", "uM"), "second_moment": ("second moment of calcium", "uM^2")}
 
 
 def warm_up(sensor: Calcium, duration: float) -> float:
