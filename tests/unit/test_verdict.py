@@ -207,3 +207,28 @@ EXAMPLE = eq.recordings.example()
 def test_bad_input_is_named(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call()
+
+
+def test_circuits_that_cannot_fire_as_before_leave_it_undecided():
+    n = len(OBSERVABLES)
+    seen = Observations(
+        phases=("during",), values=np.zeros((1, n)), covariance=0.01 * np.eye(n), rate=(450.0, 10.0), cv=(2.5, 0.8)
+    )
+    found = verdict(seen, manipulation="optical")
+    assert found.decision == "undecided"
+    assert found.reason.startswith("No model circuit fires as before: ")
+
+
+def test_rules_that_are_stable_nowhere_are_left_out_by_name():
+    draws = predictions("optical", rules=["output-centric"], draws=20, seed=3)[0]
+    assert draws.lost + len(draws) <= 20
+    circuit = eq.Circuit.example("balanced_network")
+    how = VerdictSettings(operating=Operating.of(circuit), draws=60)
+    n = len(OBSERVABLES)
+    seen = Observations(
+        phases=("during",), values=np.zeros((1, n)), covariance=0.01 * np.eye(n), rate=(12.0, 11.0), cv=(0.9, 0.9)
+    )
+    rules = ["input-centric A", "input-centric B", "output-centric"]
+    found = verdict(seen, manipulation="optical", rules=rules, settings=how)
+    assert found.rules == ("input-centric B", "output-centric")
+    assert found.caveats == ("input-centric A is left out: 0 draws.",)

@@ -33,6 +33,8 @@ from equipoise.units import hour
 POPULATIONS = ("E", "I")
 DEGREE = (1.5, 30.0)
 """In-degrees drawn, in units of the least at which both weights are positive."""
+JUMP = 0.5
+"""Largest weight, of v_threshold - v_reset."""
 FEWEST = 10.0
 """In-degree that stands for the least one where that is smaller."""
 RECURRENT_E, RECURRENT_I = (0.05, 0.95), (0.02, 0.9)
@@ -132,6 +134,15 @@ class Draws:
     def take(self, rows: NDArray) -> "Draws":
         """Some of the circuits."""
         return Draws(at=self.at, **{name: getattr(self, name)[rows] for name in DRAWN})
+
+    @property
+    def plausible(self) -> NDArray[np.int64]:
+        """Rows whose weights are positive and small enough for white noise, at most `JUMP` of the way to threshold."""
+        if self.at.circuit is not None:
+            return np.arange(len(self.u))
+        most = JUMP * (self.at.neuron.v_threshold - self.at.neuron.v_reset)
+        fits = [(j > 0.0) & (j <= most) for j in (self.j_e, self.j_i)]
+        return np.flatnonzero(np.logical_and(*fits).all(axis=1))
 
     def batch(self) -> Batch:
         """The circuits, many at once."""

@@ -25,6 +25,7 @@ from equipoise.model.protocols import Protocol
 from equipoise.quantities import Array, Quantity, check, seed_sequence, whole
 from equipoise.renewal.calcium import calcium_moments
 from equipoise.renewal.laws import NeuronISI
+from equipoise.results import NumericalFailure, Status
 from equipoise.units import day
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ OBSERVABLES = tuple(f"{what}_{p}" for what in ("rate", "cv", "calcium_mean", "ca
 SPAN = Quantity("time", unit="day", low=0.0, open_low=True)
 LARGEST = np.log(5.0)
 """Largest acute change of a rate: doses that do more than fivefold are not chosen."""
-BLOCK, MOST = 8, 400
-"""Circuits drawn at a time, and at most, for each one asked for."""
+BLOCK, FEW, MOST = 8, 40, 400
+"""Circuits drawn at a time, before a rule that is stable in none is given up, and at most, for each one asked for."""
+NOTHING = (0, len(PHASES), len(OBSERVABLES))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -96,7 +98,7 @@ def predictions(
     """What each rule predicts of a manipulation, from `draws` circuits of the priors that all rules share.
 
     `duration` [s] of the manipulation and `washout` [s] after it count beside the rules' own time, `Operating.tau`.
-    Raises ValueError for unknown names.
+    Raises ValueError for unknown names, and NumericalFailure where no circuit rests as asked with any of the rules.
     """
     at = Operating() if operating is None else operating
     how = perturbation_of(manipulation)
@@ -106,13 +108,17 @@ def predictions(
     drawn, fits, offered = pool(at, asked, n, np.random.default_rng(seed_sequence(seed)))
     shares, fits = fits.sum(axis=1) / offered, fits & (np.cumsum(fits, axis=1) <= n)
     used = np.flatnonzero(fits.any(axis=0))
+    if used.size == 0:
+        raise NumericalFailure(
+            Status.UNSTABLE, f"predictions: no circuit of the priors rests at {at.rate} Hz with a rule that is stable."
+        )
     drawn, fits = drawn.take(used), fits[:, used]
     under, strength = manipulated(drawn, what)
     out = []
-    for one, row, share in zip(asked, fits, shares, strict=True):
-        values = simulated(one, drawn.take(row), under.take(row), what)
+    for one, row, share in zip(asked, map(np.flatnonzero, fits), shares, strict=True):
+        values = simulated(one, drawn.take(row), under.take(row), what) if row.size else np.zeros(NOTHING)
         known = np.isfinite(values).all(axis=(1, 2)) & (np.abs(values[:, 0, :2]) <= LARGEST).all(axis=1)
-        kept = np.flatnonzero(row)[known]
+        kept = row[known]
         out.append(
             Predictions(
                 rule=one, what=what, values=values[known], u=drawn.u[kept], strength=strength[kept],
@@ -143,7 +149,7 @@ def pool(
     parts, stables, offered = [], [], 0
     while True:
         some = draws_of(at, rng.random((BLOCK * n, len(NAMES))))
-        offered += BLOCK * n
+        some, offered = some.take(some.plausible), offered + BLOCK * n
         batch = some.batch()
         r = np.tile(at.rate, (len(some.u), 1))
         fine = np.flatnonzero(stable(batch, r, np.full(len(POPULATIONS), at.neuron.tau_m)))
@@ -151,7 +157,9 @@ def pool(
         stables.append(np.array([held(system(one, some), r[fine]) for one in candidates]))
         parts.append(some)
         found = np.concatenate(stables, axis=1)
-        if found.sum(axis=1).min() >= n or offered >= MOST * n:
+        enough = found.sum(axis=1) >= n
+        hopeless = ~found.any(axis=1) & (offered >= FEW * n)
+        if (enough | hopeless).all() or offered >= MOST * n:
             return joined(parts), found, offered
 
 
@@ -188,9 +196,9 @@ def observed_phases(first: SlowBatch, under: Batch, r: Array, what: Experiment) 
 def courses(first: SlowBatch, under: Batch, r: Array, spans: tuple[float, float]) -> tuple[Course, Course]:
     """The course while a manipulation lasts, and after it."""
     z = np.zeros_like(first.speed)
-    system, acute = changed(first, under, z, r)
-    during = follow(system, z, acute, spans[0])
-    _, rebound = changed(system, first.batch, during.z[-1], during.r[-1])
+    other, acute = changed(first, under, z, r)
+    during = follow(other, z, acute, spans[0])
+    _, rebound = changed(other, first.batch, np.nan_to_num(during.z[-1]), during.r[-1])
     return during, follow(first, during.z[-1], rebound, spans[1])
 
 

@@ -124,14 +124,13 @@ def verdict(
     if predicted is None:
         assert manipulation is not None
         try:
-            at = _operating(seen, how.operating)
+            predicted = predictions(
+                manipulation, operating=_operating(seen, how.operating), rules=rules, draws=how.draws,
+                duration=how.duration, washout=how.washout, seed=seed,
+            )  # fmt: skip
         except NumericalFailure as failure:
-            reason = f"The model neuron cannot fire as before: {failure.reason}"
+            reason = f"No model circuit fires as before: {failure.reason}"
             return Verdict(decision=UNDECIDED, reason=reason, status=failure.status, caveats=seen.caveats)
-        predicted = predictions(
-            manipulation, operating=at, rules=rules, draws=how.draws,
-            duration=how.duration, washout=how.washout, seed=seed,
-        )  # fmt: skip
     return compared(seen, predicted, how)
 
 
