@@ -181,6 +181,20 @@ def test_more_irregular_input_tells_calcium_from_a_single_loop_by_the_irregulari
     assert np.median(np.abs(of(days, "during", "cv_E"))) > 0.02
 
 
+SIGNS = {"optical": 1, "optical silencing": -1, "chemogenetic": -1, "baclofen": -1, "NMDAR block": 1, "deprivation": -1}
+
+
+@pytest.mark.parametrize("kind", list(eq.inference.PERTURBATIONS))
+def test_manipulations_do_to_excitation_what_they_are_known_for(kind):
+    (alone,) = predictions(kind, rules=["no homeostasis"], draws=20, seed=6)
+    change = of(alone, "acute", "rate_E")
+    if kind == "input irregularity":
+        assert np.median(of(alone, "acute", "cv_E")) > 0.0
+    else:
+        assert np.sign(np.median(change)) == SIGNS[kind]
+    np.testing.assert_allclose(of(alone, "during", "rate_E"), change, atol=1e-9)  # nothing moves
+
+
 def test_a_given_circuit_leaves_speeds_and_strength_unknown():
     some = draws_of(AT, np.random.default_rng(11).random((120, len(NAMES))))
     fine = np.flatnonzero(stable(some.batch(), np.tile(AT.rate, (120, 1)), TAU))

@@ -82,7 +82,7 @@ def perturbation_of(manipulation: "str | Perturbation | Protocol") -> Perturbati
     if isinstance(manipulation, Protocol):
         name = type(manipulation).__name__
         return Perturbation(name=name, apply=lambda circuit, _, __: manipulation.perturbed(circuit), low=1.0, high=1.0)
-    if manipulation in PERTURBATIONS:
+    if isinstance(manipulation, str) and manipulation in PERTURBATIONS:
         return PERTURBATIONS[manipulation]
     raise ValueError(
         f"manipulation must be a known name, an inference.Perturbation or a protocol, got {manipulation!r}."

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from equipoise.inference.batch import Batch, settled, turned
 from equipoise.model.attached_rules import AttachedRule
+from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumMean, CalciumSecondMoment, FiringRate
+from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.slow_variables import Rate, RequiredInput, SlowRule, Threshold
 from equipoise.quantities import Array
 from equipoise.renewal.calcium import calcium_moments
@@ -27,8 +29,8 @@ FIRST = 1e-3
 """Steps of a phase, and the first one in units of the fastest recovery time."""
 NUDGE = 1e-5
 """Of slow variables, beside their own scale, for slopes."""
-WIDEST = 12.0
-"""Logarithm of a gain beyond which a weight has run away."""
+WIDEST = 20.0
+"""Logarithm of a gain at which a weight that runs away, up or to 0, is cut off."""
 FLAT = 1e-6
 """Slow growth, relative to the fastest recovery, below which a direction is neutral."""
 Rule = AttachedRule | SlowRule
@@ -58,7 +60,7 @@ class SlowBatch:
             else:
                 threshold[:, self.names.index(_moved(rule).population)] = z[:, at]
                 at += 1
-        return self.batch.moved(np.exp(np.clip(log_gains, -2.0 * WIDEST, 2.0 * WIDEST)), threshold)
+        return self.batch.moved(np.exp(np.clip(log_gains, -WIDEST, WIDEST)), threshold)
 
     def rhs(self, z: Array, r: Array) -> tuple[Array, Array]:
         """dz/dt (n, k) [1/s or V/s^2] with rates at rest, and those rates (n, P), found near r."""
@@ -90,11 +92,6 @@ class SlowBatch:
         return np.concatenate([[1.0, 1.0] if isinstance(rule, AttachedRule) else [wide] for rule in self.rules])
 
 
-def variables(rules: Sequence[Rule]) -> int:
-    """The number of slow variables."""
-    return sum(2 if isinstance(rule, AttachedRule) else 1 for rule in rules)
-
-
 def check_rules(rules: Sequence[Rule]) -> None:
     """TypeError for a rule that batches do not represent."""
     for rule in rules:
@@ -116,21 +113,23 @@ def _weights_rhs(rule: AttachedRule, system: SlowBatch, here: Batch, r: Array) -
     a = system.names.index(rule.population)
     mu, s = here.inputs(r)
     known = np.isfinite(r[:, a])
-    moments: tuple[Array, Array] | None = None
+    moments: dict[Calcium, tuple[Array, Array]] = {}
     sensed = []
     for sense in rule.rule.senses:
-        if isinstance(sense, FiringRate):
+        if isinstance(sense, CalciumMean | CalciumSecondMoment):
+            if sense.sensor not in moments:
+                moments[sense.sensor] = _calcium(sense.sensor, here.neurons[a], mu[:, a], s[:, a], known)
+            sensed.append(moments[sense.sensor][isinstance(sense, CalciumSecondMoment)])
+        else:
             sensed.append(r[:, a])
-            continue
-        if moments is None:
-            moments = _calcium(sense.sensor, here, a, mu[:, a], s[:, a], known)
-        sensed.append(moments[0] if isinstance(sense, CalciumMean) else moments[1])
     return np.stack(list(rule.rule.rhs(np.ones((2, len(r))), np.array(sensed))), axis=1)
 
 
-def _calcium(sensor, here: Batch, a: int, mu: Array, s: Array, known: NDArray[np.bool_]) -> tuple[Array, Array]:
+def _calcium(
+    sensor: Calcium, neuron: IntegrateAndFire, mu: Array, s: Array, known: NDArray[np.bool_]
+) -> tuple[Array, Array]:
     """Both moments (n,); NaN where no rates are known."""
-    found = calcium_moments(sensor, NeuronISI(here.neurons[a], mu=mu[known], sigma=np.sqrt(s[known])))
+    found = calcium_moments(sensor, NeuronISI(neuron, mu=mu[known], sigma=np.sqrt(s[known])))
     out = np.full((2, len(mu)), np.nan)
     out[:, known] = found
     return out[0], out[1]
