@@ -46,8 +46,10 @@ class VerdictSettings:
 
     operating: Operating = field(default_factory=Operating)
     draws: int = 400
-    duration: float = quantity("manipulation before the epoch during it", default=2 * day, unit="day", low=0.0)
-    washout: float = quantity("time before the epoch after it", default=2 * day, unit="day", low=0.0)
+    duration: float = quantity(
+        "manipulation before the epoch during it", default=2 * day, unit="day", low=0.0, open_low=True
+    )
+    washout: float = quantity("time before the epoch after it", default=2 * day, unit="day", low=0.0, open_low=True)
     tolerance: float = quantity("error of the models' logarithms", default=0.05, low=0.0, open_low=True, high=1.0)
     threshold: float = quantity("posterior that decides", default=0.95, low=0.5, high=1.0)
     least_p: float = quantity("posterior predictive p of a compatible rule", default=0.02, low=0.0, high=0.5)
