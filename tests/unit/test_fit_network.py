@@ -12,7 +12,7 @@ import equipoise as eq
 from equipoise.inference import Fit, FitSettings, PopulationFit, fit
 from equipoise.inference.fit_likelihood import Law
 from equipoise.inference.fit_network import Embedding, network, row
-from equipoise.inference.fit_result import Estimate
+from equipoise.inference.fit_result import Fitted
 from equipoise.results import Recording, SpikeTrains, Status
 
 BALANCED = eq.Circuit.example("balanced_network").infinite()
@@ -41,7 +41,7 @@ def known(laws, error=0.02):
     populations = {}
     for name, law in zip("EI", laws, strict=True):
         values = {"mu": law.mu, "delta": law.delta, "sigma": law.sigma, "cv_spread": 0.0}
-        numbers: dict[str, Any] = {k: Estimate(v, v, v) for k, v in values.items()}
+        numbers: dict[str, Any] = {k: Fitted(v, v, v) for k, v in values.items()}
         counts: dict[str, Any] = dict.fromkeys(
             ("n_units", "n_silent", "n_irregularities", "n_drifting", "n_unreachable"), 0
         )

@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.inference.implied import about, implied
 from equipoise.inference.settings import AnalysisSettings
 from equipoise.inference.surrogates import calcium_of, surrogate_calcium
-from equipoise.measures import group, summary
-from equipoise.measures.irregularity import MIN_INTERVALS
+from equipoise.measures import group
 from equipoise.measures.nulls import displaced, shuffled
-from equipoise.model.inputs import DrivenNeuron, PoissonInputs, weights_for
 from equipoise.quantities import Array
 from equipoise.recordings import digest
 from equipoise.renewal.calcium import calcium_moments
-from equipoise.renewal.inverse import DEEPEST_MEAN, input_for
 from equipoise.renewal.laws import EmpiricalISI, ExponentialISI, NeuronISI
 from equipoise.results import Epoch, Recording, Status
 
@@ -52,11 +50,10 @@ def cells(
 ) -> "xr.Dataset":
     """Every unit in every epoch; a Dataset over (unit, epoch), with `source`, `moment` and `k` beside.
 
-    Holds all of `measures.summary`; `calcium_mean` [µM] and `calcium_second_moment` [µM^2] per `source` (see
-    `SOURCES`), with `_low` and `_high`, the central 95 % of the surrogates; the gaps between the sources as fractions
-    of the actual moment (see `GAPS`); the model neuron's input `mu` [V/s] and `sigma` [V/sqrt(s)], with the mean and
-    sd of its membrane without threshold [V]; and `j_e`, `j_i` [V] for each in-degree `k` (Eqs. 30-31). The actual
-    moments are the set point that homeostasis would have to hold. `input_status`, `calcium_status` and `weight_status`
+    Holds all of `implied`: `measures.summary`, set points, the model neuron's input with the mean and sd of its
+    membrane without threshold [V], and weights for each in-degree `k`; `calcium_mean` [µM] and `calcium_second_moment`
+    [µM^2] per `source` (see `SOURCES`), with `_low` and `_high`, the central 95 % of the surrogates; the gaps between
+    the sources as fractions of the actual moment (see `GAPS`). `input_status`, `calcium_status` and `weight_status`
     say what is missing, `input_reason` and `weight_reason` why. `progress` is called with the fraction done. Raises
     TypeError for other arguments and ValueError for a recording without units or epochs.
     """
@@ -100,68 +97,13 @@ class _Steps:
 def _epoch(recording: Recording, epoch: Epoch, index: int, settings: AnalysisSettings, steps: _Steps) -> "xr.Dataset":
     spikes = recording.during(epoch)
     part = Recording(spikes, recording.unit_names, (epoch,))
-    dataset = summary(
-        part,
-        refractory=settings.lvr_refractory,
-        tau_ref=settings.neuron.tau_ref,
-        confidence=settings.confidence,
-    )
-    rates = dataset["rate"].values
-    dataset = dataset.assign(_inputs(dataset, settings))
+    dataset = implied(part, settings)
     dataset = dataset.assign(_calcium(part, dataset, index, settings, steps))
-    dataset = dataset.assign(_weights(dataset, settings, float(rates.mean()) if rates.size else 0.0))
-    dataset = dataset.assign_coords(k=list(settings.in_degrees), source=list(SOURCES), moment=list(MOMENTS))
+    dataset = dataset.assign_coords(source=list(SOURCES), moment=list(MOMENTS))
     dataset.attrs.clear()  # those of one epoch
     return dataset.expand_dims(epoch=[epoch.name]).assign_coords(
         start=("epoch", [epoch.start]), stop=("epoch", [epoch.stop])
     )
-
-
-# The input of the model neuron ---------------------------------------------------------------------------------------
-
-
-def _inputs(dataset: "xr.Dataset", settings: AnalysisSettings) -> dict[str, tuple]:
-    """mu and sigma that give the model neuron each unit's rate and irregularity, or the reason why none do."""
-    wanted = dataset["cv_local" if settings.irregularity == "local" else "cv"].values
-    found = [
-        _input(float(r), float(c), int(n), settings)
-        for r, c, n in zip(dataset["rate"].values, wanted, dataset["n_intervals"].values, strict=True)
-    ]
-    mu, sigma, status, reason = (np.array(column) for column in zip(*found, strict=True))
-    neuron = settings.neuron
-    mean, sd = neuron.v_leak + mu * neuron.tau_m, sigma * np.sqrt(neuron.tau_m / 2.0)
-    return {
-        "irregularity": ("unit", wanted, _about(f"C_v of the model neuron ({settings.irregularity})", "1")),
-        "mu": ("unit", mu, _about("mean input", "V/s")),
-        "sigma": ("unit", sigma, _about("noise amplitude of the input", "V/sqrt(s)")),
-        "membrane_mean": ("unit", mean, _about("mean membrane potential without threshold", "V")),
-        "membrane_sd": ("unit", sd, _about("sd of the membrane potential without threshold", "V")),
-        "input_status": ("unit", status),
-        "input_reason": ("unit", reason),
-    }
-
-
-def _input(rate: float, cv: float, n: int, settings: AnalysisSettings) -> tuple[float, float, str, str]:
-    if not np.isfinite(cv):
-        few = f"{n} intervals; {MIN_INTERVALS} are needed"
-        reason = few if n < MIN_INTERVALS else "irregularity is undefined: its spikes coincide; is each stored once?"
-        return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, reason
-    found = input_for(settings.neuron, rate=rate, cv=cv, throw=False)
-    status = found.status if isinstance(found.status, Status) else found.status.item()
-    reason = _input_reason(status, float(found.mu), found.message, settings)
-    return float(found.mu), float(found.sigma), status.name, reason
-
-
-def _input_reason(status: Status, mu: float, message: str, settings: AnalysisSettings) -> str:
-    """Why an input is missing or implausible, in the words of an experiment."""
-    if status is Status.OK:
-        return ""
-    neuron = settings.neuron
-    depth = (neuron.v_reset - neuron.v_leak - mu * neuron.tau_m) / (neuron.v_threshold - neuron.v_reset)
-    if status is Status.IMPLAUSIBLE and depth > DEEPEST_MEAN:
-        too_deep = f"more than {DEEPEST_MEAN:g} is too deep"
-        return f"needs a mean potential {depth:.1f} threshold distances below reset; {too_deep}"
-    return message.removeprefix("input_for: ")
 
 
 # Calcium and its predictions -----------------------------------------------------------------------------------------
@@ -182,9 +124,6 @@ def _calcium(
     variables = _calcium_variables(values)
     variables |= {name: _gap(values, *pair) for name, pair in GAPS.items()}
     variables["serial_order_matters"] = (("unit", "moment"), _outside(values, "actual", "shuffled"))
-    variables["set_point_mean"] = ("unit", values[0, :, 0, 0], _about("implied set point of mean calcium", "uM"))
-    set_point = values[0, :, 0, 1]
-    variables["set_point_second_moment"] = ("unit", set_point, _about("implied set point of its square", "uM^2"))
     known = enough & (spikes.duration >= SHORTEST * settings.sensor.tau)
     text = np.where(known, Status.OK.name, Status.INSUFFICIENT_DATA.name)
     return variables | {"calcium_status": ("unit", text)}
@@ -215,8 +154,8 @@ def _calcium_variables(values: Array) -> dict[str, tuple]:
     variables = {}
     for m, (name, unit) in enumerate(zip(MOMENTS, ("uM", "uM^2"), strict=True)):
         for e, end in enumerate(("", "_low", "_high")):
-            about = _about(f"calcium {name.replace('_', ' ')}{end.replace('_', ', ')}", unit)
-            variables[f"calcium_{name}{end}"] = (("unit", "source"), values[e, :, :, m], about)
+            meaning = about(f"calcium {name.replace('_', ' ')}{end.replace('_', ', ')}", unit)
+            variables[f"calcium_{name}{end}"] = (("unit", "source"), values[e, :, :, m], meaning)
     return variables
 
 
@@ -226,67 +165,13 @@ def _gap(values: Array, first: str, second: str, meaning: str) -> tuple:
     difference = values[0, :, names.index(first)] - values[0, :, names.index(second)]
     with np.errstate(invalid="ignore", divide="ignore"):
         fraction = difference / values[0, :, 0]
-    return (("unit", "moment"), fraction, _about(f"({first} - {second})/actual: {meaning}", "1"))
+    return (("unit", "moment"), fraction, about(f"({first} - {second})/actual: {meaning}", "1"))
 
 
 def _outside(values: Array, first: str, second: str) -> NDArray[np.bool_]:
     """Whether a source lies outside the central 95 % of the surrogates of another (False where unknown)."""
     a, b = list(SOURCES).index(first), list(SOURCES).index(second)
     return (values[0, :, a] < values[1, :, b]) | (values[0, :, a] > values[2, :, b])
-
-
-# The weights of the rule ---------------------------------------------------------------------------------------------
-
-
-def minimal_in_degree(mu: Array, sigma: Array, rate_e: float, rate_i: float) -> Array:
-    """Both weights of Eqs. 30-31 are positive iff K > mu^2/(lam sigma^2), lam = lamE if mu > 0, else lamI."""
-    return mu**2 / (np.where(mu > 0, rate_e, rate_i) * sigma**2)
-
-
-def _weights(dataset: "xr.Dataset", settings: AnalysisSettings, population_rate: float) -> dict[str, tuple]:
-    """Weights of every unit at every in-degree, with a status and a reason."""
-    rate_e, rate_i = (population_rate if r is None else r for r in (settings.rate_e, settings.rate_i))
-    mu, sigma = dataset["mu"].values, dataset["sigma"].values
-    with np.errstate(invalid="ignore", divide="ignore"):
-        least = minimal_in_degree(mu, sigma, rate_e, rate_i)
-    rows = [
-        [_weight(m, s, k_min, _inputs_of(settings, K, rate_e, rate_i)) for K in settings.in_degrees]
-        for m, s, k_min in zip(mu, sigma, least, strict=True)
-    ]
-    j_e, j_i, status, reason = (np.array([[cell[i] for cell in row] for row in rows]) for i in range(4))
-    over = ("unit", "k")
-    return {
-        "input_rate_e": ((), rate_e, _about("rate of each excitatory input", "Hz")),
-        "input_rate_i": ((), rate_i, _about("rate of each inhibitory input", "Hz")),
-        "k_min": ("unit", least, _about("in-degree above which both weights are positive", "1")),
-        "j_e": (over, j_e, _about("excitatory weight", "V")),
-        "j_i": (over, j_i, _about("inhibitory weight", "V")),
-        "weight_status": (over, status),
-        "weight_reason": (over, reason),
-    }
-
-
-def _inputs_of(settings: AnalysisSettings, K: int, rate_e: float, rate_i: float) -> DrivenNeuron | None:
-    """The model neuron with K + K Poisson inputs, or None where there is no activity to drive it."""
-    if not min(rate_e, rate_i) > 0:
-        return None
-    return DrivenNeuron(settings.neuron, PoissonInputs(K=K, rate=rate_e), PoissonInputs(K=K, rate=rate_i))
-
-
-def _weight(mu: float, sigma: float, k_min: float, cell: DrivenNeuron | None) -> tuple[float, float, str, str]:
-    """Weights (J_E*, J_I*) [V] that give the input (mu, sigma) (Eqs. 30-31), with status and reason."""
-    if cell is None:
-        return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, "the recorded population is silent; state input rates"
-    if not np.isfinite(mu):
-        return np.nan, np.nan, Status.INSUFFICIENT_DATA.name, "no input is known"
-    weights = weights_for(cell, mu=mu, sigma=sigma)
-    if weights is None or not (weights.j_e > 0 and weights.j_i > 0):
-        return np.nan, np.nan, Status.INFEASIBLE.name, f"positive weights need K > {k_min:,.0f}"
-    return float(weights.j_e), float(weights.j_i), Status.OK.name, ""
-
-
-def _about(meaning: str, units: str) -> dict[str, str]:
-    return {"long_name": meaning, "units": units}
 
 
 def provenance(recording: Recording, settings: AnalysisSettings) -> dict[str, str]:

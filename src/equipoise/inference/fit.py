@@ -18,7 +18,7 @@ from equipoise.inference.fit_data import Indices, Observed, drifting, epochs_of,
 from equipoise.inference.fit_likelihood import Law, Response
 from equipoise.inference.fit_persistence import persistence
 from equipoise.inference.fit_population import Likelihood, Maximum, Replicas
-from equipoise.inference.fit_result import GRAVITY, UNITS, Agreement, Estimate, Fit, PopulationFit
+from equipoise.inference.fit_result import GRAVITY, UNITS, Agreement, Fitted, Fit, PopulationFit
 from equipoise.inference.settings import CORTICAL_NEURON, IRREGULARITIES
 from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumSetPoint
@@ -163,7 +163,7 @@ class _Job:
         ends = fit_population.intervals(best, errors, replicas, self.settings.confidence)
         law, units = likelihood.law(best.theta), np.array([self.response.mu_unit, 1.0, 1.0, 1.0])
         rows = zip(*(_natural(likelihood.law(theta)) for theta in (best.theta, *ends)), strict=True)
-        estimates = {name: Estimate(*row) for name, row in zip(NAMES, rows, strict=True)}
+        estimates = {name: Fitted(*row) for name, row in zip(NAMES, rows, strict=True)}
         pits = fit_population.rate_pit(likelihood, law), fit_population.cv_pit(likelihood, law)
         agree = [_agreement(fit_population.distance(u), replicas, k) for k, u in enumerate(pits)]
         return estimates | {

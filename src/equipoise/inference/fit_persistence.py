@@ -7,13 +7,13 @@ import numpy as np
 
 from equipoise.inference.fit_likelihood import Law, integrate
 from equipoise.inference.fit_population import Likelihood
-from equipoise.inference.fit_result import Estimate
+from equipoise.inference.fit_result import Fitted
 from equipoise.measures.estimates import level
 
 EDGE = 0.999
 
 
-def persistence(first: tuple[Likelihood, Law], second: tuple[Likelihood, Law], confidence: float) -> Estimate:
+def persistence(first: tuple[Likelihood, Law], second: tuple[Likelihood, Law], confidence: float) -> Fitted:
     """Correlation of mu_i between two epochs, by maximum likelihood with both marginals held; profile interval.
 
     With z the standardized inputs, L(rho)/L(0) = E[phi_2(z_1, z_2; rho)/(phi(z_1) phi(z_2))] over both posteriors.
@@ -43,4 +43,4 @@ def persistence(first: tuple[Likelihood, Law], second: tuple[Likelihood, Law], c
             inside, outside = (inside, middle) if loss(middle) > limit else (middle, outside)
         return inside
 
-    return Estimate(value, end(-EDGE), end(EDGE))
+    return Fitted(value, end(-EDGE), end(EDGE))

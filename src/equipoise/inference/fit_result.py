@@ -30,7 +30,7 @@ _SOURCE_RATE = Quantity("rate of each external input", "Hz", low=0.0, high=1 * k
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Fitted:
     """A value with the ends of its confidence interval."""
 
     value: float
@@ -49,7 +49,7 @@ class Agreement:
     p: float
 
 
-_UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+_UNKNOWN = Fitted(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -73,10 +73,10 @@ class PopulationFit:
     n_drifting: int
     n_unreachable: int
     duration: float
-    mu: Estimate = _UNKNOWN
-    delta: Estimate = _UNKNOWN
-    sigma: Estimate = _UNKNOWN
-    cv_spread: Estimate = _UNKNOWN
+    mu: Fitted = _UNKNOWN
+    delta: Fitted = _UNKNOWN
+    sigma: Fitted = _UNKNOWN
+    cv_spread: Fitted = _UNKNOWN
     covariance: Array = field(default_factory=lambda: np.full((4, 4), np.nan), repr=False)
     rate: float = math.nan
     second_moment: float = math.nan
@@ -126,7 +126,7 @@ class Fit:
     neuron: IntegrateAndFire
     sensor: Calcium
     populations: Mapping[tuple[str, str], PopulationFit]
-    persistence: Mapping[tuple[str, str, str], Estimate]
+    persistence: Mapping[tuple[str, str, str], Fitted]
 
     def __getitem__(self, key: tuple[str, str]) -> PopulationFit:
         if key not in self.populations:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from equipoise.measures.calcium import warm_up
 from equipoise.model.calcium import Calcium
 from equipoise.quantities import Array
 from equipoise.renewal.traces import calcium_moments_of
 from equipoise.results import SpikeTrains
-
-WARM_UP = 10.0  # time constants of the sensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +28,7 @@ def calcium_of(times: Array, sensor: Calcium, window: tuple[float, float]) -> Ar
     the averages begin.
     """
     train = SpikeTrains.single(times, t_start=window[0], t_stop=window[1])
-    discard = min(WARM_UP * sensor.tau, 0.1 * train.duration)
-    mean, second = calcium_moments_of(sensor, train, discard=discard)
+    mean, second = calcium_moments_of(sensor, train, discard=warm_up(sensor, train.duration))
     return np.array([np.squeeze(mean), np.squeeze(second)], dtype=np.float64)
 
 

@@ -8,8 +8,10 @@ from equipoise.measures.avalanches import avalanches as avalanches
 from equipoise.measures.avalanches import mean_interval as mean_interval
 from equipoise.measures.balance import balance as balance
 from equipoise.measures.balance import cotuning as cotuning
+from equipoise.measures.bootstrap import Estimate as Estimate
 from equipoise.measures.branching import BranchingRatio as BranchingRatio
 from equipoise.measures.branching import branching_ratio as branching_ratio
+from equipoise.measures.calcium import calcium_moments as calcium_moments
 from equipoise.measures.cell_types import cell_types as cell_types
 from equipoise.measures.correlations import count_correlation as count_correlation
 from equipoise.measures.correlations import mean_correlation as mean_correlation
@@ -23,6 +25,8 @@ from equipoise.measures.crackling import size_of_duration as size_of_duration
 from equipoise.measures.criticality import Criticality as Criticality
 from equipoise.measures.criticality import Signature as Signature
 from equipoise.measures.criticality import criticality as criticality
+from equipoise.measures.drift import Drift as Drift
+from equipoise.measures.drift import drift as drift
 from equipoise.measures.fano import allan as allan
 from equipoise.measures.fano import fano as fano
 from equipoise.measures.fano import local_fano as local_fano
@@ -40,6 +44,8 @@ from equipoise.measures.irregularity import refractory_violations as refractory_
 from equipoise.measures.irregularity import summary as summary
 from equipoise.measures.isi_laws import isi_law as isi_law
 from equipoise.measures.isi_laws import isi_laws as isi_laws
+from equipoise.measures.isn import ISNSignature as ISNSignature
+from equipoise.measures.isn import isn_signature as isn_signature
 from equipoise.measures.nulls import interval_null as interval_null
 from equipoise.measures.nulls import jitter_null as jitter_null
 from equipoise.measures.nulls import label_null as label_null
@@ -61,6 +67,13 @@ from equipoise.measures.rhythms import Rhythm as Rhythm
 from equipoise.measures.rhythms import band_power as band_power
 from equipoise.measures.rhythms import rhythms as rhythms
 from equipoise.measures.rolloff import roll_off as roll_off
+from equipoise.measures.scaling import Scaling as Scaling
+from equipoise.measures.scaling import weight_scaling as weight_scaling
+from equipoise.measures.set_point import SetPointRecovery as SetPointRecovery
+from equipoise.measures.set_point import set_point_recovery as set_point_recovery
+from equipoise.measures.shares import Excitability as Excitability
+from equipoise.measures.shares import Shares as Shares
+from equipoise.measures.shares import compensation_shares as compensation_shares
 from equipoise.measures.slope_shift import slope_shift as slope_shift
 from equipoise.measures.spectra import averaged as averaged
 from equipoise.measures.spectra import power_spectrum as power_spectrum

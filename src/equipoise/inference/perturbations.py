@@ -1,0 +1,90 @@
+"""What was done to the animal or the dish, with its strength unknown: a manipulation and the range of its strength.
+
+Strengths x are log-uniform between `low` and `high`. Drives are in units of sigma/sqrt(tau_m) of the population's input
+(`Operating.unit`): 1 moves the mean of the membrane by sqrt(2) of its standard deviation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from equipoise.inference.operating import Operating
+from equipoise.model.circuit import Circuit
+from equipoise.model.manipulations import Irregularity, SourceRate
+from equipoise.model.protocols import Baclofen, ChemogeneticDrive, NMDARBlock, OpticalDrive, Protocol
+from equipoise.quantities import check_fields, quantity, suggest
+
+Apply = Callable[[Circuit, Operating, float], Circuit]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perturbation:
+    """A manipulation of unknown strength: ``apply(circuit, operating, x)`` is the circuit under strength x."""
+
+    name: str
+    apply: Apply
+    low: float = quantity("least strength", default=0.1, low=0.0, open_low=True)
+    high: float = quantity("largest strength", default=1.0, low=0.0, open_low=True)
+
+    def __post_init__(self):
+        check_fields(self)
+        if self.low > self.high:
+            raise ValueError(f"Perturbation.low must not exceed high = {self.high:g}, got {self.low:g}.")
+
+
+def _optical(circuit: Circuit, at: Operating, x: float) -> Circuit:
+    return OpticalDrive(drive=x * float(at.unit[0])).perturbed(circuit)
+
+
+def _silencing_light(circuit: Circuit, at: Operating, x: float) -> Circuit:
+    return OpticalDrive(drive=-x * float(at.unit[0])).perturbed(circuit)
+
+
+def _chemogenetic(circuit: Circuit, at: Operating, x: float) -> Circuit:
+    return ChemogeneticDrive(drive=x * float(at.unit[1])).perturbed(circuit)
+
+
+def _baclofen(circuit: Circuit, at: Operating, x: float) -> Circuit:
+    return Baclofen(current=x * float(at.unit[0])).perturbed(circuit)
+
+
+def _nmdar(circuit: Circuit, at: Operating, x: float) -> Circuit:  # noqa: ARG001
+    return NMDARBlock(block=x).perturbed(circuit)
+
+
+def _irregular(circuit: Circuit, at: Operating, x: float) -> Circuit:  # noqa: ARG001
+    return Irregularity("X", fano=x).apply(circuit)
+
+
+def _deprived(circuit: Circuit, at: Operating, x: float) -> Circuit:
+    return SourceRate("X", rate=x * at.rate[0]).apply(circuit)
+
+
+PERTURBATIONS = {
+    p.name: p
+    for p in (
+        Perturbation(name="optical", apply=_optical),
+        Perturbation(name="optical silencing", apply=_silencing_light),
+        Perturbation(name="chemogenetic", apply=_chemogenetic),
+        Perturbation(name="baclofen", apply=_baclofen),
+        Perturbation(name="NMDAR block", apply=_nmdar, low=0.01, high=0.2),
+        Perturbation(name="input irregularity", apply=_irregular, low=1.5, high=6.0),
+        Perturbation(name="deprivation", apply=_deprived, low=0.7, high=0.98),
+    )
+}
+"""Those known by name: light on E, light that silences E, a ligand on interneurons (Dlx-Gq), baclofen, a block of NMDA
+receptors of interneurons, more irregular external input, less of it. Ranges are assumptions."""
+
+
+def perturbation_of(manipulation: "str | Perturbation | Protocol") -> Perturbation:
+    """A perturbation by name, one of your own, or a protocol whose strength is known."""
+    if isinstance(manipulation, Perturbation):
+        return manipulation
+    if isinstance(manipulation, Protocol):
+        name = type(manipulation).__name__
+        return Perturbation(name=name, apply=lambda circuit, _, __: manipulation.perturbed(circuit), low=1.0, high=1.0)
+    if isinstance(manipulation, str) and manipulation in PERTURBATIONS:
+        return PERTURBATIONS[manipulation]
+    raise ValueError(
+        f"manipulation must be a known name, an inference.Perturbation or a protocol, got {manipulation!r}."
+        + suggest(str(manipulation), PERTURBATIONS)
+    )

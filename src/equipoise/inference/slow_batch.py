@@ -1,0 +1,216 @@
+"""Homeostatic rules on many circuits at once: what they sense, what they move, and where that leads.
+
+Rules are those of `model`: on weights by `AttachedRule`, whose two gains multiply excitatory and inhibitory weights of
+a population, here as logarithms; on thresholds by what the circuit senses. Rates are at their fast fixed point always.
+Slow variables z (n, k) are followed by ROS2 (Verwer, Spee, Blom & Hundsdorfer 1999, SIAM J. Sci. Comput. 20:1456), of
+second order and L-stable, in steps that grow with the time since the last change of the circuit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.inference.batch import Batch, settled, turned
+from equipoise.model.attached_rules import AttachedRule
+from equipoise.model.calcium import Calcium
+from equipoise.model.homeostasis import CalciumMean, CalciumSecondMoment, FiringRate
+from equipoise.model.neurons import IntegrateAndFire
+from equipoise.model.slow_variables import Rate, RequiredInput, SlowRule, Threshold
+from equipoise.quantities import Array
+from equipoise.renewal.calcium import calcium_moments
+from equipoise.renewal.laws import NeuronISI
+
+GAMMA = 1.0 + np.sqrt(0.5)
+"""Of ROS2, where it damps the most."""
+STEPS = 32
+FIRST = 1e-3
+"""Steps of a phase, and the first one in units of the fastest recovery time."""
+NUDGE = 1e-5
+"""Of slow variables, beside their own scale, for slopes."""
+WIDEST = 20.0
+"""Logarithm of a gain at which a weight that runs away, up or to 0, is cut off."""
+FLAT = 1e-6
+"""Slow growth, relative to the fastest recovery, below which a direction is neutral."""
+Rule = AttachedRule | SlowRule
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SlowBatch:
+    """Circuits `batch` under `rules`; `speed` (n, k) multiplies how fast each slow variable moves.
+
+    The slow variables z are the logarithms of both gains of a population with a rule on its weights, and the shift of
+    the threshold [V/s] of one with a rule on it, in the order of `rules`.
+    """
+
+    batch: Batch
+    names: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    speed: Array
+
+    def moved(self, z: Array) -> Batch:
+        """The circuits at slow variables z."""
+        n, P = self.batch.drive.shape
+        log_gains, threshold, at = np.zeros((n, P, 2)), np.zeros((n, P)), 0
+        for rule in self.rules:
+            if isinstance(rule, AttachedRule):
+                log_gains[:, self.names.index(rule.population)] = z[:, at : at + 2]
+                at += 2
+            else:
+                threshold[:, self.names.index(_moved(rule).population)] = z[:, at]
+                at += 1
+        return self.batch.moved(np.exp(np.clip(log_gains, -WIDEST, WIDEST)), threshold)
+
+    def rhs(self, z: Array, r: Array) -> tuple[Array, Array]:
+        """dz/dt (n, k) [1/s or V/s^2] with rates at rest, and those rates (n, P), found near r."""
+        here = self.moved(z)
+        r = settled(here, r)
+        columns = []
+        for rule in self.rules:
+            one = _weights_rhs if isinstance(rule, AttachedRule) else _threshold_rhs
+            columns.append(one(rule, self, here, r))  # pyright: ignore[reportArgumentType]
+        out = np.concatenate(columns, axis=1) if columns else np.zeros((len(r), 0))
+        return out * self.speed, r
+
+    def slopes(self, z: Array, r: Array, at: Array | None = None) -> Array:
+        """d(dz/dt)/dz (n, k, k): central differences, or one-sided ones from the given dz/dt `at` z."""
+        out = np.zeros((*z.shape, z.shape[1]))
+        for j, wide in enumerate(self.scale):
+            step = np.zeros_like(z)
+            step[:, j] = NUDGE * wide
+            up = self.rhs(z + step, r)[0]
+            change = up - at if at is not None else 0.5 * (up - self.rhs(z - step, r)[0])
+            out[:, :, j] = change / (NUDGE * wide)
+        return out
+
+    @property
+    def scale(self) -> Array:
+        """How far slow variables move: 1 for logarithms, 100 (v_threshold - v_reset)/s for thresholds (k,)."""
+        cell = self.batch.neurons[0]
+        wide = 100.0 * (cell.v_threshold - cell.v_reset)
+        return np.concatenate([[1.0, 1.0] if isinstance(rule, AttachedRule) else [wide] for rule in self.rules])
+
+
+def check_rules(rules: Sequence[Rule]) -> None:
+    """TypeError for a rule that batches do not represent."""
+    for rule in rules:
+        if isinstance(rule, AttachedRule):
+            known = all(isinstance(s, FiringRate | CalciumMean | CalciumSecondMoment) for s in rule.rule.senses)
+            two = rule.rule.variables == ("j_e", "j_i") and getattr(rule.rule, "scale", "") == "relative"
+            if rule.scope == "population" and known and two:
+                continue
+        elif isinstance(rule.moves[0], Threshold) and all(isinstance(s, Rate | RequiredInput) for s in rule.senses):
+            continue
+        raise TypeError(
+            "inference: a rule must move weights at relative scale and population scope by rate or calcium, or a "
+            f"threshold by rate or required input, got {rule!r}."
+        )
+
+
+def _weights_rhs(rule: AttachedRule, system: SlowBatch, here: Batch, r: Array) -> Array:
+    """d log g/dt = rhs(1, 1) of a rule whose weights move in proportion to themselves (n, 2)."""
+    a = system.names.index(rule.population)
+    mu, s = here.inputs(r)
+    known = np.isfinite(r[:, a])
+    moments: dict[Calcium, tuple[Array, Array]] = {}
+    sensed = []
+    for sense in rule.rule.senses:
+        if isinstance(sense, CalciumMean | CalciumSecondMoment):
+            if sense.sensor not in moments:
+                moments[sense.sensor] = _calcium(sense.sensor, here.neurons[a], mu[:, a], s[:, a], known)
+            sensed.append(moments[sense.sensor][isinstance(sense, CalciumSecondMoment)])
+        else:
+            sensed.append(r[:, a])
+    return np.stack(list(rule.rule.rhs(np.ones((2, len(r))), np.array(sensed))), axis=1)
+
+
+def _calcium(
+    sensor: Calcium, neuron: IntegrateAndFire, mu: Array, s: Array, known: NDArray[np.bool_]
+) -> tuple[Array, Array]:
+    """Both moments (n,); NaN where no rates are known."""
+    found = calcium_moments(sensor, NeuronISI(neuron, mu=mu[known], sigma=np.sqrt(s[known])))
+    out = np.full((2, len(mu)), np.nan)
+    out[:, known] = found
+    return out[0], out[1]
+
+
+def _moved(rule: SlowRule) -> Threshold:
+    """The threshold that a rule moves."""
+    variable = rule.moves[0]
+    assert isinstance(variable, Threshold)
+    return variable
+
+
+def _threshold_rhs(rule: SlowRule, system: SlowBatch, here: Batch, r: Array) -> Array:
+    """The rule's own rate of change of a threshold (n, 1); at rest the required input is the net input."""
+    a = system.names.index(_moved(rule).population)
+    mu, _ = here.inputs(r)
+    before = system.batch.drive[:, a] - here.drive[:, a]
+    sensed = [r[:, a] if isinstance(s, Rate) else mu[:, a] + before for s in rule.senses]
+    return np.asarray(rule.rhs([before], sensed)[0])[:, None]
+
+
+# --- in time ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Course:
+    """Circuits in time: `time` (t,) [s], slow variables `z` (t, n, k), rates `r` (t, n, P) [Hz]; NaN once lost."""
+
+    time: Array
+    z: Array
+    r: Array
+
+
+def held(system: SlowBatch, r: Array) -> NDArray[np.bool_]:
+    """Whether the rules hold the circuits where they are, up to neutral directions (n,)."""
+    if system.speed.shape[1] == 0:
+        return np.asarray(np.isfinite(r).all(axis=1))
+    slopes = system.slopes(np.zeros_like(system.speed), r)
+    known = np.isfinite(slopes).all(axis=(1, 2))
+    out = np.zeros(len(r), bool)
+    values = np.linalg.eigvals(slopes[known]).real
+    out[known] = (values <= FLAT * np.abs(values).max(axis=1, keepdims=True)).all(axis=1)
+    return out
+
+
+def follow(system: SlowBatch, z: Array, r: Array, span: float, *, steps: int = STEPS) -> Course:
+    """The course over `span` [s] from slow variables z with rates near r, in `steps` that grow geometrically."""
+    edges = np.concatenate([[0.0], np.geomspace(FIRST * _fastest(system), span, steps)])
+    zs, rs = [z], [settled(system.moved(z), r)]
+    for h in np.diff(edges):
+        z, r = _step(system, zs[-1], rs[-1], float(h))
+        zs.append(z)
+        rs.append(r)
+    return Course(time=edges, z=np.array(zs), r=np.array(rs))
+
+
+def _fastest(system: SlowBatch) -> float:
+    """The shortest time scale that any rule has of its own [s]."""
+    taus = [getattr(getattr(rule, "rule", rule), name, np.inf) for rule in system.rules for name in TAUS]
+    return float(min(taus, default=1.0)) / float(system.speed.max(initial=1.0))
+
+
+TAUS = ("tau", "tau_e", "tau_i")
+
+
+def _step(system: SlowBatch, z: Array, r: Array, h: float) -> tuple[Array, Array]:
+    """One step of ROS2, and the rates after it."""
+    k = z.shape[1]
+    if k == 0:
+        return z, r
+    first, r = system.rhs(z, r)
+    matrix = np.eye(k) - GAMMA * h * system.slopes(z, r, first)
+    bad = np.asarray(~(np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(first).all(axis=1)))
+    matrix = np.where(bad[:, None, None], np.eye(k), matrix)
+    k1 = np.linalg.solve(matrix, first[..., None])[..., 0]
+    second, _ = system.rhs(z + h * k1, r)
+    k2 = np.linalg.solve(matrix, (second - 2.0 * k1)[..., None])[..., 0]
+    z = np.where(bad[:, None], np.nan, z + h * (1.5 * k1 + 0.5 * k2))
+    known = np.asarray(np.isfinite(z).all(axis=1))
+    return z, settled(system.moved(np.nan_to_num(z)), np.where(known[:, None], r, np.nan))
+
+
+def changed(system: SlowBatch, batch: Batch, z: Array, r: Array) -> tuple[SlowBatch, Array]:
+    """The rules on other circuits, and the rates there at once, with slow variables z as they are."""
+    other = replace(system, batch=batch)
+    return other, turned(system.moved(z), other.moved(z), r)
