@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 from equipoise.inference.cells import cells, checked, provenance
 from equipoise.inference.settings import AnalysisSettings
+from equipoise.inference.topic_populations import populations, too_small
+from equipoise.inference.topic_spikes import spikes, too_short
+from equipoise.inference.topic_stability import nothing_to_compare, stability
+from equipoise.inference.topic_verdict import judged, not_asked
 from equipoise.quantities import suggest
 from equipoise.results import Recording, write_whole
 
@@ -36,6 +40,30 @@ TOPICS: dict[str, Topic] = {
         about="rate, irregularity, calcium, model input and predicted weights of every unit",
         refusal=_no_units,
         compute=lambda recording, settings, tell: cells(recording, settings, progress=tell),
+        share=1.0,
+    ),
+    "spikes": Topic(
+        about="laws of intervals, Fano factors, correlations, synchrony and types of cells",
+        refusal=too_short,
+        compute=spikes,
+        share=1.0,
+    ),
+    "stability": Topic(
+        about="drift of single units beside that of their population, and recovery after a change",
+        refusal=nothing_to_compare,
+        compute=stability,
+        share=0.1,
+    ),
+    "populations": Topic(
+        about="mean-field inputs of each population, fitted to the rates and irregularities of its units",
+        refusal=too_small,
+        compute=populations,
+        share=0.5,
+    ),
+    "verdict": Topic(
+        about="which homeostatic rules are compatible with what a manipulation did",
+        refusal=not_asked,
+        compute=judged,
         share=1.0,
     ),
 }

@@ -1,13 +1,15 @@
 """What an analysis assumes: the model neuron, the calcium sensor, the inputs and the surrogates."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 from equipoise.model.calcium import Calcium
 from equipoise.model.neurons import EIF, LIF
 from equipoise.quantities import Quantity, check, check_fields, quantity, suggest
-from equipoise.units import Hz, kHz, ms, mV, second
+from equipoise.units import Hz, day, kHz, ms, mV, second
 
 IRREGULARITIES = ("local", "global")
+STAGES = ("before", "acute", "during", "rebound", "after")
 CORTICAL_NEURON = LIF(tau_m=20 * ms, v_threshold=20 * mV, v_reset=10 * mV, v_leak=0.0, tau_ref=2 * ms)
 
 _IN_DEGREE = Quantity("number of excitatory and of inhibitory inputs", low=1.0)
@@ -21,6 +23,8 @@ class AnalysisSettings:
     `irregularity` says which C_v the model neuron must show: "local" (C_v,local, from neighbouring intervals) or
     "global". `rate_e` and `rate_i` are the rates [Hz] of each excitatory and inhibitory input, None for the mean rate
     of the recorded population in the same epoch. `smoothing` is the kernel width [s] of the rate estimate.
+    `manipulation` is a name of `PERTURBATIONS`; `phases` says which epochs are "before", "acute", "during", "rebound"
+    and "after" it, where they are not called so; `manipulated` and `washout` [s], when they were recorded.
     """
 
     neuron: LIF | EIF = CORTICAL_NEURON
@@ -34,10 +38,24 @@ class AnalysisSettings:
     lvr_refractory: float = quantity("refractory constant R of LvR", default=5 * ms, unit="ms", low=0.0, high=100 * ms)
     confidence: float = quantity("confidence level of intervals", default=0.95, low=0.5, high=0.9999)
     seed: int = quantity("seed of the surrogates", default=1, low=0)
+    count_window: float = quantity(
+        "window of counts whose correlation is taken", default=100 * ms, unit="ms", low=1 * ms, high=60.0
+    )
+    coincidence_window: float = quantity(
+        "bin of correlograms and of synchrony", default=5 * ms, unit="ms", low=0.1 * ms, high=1.0
+    )
+    replicas: int = quantity("bootstrap replicas of a fitted population", default=50, low=0, high=100_000)
+    manipulation: str | None = None
+    phases: Mapping[str, str] = field(default_factory=dict)
+    manipulated: float = quantity(
+        "manipulation before the epoch during it", default=2 * day, unit="day", low=0.0, open_low=True
+    )
+    washout: float = quantity("time before the epoch after it", default=2 * day, unit="day", low=0.0, open_low=True)
+    draws: int = quantity("circuits drawn for each rule of the verdict", default=400, low=40, high=1_000_000)
 
     def __post_init__(self):
         check_fields(self)
-        for name in ("surrogates", "seed"):
+        for name in ("surrogates", "seed", "replicas", "draws"):
             object.__setattr__(self, name, _whole(name, getattr(self, name)))
         if not isinstance(self.neuron, LIF | EIF):
             raise TypeError(
@@ -54,6 +72,11 @@ class AnalysisSettings:
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, check(f"AnalysisSettings.{name}", given, _INPUT_RATE))
+        for phase in self.phases:
+            if phase not in STAGES:
+                raise ValueError(
+                    f"AnalysisSettings.phases must be of {', '.join(STAGES)}, got {phase!r}.{suggest(phase, STAGES)}"
+                )
 
     def table(self) -> list[tuple[str, str, str]]:
         """Name, value with unit, and meaning of every parameter, for people."""
@@ -65,6 +88,9 @@ class AnalysisSettings:
         degrees = ", ".join(f"{K}" for K in self.in_degrees)
         rows.append(("in_degrees", degrees, "numbers K of excitatory and of inhibitory inputs"))
         rows.append(("irregularity", self.irregularity, "which C_v the model neuron must show"))
+        named = ", ".join(f"{phase}: {epoch}" for phase, epoch in self.phases.items())
+        rows.append(("manipulation", self.manipulation or "none named", "what was done, for the verdict on rules"))
+        rows.append(("phases", named or "epochs of these names", "which epochs are before, during and after it"))
         return rows + _rows("", self)
 
 

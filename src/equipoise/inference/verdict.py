@@ -126,14 +126,31 @@ def verdict(
     if predicted is None:
         assert manipulation is not None
         try:
-            predicted = predictions(
-                manipulation, operating=_operating(seen, how.operating), rules=rules, draws=how.draws,
-                duration=how.duration, washout=how.washout, seed=seed,
-            )  # fmt: skip
+            predicted = predicted_for(seen, manipulation, how, rules=rules, seed=seed)
         except NumericalFailure as failure:
-            reason = f"No model circuit fires as before: {failure.reason}"
-            return Verdict(decision=UNDECIDED, reason=reason, status=failure.status, caveats=seen.caveats)
+            return unmatched(seen, failure)
     return compared(seen, predicted, how)
+
+
+def predicted_for(
+    seen: Observations,
+    manipulation: str | Perturbation | Protocol,
+    how: VerdictSettings,
+    *,
+    rules: Sequence[str | Candidate] | None = None,
+    seed: int = 0,
+) -> tuple[Predictions, ...]:
+    """What rules predict of circuits that fire as observed before; NumericalFailure where there are none."""
+    return predictions(
+        manipulation, operating=_operating(seen, how.operating), rules=rules, draws=how.draws,
+        duration=how.duration, washout=how.washout, seed=seed,
+    )  # fmt: skip
+
+
+def unmatched(seen: Observations, failure: NumericalFailure) -> Verdict:
+    """The verdict where no model circuit fires as before."""
+    reason = f"No model circuit fires as before: {failure.reason}"
+    return Verdict(decision=UNDECIDED, reason=reason, status=failure.status, caveats=seen.caveats)
 
 
 def _observed(data: object, epochs: Mapping[str, str | Epoch] | None, how: VerdictSettings, seed: int) -> Observations:
