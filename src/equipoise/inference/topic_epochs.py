@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from equipoise.inference.settings import STAGES, AnalysisSettings
 from equipoise.measures import cell_types
 from equipoise.quantities import Array, suggest
 from equipoise.results import Epoch, Recording
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Progress = Callable[[float], None]
 WIDTHS = "trough_to_peak"
@@ -52,6 +56,11 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return np.nan
+
+
+def labelled(dataset: "xr.Dataset", recording: Recording) -> "xr.Dataset":
+    """The dataset with the labels of the units as coordinates."""
+    return dataset.assign_coords({key: ("unit", list(values)) for key, values in recording.labels.items()})
 
 
 def phases_of(recording: Recording, settings: AnalysisSettings) -> dict[str, Epoch]:

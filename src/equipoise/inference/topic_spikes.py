@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from equipoise.inference.settings import AnalysisSettings
-from equipoise.inference.topic_epochs import Progress, ordered, part_of, typed, units_missing, widths
+from equipoise.inference.topic_epochs import Progress, labelled, ordered, part_of, typed, units_missing, widths
 from equipoise.measures import Jitter, cell_types, fano, group, isi_laws, mean_correlation, mean_correlogram, synchrony
 from equipoise.quantities import seed_sequence
 from equipoise.results import Epoch, Recording, Status
@@ -40,26 +40,25 @@ def spikes(recording: Recording, settings: AnalysisSettings, progress: Progress)
     """Interval laws (epoch, unit, law), Fano factors (epoch, window, unit), correlations (epoch, pair), synchrony.
 
     `coincidence` (epoch, pair, lag) are pairs of spikes beside what jitter leaves, 1 where nothing is timed, with the
-    range `coincidence_null_low` to `_high` that a correlogram without fine timing leaves anywhere with 5 % (or 1 -
-    `confidence`), and `coincidence_p`. `type` (unit,) of each cell, and its `type_source`. Epochs that are too short
-    are left out, see attrs["short_epochs"].
+    range `coincidence_null_low` to `_high` that a correlogram without fine timing leaves anywhere with probability 1 -
+    `confidence` at most, and `coincidence_p`. Labels of units are coordinates; `type_source` (unit,) says how `type` is
+    known. Epochs that are too short are left out, see attrs["short_epochs"].
     """
     import xarray as xr
 
-    recording, epochs = typed(recording), _usable(recording, settings)
+    given, recording, epochs = recording, typed(recording), _usable(recording, settings)
     seeds, parts = seed_sequence(settings.seed).spawn(len(epochs)), []
     for i, epoch in enumerate(epochs):
         parts.append(_epoch(part_of(recording, epoch), settings, seeds[i]))
         progress((i + 1) / len(epochs))
     times = {"start": ("epoch", [e.start for e in epochs]), "stop": ("epoch", [e.stop for e in epochs])}
     found = xr.concat(parts, dim="epoch", data_vars="all", coords="minimal", compat="override", join="override")
-    types = cell_types(recording, trough_to_peak=widths(recording))
-    found["type"], found["type_source"] = types["type"], types["source"]
+    types = cell_types(given, trough_to_peak=widths(given))
+    found["type_source"] = types["source"]
     short = [e.name for e in ordered(recording) if e not in epochs]
     attrs = {"count_window": settings.count_window, "coincidence_window": settings.coincidence_window}
-    return found.assign_coords(epoch=[e.name for e in epochs], **times).assign_attrs(
-        **attrs, short_epochs=", ".join(short)
-    )
+    found = labelled(found.assign_coords(epoch=[e.name for e in epochs], **times), recording)
+    return found.assign_attrs(**attrs, short_epochs=", ".join(short))
 
 
 def _usable(recording: Recording, settings: AnalysisSettings) -> tuple[Epoch, ...]:

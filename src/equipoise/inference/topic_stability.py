@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from equipoise.inference.settings import AnalysisSettings
-from equipoise.inference.topic_epochs import Progress, ordered, part_of, phases_of, units_missing
+from equipoise.inference.topic_epochs import Progress, labelled, ordered, part_of, phases_of, units_missing
 from equipoise.measures import SetPointRecovery, drift, rate, set_point_recovery
 from equipoise.measures.drift import Drift
 from equipoise.quantities import seed_sequence
@@ -27,6 +27,7 @@ ESTIMATES = {
     "correlation": "rank_correlation",
     "turnover": "turnover",
 }
+UNNAMED = "no epochs are named before and during"
 RECOVERY = ("baseline", "displacement", "time_constant", "completeness", "overshoot", "responders")
 _UNITS = {"unit_change": "log2", "population_change": "log2", "excess": "log2", "baseline": "Hz", "displacement": "Hz"}
 _UNITS |= {"time_constant": "s"}
@@ -73,7 +74,7 @@ def stability(recording: Recording, settings: AnalysisSettings, progress: Progre
     found = xr.concat(parts, dim="comparison").assign_coords(
         first=("comparison", [a.name for a, _ in pairs]), second=("comparison", [b.name for _, b in pairs])
     )
-    return _with_recovery(found, recording, settings, seeds[-1])
+    return _with_recovery(labelled(found, recording), recording, settings, seeds[-1])
 
 
 def _comparison(
@@ -119,7 +120,7 @@ def _followed(phases: dict[str, Epoch]) -> tuple[tuple[float, float, float] | No
     """Start, change and stop of the stretch around the onset of a manipulation [s], or None and why."""
     lasting = [phases[name] for name in ("acute", "during") if name in phases]
     if "before" not in phases or not lasting:
-        return None, "no epochs are named before and during"
+        return None, UNNAMED
     before, stretches = phases["before"], [phases["before"], *lasting]
     if any(abs(b.start - a.stop) > 1e-6 for a, b in pairwise(stretches)):
         return None, "the epochs before and during do not follow each other without a gap"

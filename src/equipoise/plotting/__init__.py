@@ -1,5 +1,8 @@
 """Drawing: `draw_x(ax, data)` puts computed data on an axis and computes nothing itself."""
 
+from equipoise.plotting.populations import draw_fitted_rates as draw_fitted_rates
+from equipoise.plotting.populations import draw_posteriors as draw_posteriors
+from equipoise.plotting.populations import draw_predictions as draw_predictions
 from equipoise.plotting.recordings import draw_calcium as draw_calcium
 from equipoise.plotting.recordings import draw_irregularity as draw_irregularity
 from equipoise.plotting.recordings import draw_operating_points as draw_operating_points
@@ -8,6 +11,13 @@ from equipoise.plotting.recordings import draw_raster as draw_raster
 from equipoise.plotting.recordings import draw_rates as draw_rates
 from equipoise.plotting.recordings import draw_slope as draw_slope
 from equipoise.plotting.recordings import draw_weights as draw_weights
+from equipoise.plotting.spike_topics import draw_coincidences as draw_coincidences
+from equipoise.plotting.spike_topics import draw_correlations as draw_correlations
+from equipoise.plotting.spike_topics import draw_drift as draw_drift
+from equipoise.plotting.spike_topics import draw_fano as draw_fano
+from equipoise.plotting.spike_topics import draw_law_weights as draw_law_weights
+from equipoise.plotting.spike_topics import draw_rate_pairs as draw_rate_pairs
+from equipoise.plotting.spike_topics import draw_recovery as draw_recovery
 from equipoise.plotting.style import EPOCHS as EPOCHS
 from equipoise.plotting.style import EXCITATION as EXCITATION
 from equipoise.plotting.style import GRID as GRID

@@ -4,11 +4,21 @@ from typing import TYPE_CHECKING
 
 from equipoise.inference import Analysis
 from equipoise.report import tables
+from equipoise.report.populations_chapter import render_populations
+from equipoise.report.spikes_chapter import render_spikes
+from equipoise.report.stability_chapter import render_stability
+from equipoise.report.verdict_chapter import render_verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-RENDERED = {"cells": tables.render_table}
+RENDERED = {
+    "cells": tables.render_table,
+    "spikes": render_spikes,
+    "stability": render_stability,
+    "populations": render_populations,
+    "verdict": render_verdict,
+}
 
 
 def render_analysis(analysis: Analysis) -> "RenderableType":

@@ -10,9 +10,19 @@ from equipoise.inference import Analysis, AnalysisSettings
 from equipoise.report.cells_chapter import cells_chapter
 from equipoise.report.chapters import Chapter
 from equipoise.report.parts import bullets, figure, head, page, section, table
+from equipoise.report.populations_chapter import populations_chapter
+from equipoise.report.spikes_chapter import spikes_chapter
+from equipoise.report.stability_chapter import stability_chapter
+from equipoise.report.verdict_chapter import verdict_chapter
 from equipoise.results import Recording, write_whole
 
-CHAPTERS = {"cells": cells_chapter}
+CHAPTERS = {
+    "cells": cells_chapter,
+    "spikes": spikes_chapter,
+    "stability": stability_chapter,
+    "populations": populations_chapter,
+    "verdict": verdict_chapter,
+}
 
 
 def write_html(analysis: Analysis, recording: Recording, settings: AnalysisSettings, path: str | Path) -> Path:

@@ -17,6 +17,7 @@ NONE = "–"
 MOST_NOTES = 40  # lines on the screen; the page shows all
 STATUS_WORDS = {
     "OK": "ok",
+    "APPROXIMATE": "approximate",
     "IMPLAUSIBLE": "implausible",
     "INFEASIBLE": "infeasible",
     "INSUFFICIENT_DATA": "too few spikes",

@@ -1,0 +1,51 @@
+"""What the chapters of several topics share: text of estimates, and their tables on the screen."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from equipoise.report.chapters import Flag, Grid
+from equipoise.report.tables import MOST_NOTES, NONE, number
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from rich.console import RenderableType
+
+
+def estimated(row: "xr.Dataset", name: str) -> str:
+    """A value with its interval, "1.01 [0.64, 1.25]", or a dash."""
+    value, low, high = (float(row[name + end]) for end in ("", "_low", "_high"))
+    return f"{number(value)} [{number(low)}, {number(high)}]" if np.isfinite(value) else NONE
+
+
+def ranged(row: "xr.Dataset", name: str) -> str:
+    """The ends of a null, "0.067 to 0.232", or a dash."""
+    low, high = (float(row[f"{name}_{end}"]) for end in ("low", "high"))
+    return f"{number(low)} to {number(high)}" if np.isfinite(low) else NONE
+
+
+def rendered(grids: Sequence[Grid], flags: Sequence[Flag], *, lead: str = "") -> "RenderableType":
+    """Tables for the screen under a leading sentence, with what is flagged below."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [Text(lead, style="bold")] if lead else []
+    parts += [_table(grid) for grid in grids]
+    notes = ["  " + ", ".join(word for word in flag[:3] if word) + f": {flag[3]}" for flag in flags[:MOST_NOTES]]
+    if len(flags) > MOST_NOTES:
+        notes.append(f"  and {len(flags) - MOST_NOTES} more, see the report")
+    return Group(*parts, Text("\n".join(notes), style="yellow"))
+
+
+def _table(grid: Grid) -> "RenderableType":
+    from rich.table import Table
+    from rich.text import Text
+
+    # Text, since a name such as "[tt1] 3" in a str would be read as markup.
+    table = Table(title=Text(grid.title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for k, heading in enumerate(grid.head):
+        table.add_column(Text(heading), justify="left" if grid.words or k == 0 else "right")
+    for row in grid.rows:
+        table.add_row(*map(Text, row))
+    return table
