@@ -63,7 +63,7 @@ def _quantity(known: dict[str, float], default: str) -> Callable[[str | float], 
     return parse
 
 
-_ms, _s, _h = _quantity(TIME, "ms"), _quantity(TIME, "s"), _quantity(TIME, "h")
+_ms, _s, _h, _day = (_quantity(TIME, unit) for unit in ("ms", "s", "h", "day"))
 _mV, _Hz, _uM = _quantity(POTENTIAL, "mV"), _quantity(RATE, "Hz"), _quantity(CALCIUM, "uM")
 
 
@@ -201,11 +201,26 @@ def analyze(
     surrogates: Annotated[int, _option("Surrogates", "Surrogate trains of each kind.", "--surrogates")] = 200,
     smoothing: Annotated[float, _option("Surrogates", "Kernel of the smoothed rate.", "--smoothing", _s, "s")] = "1 s",  # type: ignore[assignment]
     seed: Annotated[int, _option("Surrogates", "Seed of the surrogates.", "--seed")] = 1,
+    manipulation: Annotated[
+        str | None,
+        _option(
+            "Manipulation", "What was done, such as optical or chemogenetic: asks which rule fits.", "--manipulation"
+        ),
+    ] = None,
+    before: Annotated[str | None, _option("Manipulation", "The epoch before it.", "--before")] = None,
+    during: Annotated[str | None, _option("Manipulation", "The epoch during it.", "--during")] = None,
+    after: Annotated[str | None, _option("Manipulation", "The epoch after it.", "--after")] = None,
+    manipulated: Annotated[
+        float, _option("Manipulation", "Its length before the epoch during it.", "--manipulated", _day, "day")
+    ] = "2 day",  # type: ignore[assignment]
+    washout: Annotated[
+        float, _option("Manipulation", "Time from its end to the epoch after it.", "--washout", _day, "day")
+    ] = "2 day",  # type: ignore[assignment]
     topic: Annotated[
         list[str] | None, typer.Option(help="One topic, such as cells; may be repeated. Default all.")
     ] = None,
 ) -> None:
-    """Report all that a recording allows, topic by topic: cells, criticality, fields, homeostasis.
+    """Report all that a recording allows, topic by topic: cells, spikes, stability, populations, the verdict on rules.
 
     Numbers without a unit are in the unit named in angle brackets; "20ms" and "0.02 s" work too.
     """
@@ -224,6 +239,10 @@ def analyze(
             surrogates=surrogates,
             smoothing=smoothing,
             seed=seed,
+            manipulation=manipulation,
+            phases={k: v for k, v in (("before", before), ("during", during), ("after", after)) if v is not None},
+            manipulated=manipulated,
+            washout=washout,
         )
         options = {"t_start": t_start, "t_stop": t_stop, "units": unit, "check_units": check_units}
         data = _load(recording, time_unit, epoch, **options)

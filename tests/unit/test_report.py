@@ -34,13 +34,13 @@ def small(n_units=3, epochs=("calm", "busy")):
 @pytest.fixture(scope="module")
 def analysed():
     recording = small()
-    return recording, analyze(recording, QUICK)["cells"]
+    return recording, analyze(recording, QUICK, topics=["cells"])["cells"]
 
 
 @pytest.fixture(scope="module")
 def page(analysed):
     recording, _ = analysed
-    return report.html(analyze(recording, QUICK), recording, QUICK)
+    return report.html(analyze(recording, QUICK, topics=["cells"]), recording, QUICK)
 
 
 class Reader(HTMLParser):
@@ -129,7 +129,7 @@ def test_netcdf_brings_back_the_same_dataset(analysed, tmp_path):
 
 def test_a_page_can_be_made_again_from_the_file(analysed, tmp_path, page):
     recording, _ = analysed
-    back = Analysis.load(analyze(recording, QUICK).save(tmp_path / "a.nc"))
+    back = Analysis.load(analyze(recording, QUICK, topics=["cells"]).save(tmp_path / "a.nc"))
     assert report.html(back, recording, QUICK) == page
 
 

@@ -22,7 +22,7 @@ WINDOWS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 LAGS, BLOCK = 20, 5
 """Bins of a correlogram to either side, and of a block of its null."""
 LEAST_WINDOWS = 20
-FEWEST, MOST = 20, 4e9
+FEWEST, MOST = 20, 1.5e9
 """Least number of jittered copies, and coincidences that are counted in all of them."""
 LAW = {"weight": "law_weight", "p_value": "law_p", "cv": "law_cv", "status": "law_status"}
 ENDS = ("low", "high", "null_low", "null_high")

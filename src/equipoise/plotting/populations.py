@@ -26,7 +26,7 @@ OBSERVABLES = {
 
 def draw_fitted_rates(ax: "Axes", rates: "xr.DataArray", fitted: "xr.DataArray") -> None:
     """Cumulative distribution of recorded rates (unit, epoch) as steps, and of `fitted` ones (epoch, quantile) [Hz]."""
-    least = 1e-2
+    least = 1e-2  # Hz, where silent units stand
     for i, name in enumerate(rates["epoch"].values):
         look = epoch_look(i)
         ordered = np.sort(np.maximum(rates.isel(epoch=i).values, least))
@@ -37,7 +37,6 @@ def draw_fitted_rates(ax: "Axes", rates: "xr.DataArray", fitted: "xr.DataArray")
         ax.plot([], [], color=look["color"], lw=1.4, label=plain(name))
     ax.plot([], [], color=INK, lw=1.2, ls="--", label="fitted")
     ax.set(xscale="log", ylim=(0.0, 1.02))
-    ax.set_xlim(left=least)
     plain_log(ax.xaxis, (1.0,))
     ax.set_xlabel("rate (Hz)")
     ax.legend(loc="upper left")

@@ -12,7 +12,7 @@ from equipoise.report import figures
 from equipoise.report.chapters import Chapter, Flag, Grid
 from equipoise.report.parts import subplots
 from equipoise.report.tables import number
-from equipoise.report.topic_tables import estimated, ranged, rendered
+from equipoise.report.topic_tables import estimated, probability, ranged, rendered
 from equipoise.report.topic_words import CAPTIONS, CAVEATS, LAWS, METHODS
 from equipoise.results import Recording
 
@@ -92,7 +92,7 @@ def _timing(pair: "xr.Dataset") -> str:
         return "timing not tested"
     width = pair.attrs["coincidence_window"] * 1e3
     verdict = "are timed" if p < 0.05 else "are not seen to be timed"
-    return f"spikes of different units {verdict} more finely than {5 * width:g} ms (p {number(p)})"
+    return f"spikes of different units {verdict} more finely than {5 * width:g} ms (p {probability(p)})"
 
 
 def _law_figure(dataset: "xr.Dataset") -> "Figure":
@@ -109,7 +109,7 @@ def _law_figure(dataset: "xr.Dataset") -> "Figure":
 
 
 def _count_figure(dataset: "xr.Dataset") -> "Figure":
-    known = np.isfinite(dataset["correlation"]).any("epoch").values
+    known = np.isfinite(dataset["correlation"].values).any(axis=0)
     drawn, axes = subplots(1, 2 if known.any() else 1, 3.7)
     plotting.draw_fano(axes[0, 0], dataset["fano"])
     axes[0, 0].set_title("Fano factor of each unit")
@@ -120,7 +120,7 @@ def _count_figure(dataset: "xr.Dataset") -> "Figure":
 
 
 def _coincidence_figure(dataset: "xr.Dataset") -> "Figure":
-    known = np.isfinite(dataset["coincidence"]).any(["epoch", "lag"]).values
+    known = np.isfinite(dataset["coincidence"].transpose("pair", ...).values).any(axis=(1, 2))
     pairs = [str(pair) for pair in dataset["pair"].values[known]] or ["all"]
     drawn, axes = subplots(len(pairs), dataset.sizes["epoch"], 0.8 + 1.9 * len(pairs), sharex=True, sharey="row")
     for i, name in enumerate(dataset["epoch"].values):
@@ -147,7 +147,7 @@ def _together(dataset: "xr.Dataset") -> list[Grid]:
 def _pair_row(one: "xr.Dataset") -> list[str]:
     whole = str(one["pair"].item()) == "all"
     together = [estimated(one, "synchrony"), ranged(one, "synchrony_null")] if whole else ["", ""]
-    shares = [estimated(one, "correlation"), ranged(one, "correlation_null"), number(float(one["coincidence_p"]))]
+    shares = [estimated(one, "correlation"), ranged(one, "correlation_null"), probability(float(one["coincidence_p"]))]
     return [f"{int(one['correlation_n']):,}", *shares, *together]
 
 
@@ -167,4 +167,4 @@ def _unit_row(one: "xr.Dataset", windows: Sequence[float]) -> list[str]:
     law = str(one["best_law"].item())
     weight = float(one["law_weight"].max()) if law else np.nan
     factors = [number(float(one["fano"].sel(window=w))) for w in windows]
-    return [f"{int(one['n_intervals']):,}", LAWS[law], number(weight), number(float(one["best_p"])), *factors]
+    return [f"{int(one['n_intervals']):,}", LAWS[law], number(weight), probability(float(one["best_p"])), *factors]

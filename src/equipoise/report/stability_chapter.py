@@ -10,7 +10,7 @@ from equipoise.report import figures
 from equipoise.report.chapters import Chapter, Flag, Grid
 from equipoise.report.parts import subplots
 from equipoise.report.tables import number
-from equipoise.report.topic_tables import estimated, ranged, rendered
+from equipoise.report.topic_tables import estimated, probability, ranged, rendered
 from equipoise.report.topic_words import CAPTIONS, CAVEATS, METHODS
 from equipoise.results import Recording, Status
 
@@ -75,7 +75,7 @@ def _glance(one: "xr.Dataset") -> str:
     return (
         f"<b>{escape(_named(one))}</b>: rates of single units change by {estimated(one, 'unit_change')} log2 (median; "
         f"a factor of {number(factor)}), by counting alone {ranged(one, 'counting')}. The population changes by "
-        f"{estimated(one, 'population_change')}, {held} (p {number(p)})."
+        f"{estimated(one, 'population_change')}, {held} (p {probability(p)})."
     )
 
 
@@ -120,7 +120,7 @@ def _numbers(dataset: "xr.Dataset") -> list[Grid]:
     rows = []
     for k in range(dataset.sizes["comparison"]):
         one = dataset.isel(comparison=k)
-        p = [number(float(one[name])) for name in ("p_counting", "p_independent")]
+        p = [probability(float(one[name])) for name in ("p_counting", "p_independent")]
         rest = [estimated(one, name) for name in ("excess", "rank_correlation", "turnover")]
         change = [estimated(one, name) for name in ("unit_change", "population_change")]
         rows.append([_named(one), change[0], ranged(one, "counting"), p[0], change[1], p[1], *rest])

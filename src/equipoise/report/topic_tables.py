@@ -25,6 +25,11 @@ def ranged(row: "xr.Dataset", name: str) -> str:
     return f"{number(low)} to {number(high)}" if np.isfinite(low) else NONE
 
 
+def probability(p: float) -> str:
+    """A probability without more zeros than it is worth."""
+    return "< 0.001" if 0.0 <= p < 0.001 else number(p)
+
+
 def rendered(grids: Sequence[Grid], flags: Sequence[Flag], *, lead: str = "") -> "RenderableType":
     """Tables for the screen under a leading sentence, with what is flagged below."""
     from rich.console import Group

@@ -10,7 +10,7 @@ from equipoise.inference import AnalysisSettings
 from equipoise.report.chapters import Chapter, Flag, Grid
 from equipoise.report.parts import subplots
 from equipoise.report.tables import number
-from equipoise.report.topic_tables import rendered
+from equipoise.report.topic_tables import probability, rendered
 from equipoise.report.topic_words import CAPTIONS, CAVEATS, METHODS
 from equipoise.results import Recording, Status
 
@@ -65,7 +65,7 @@ def _because(dataset: "xr.Dataset") -> str:
 
 def _seen(dataset: "xr.Dataset") -> list[str]:
     """Observables that are known in all phases."""
-    known = np.isfinite(dataset["observed"]).all("phase").values
+    known = np.isfinite(dataset["observed"].transpose("phase", "observable").values).all(axis=0)
     return [str(name) for name in dataset["observable"].values[known]]
 
 
@@ -97,7 +97,8 @@ def _tables(dataset: "xr.Dataset") -> list[Grid]:
 
 
 def _rule_row(one: "xr.Dataset") -> list[str]:
-    numbers = [number(float(one[name])) for name in ("posterior", "p", "log_evidence", "draws")]
+    numbers = [probability(float(one[name])) for name in ("posterior", "p")]
+    numbers += [number(float(one[name])) for name in ("log_evidence", "draws")]
     return [str(one["rule"].item()), *numbers, "yes" if float(one["p"]) > one.attrs["least_p"] else "no"]
 
 
