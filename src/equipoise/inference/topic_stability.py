@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 LEAST_UNITS = 3
 LEAST_HALF = 60.0
 """Seconds of each half of an epoch that stands alone."""
-BINS, LEAST_BINS = 20, 6
-"""Bins in which rates are followed after a change, and the least number of them."""
+BINS = 20
+"""Bins in which rates are followed after a change."""
 ESTIMATES = {
     "unit": "unit_change",
     "population": "population_change",
@@ -125,8 +125,6 @@ def _followed(phases: dict[str, Epoch]) -> tuple[tuple[float, float, float] | No
     if any(abs(b.start - a.stop) > 1e-6 for a, b in pairwise(stretches)):
         return None, "the epochs before and during do not follow each other without a gap"
     change, stop = lasting[0].start, lasting[-1].stop
-    if (stop - change) / (before.stop - before.start) < 1e-9 or stop - change < LEAST_BINS * 1e-3:
-        return None, "the epoch during is too short to follow rates"
     return (before.start, change, stop), ""
 
 

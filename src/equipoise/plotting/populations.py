@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
+LINEAR = 0.1
+"""Logarithms up to which their axis is linear; beyond, it is logarithmic."""
 RULE_COLORS = (*EPOCHS[:4], "#56B4E9", "#7A5C3E", QUIET)
 OBSERVABLES = {
     "rate_E": "rate, E",
@@ -49,7 +51,8 @@ def draw_posteriors(ax: "Axes", dataset: "xr.Dataset") -> None:
     for k in rows:
         color = RULE_COLORS[k % len(RULE_COLORS)]
         ax.barh(k, float(dataset["posterior"][k]), color=color if fits[k] else "white", edgecolor=color, height=0.7)
-        text = f"p {float(dataset['p'][k]):.2g}" + ("" if fits[k] else ", refused")
+        p = float(dataset["p"][k])
+        text = ("p < 0.001" if p < 0.001 else f"p {p:.2g}") + ("" if fits[k] else ", refused")
         ax.annotate(
             text, (float(dataset["posterior"][k]), k), (4, 0), textcoords="offset points", va="center", fontsize=8
         )
@@ -77,4 +80,7 @@ def draw_predictions(ax: "Axes", dataset: "xr.Dataset", names: Sequence[str]) ->
     ax.axhline(0.0, color=QUIET, lw=0.8, zorder=0)
     ax.set_xticks(x, [OBSERVABLES[name] for name in names])
     ax.set_xlim(-0.6, len(names) - 0.4)
+    ax.set_yscale("symlog", linthresh=LINEAR)
+    ax.set_yticks([-1.0, -LINEAR, 0.0, LINEAR, 1.0], ["−1", f"−{LINEAR:g}", "0", f"{LINEAR:g}", "1"])
+    ax.minorticks_off()
     ax.set_ylabel("log beside before")

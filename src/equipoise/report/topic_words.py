@@ -42,9 +42,10 @@ CAPTIONS = {
     ),
     "predictions": (
         "What each rule predicts, and what was seen",
-        "Natural logarithms of population observables beside before. Black: observed, with two standard errors over "
-        "units. Coloured: median and central 95 % of each rule's predictions, the strength of the manipulation and "
-        "the circuit being unknown; a rule has to fit all of them at once, which single bars do not show.",
+        "Natural logarithms of population observables beside before; the axis is linear up to ±0.1. Black: observed, "
+        "with two standard errors over units. Coloured: median and central 95 % of each rule's predictions, the "
+        "strength of the manipulation and the circuit being unknown; a rule has to fit all of them at once, which "
+        "single bars do not show.",
     ),
 }
 
