@@ -216,6 +216,9 @@ def analyze(
     washout: Annotated[
         float, _option("Manipulation", "Time from its end to the epoch after it.", "--washout", _day, "day")
     ] = "2 day",  # type: ignore[assignment]
+    draws: Annotated[
+        int, _option("Manipulation", "Circuits drawn for each rule; more where few lie near the data.", "--draws")
+    ] = 400,
     topic: Annotated[
         list[str] | None, typer.Option(help="One topic, such as cells; may be repeated. Default all.")
     ] = None,
@@ -243,6 +246,7 @@ def analyze(
             phases={k: v for k, v in (("before", before), ("during", during), ("after", after)) if v is not None},
             manipulated=manipulated,
             washout=washout,
+            draws=draws,
         )
         options = {"t_start": t_start, "t_stop": t_stop, "units": unit, "check_units": check_units}
         data = _load(recording, time_unit, epoch, **options)

@@ -117,7 +117,7 @@ def test_populations_of_the_mouse_are_its_regions_and_say_what_is_wrong(mouse):
 
 
 def test_gamma_units_that_share_some_spikes():
-    """Laws, counts and timing where all are known: ten gamma units, and two copies of one that shares spikes with them."""
+    """Laws, counts and timing where all are known: ten gamma units, and two that share all their spikes."""
     rng, span = np.random.default_rng(1), 200.0
     trains = [gamma_train(rng, 10.0, 0.5, span) for _ in range(10)]
     copies = [np.sort(np.concatenate([gamma_train(rng, 7.0, 0.5, span), rng.choice(trains[0], 600, replace=False)]))]
@@ -128,10 +128,12 @@ def test_gamma_units_that_share_some_spikes():
     assert (data["best_p"][:10] > 0.01).all()
     np.testing.assert_allclose(data["fano"].sel(window=3.0)[:10].mean(), 0.25, atol=0.1)
     alone = data.sel(pair="E-E")
-    assert alone["correlation_null_low"] < alone["correlation"] < alone["correlation_null_high"]
+    error = 1.0 / np.sqrt(2000 * 45)  # of the mean over 45 independent pairs in 2000 windows
+    assert all(
+        abs(alone[name]) < 4 * error for name in ("correlation", "correlation_null_low", "correlation_null_high")
+    )
     assert alone["coincidence_p"] > 0.05
     shared = data.sel(pair="I-I")
-    assert shared["correlation_low"] > 0.9 or np.isnan(shared["correlation_low"])
     assert shared["correlation"] > 0.99
     assert shared["coincidence"].sel(lag=0.0) > shared["coincidence_null_high"].sel(lag=0.0)
     assert shared["correlation_n"] == 1
@@ -147,6 +149,8 @@ def test_widths_of_spikes_tell_types_where_labels_do_not():
     assert set(data["type_source"].values) == {"waveform"}
     assert np.isfinite(data["correlation"]).all()
     assert any(flag[2] == "putative types" for flag in spikes_chapter.flags(data))
+    page = report.html(analyze(recording, QUICK, topics=["spikes"]), recording, QUICK)
+    assert "20 E, 10 I, 0 unknown (30 putative, from the widths of their spikes)" in page
 
 
 def test_units_that_do_not_drift_stay_within_the_noise_of_counting():
@@ -329,6 +333,8 @@ def test_the_command_names_a_manipulation_and_its_epochs(tmp_path):
         "verdict",
         "--manipulated",
         "1 day",
+        "--draws",
+        "60",
         "--out",
         tmp_path / "out",
     ]

@@ -44,6 +44,11 @@ def typed(recording: Recording) -> Recording:
     return replace(recording, labels={**recording.labels, "type": types}) if any(types) else recording
 
 
+def putative(recording: Recording) -> bool:
+    """Whether types of units are known from the widths of their spikes only."""
+    return "waveform" in cell_types(recording, trough_to_peak=widths(recording))["source"].values
+
+
 def widths(recording: Recording) -> Array | None:
     """Trough-to-peak widths [s] (units,) from the label of that name, NaN where it holds no number."""
     if WIDTHS not in recording.labels:

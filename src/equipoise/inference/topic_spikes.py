@@ -117,9 +117,9 @@ def _coincidences(part: Recording, settings: AnalysisSettings, seed: np.random.S
     found = mean_correlogram(part, bin=width, max_lag=LAGS * width, jitter=jitter, confidence=settings.confidence)
     if jitter is None:
         nothing = found["covariance"] * np.nan
-        names = ("coincidence", "coincidence_null_low", "coincidence_null_high")
-        found = found.assign(dict.fromkeys(names, nothing), coincidence_p=nothing.isel(lag=0, drop=True))
-        return found[[*names, "coincidence_p"]].assign(jittered_copies=0)
+        ratios = dict.fromkeys(("coincidence", "coincidence_null_low", "coincidence_null_high"), nothing)
+        found = found.drop_vars(found.data_vars).assign(ratios)
+        return found.assign(coincidence_p=nothing.isel(lag=0, drop=True), jittered_copies=0)
     known = (found["status"] == Status.OK.name) & (found["null_mean"] > 0.0)
     expected = found["null_mean"].where(known)
     return (

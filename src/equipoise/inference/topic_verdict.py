@@ -10,7 +10,7 @@ from equipoise.inference.operating import Operating
 from equipoise.inference.perturbations import perturbation_of
 from equipoise.inference.predictions import OBSERVABLES, Predictions
 from equipoise.inference.settings import AnalysisSettings
-from equipoise.inference.topic_epochs import Progress, phases_of, typed, units_missing
+from equipoise.inference.topic_epochs import Progress, phases_of, putative, typed, units_missing
 from equipoise.inference.verdict import Verdict, VerdictSettings, predicted_for, unmatched, verdict
 from equipoise.model.neurons import LIF
 from equipoise.results import NumericalFailure, Recording
@@ -18,6 +18,7 @@ from equipoise.results import NumericalFailure, Recording
 if TYPE_CHECKING:
     import xarray as xr
 
+PUTATIVE = "Types of units are putative, from the widths of their spikes."
 ENDS = (0.025, 0.25, 0.5, 0.75, 0.975)
 """Quantiles of predictions that are kept."""
 
@@ -56,7 +57,8 @@ def judged(recording: Recording, settings: AnalysisSettings, progress: Progress)
     except NumericalFailure as failure:
         predicted, found = (), unmatched(seen, failure)
     named = ", ".join(f"{phase}: {epoch.name}" for phase, epoch in phases.items())
-    facts = {"manipulation": settings.manipulation, "phases": named, "caveats": "\n".join(found.caveats)}
+    caveats = (*found.caveats, *((PUTATIVE,) if putative(recording) else ()))
+    facts = {"manipulation": settings.manipulation, "phases": named, "caveats": "\n".join(caveats)}
     limits = {"threshold": how.threshold, "least_p": how.least_p}
     return _dataset(seen, predicted, found).assign_attrs(facts | limits)
 

@@ -32,7 +32,7 @@ def spikes_chapter(dataset: "xr.Dataset", recording: Recording, settings: Analys
         made["coincidences"] = _coincidence_figure(dataset)
     return Chapter(
         title="Spikes: intervals, counts, correlations",
-        glance=[_glance(dataset.isel(epoch=i)) for i in range(dataset.sizes["epoch"])],
+        glance=[*_types(dataset), *(_glance(dataset.isel(epoch=i)) for i in range(dataset.sizes["epoch"]))],
         figures=[(drawn, *CAPTIONS[name]) for name, drawn in made.items()],
         tables=[*_together(dataset), *_units(dataset)],
         flags=flags(dataset),
@@ -62,6 +62,18 @@ def flags(dataset: "xr.Dataset") -> list[Flag]:
     if "waveform" in dataset["type_source"].values:
         found.append(("", "", "putative types", "some types of units are from the widths of their spikes"))
     return found
+
+
+def _types(dataset: "xr.Dataset") -> list[str]:
+    """How many units of each type there are, and how that is known."""
+    source = dataset["type_source"].values
+    if not (source != "").any():
+        return []
+    kinds = dataset["type"].values
+    words = {"label": "from labels", "waveform": "putative, from the widths of their spikes"}
+    known = " and ".join(f"{int((source == key).sum())} {text}" for key, text in words.items() if (source == key).any())
+    counts = f"{int((kinds == 'E').sum())} E, {int((kinds == 'I').sum())} I, {int((source == '').sum())} unknown"
+    return [f"<b>Types of cells</b>: {counts} ({known})."]
 
 
 def _glance(one: "xr.Dataset") -> str:
