@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from itertools import pairwise
 
 import neo
 import numpy as np
@@ -39,8 +40,7 @@ def test_fano_is_elephants_on_the_same_windows():
     for u, times in [(0, recording.spikes.unit(0)), (11, recording.spikes.unit(11))]:
         edges = np.arange(n + 1) * window
         windows = [
-            neo.SpikeTrain(times[(times >= a) & (times < b)] - a, units="s", t_stop=window)
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            neo.SpikeTrain(times[(times >= a) & (times < b)] - a, units="s", t_stop=window) for a, b in pairwise(edges)
         ]
         theirs = statistics.fanofactor(windows)
         np.testing.assert_allclose(ours.values[u], theirs * n / (n - 1), rtol=1e-9)
