@@ -72,8 +72,11 @@ bench: .venv/with-bench
 	$(BIN)/python benchmarks/absolute.py
 	$(BIN)/python benchmarks/network.py
 
-bench-measures: .venv/with-test
+bench-measures: .venv/with-test .venv/with-data
 	$(BIN)/python benchmarks/measures_spikes.py
+	$(BIN)/python benchmarks/measures_criticality.py
+	$(BIN)/python benchmarks/measures_fields.py
+	$(BIN)/python benchmarks/recordings.py
 
 bench-rates: .venv/installed
 	$(BIN)/python benchmarks/rates.py
