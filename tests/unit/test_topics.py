@@ -272,6 +272,10 @@ def test_two_receptors_are_refused_politely_and_what_they_allow_is_done():
     assert list(analysis) == ["spikes"]
     page = report.html(analysis, recording, QUICK)
     assert "2 units; 5 are needed" in page
+    assert "Fano factor at 0.3 s" in page
+    # One pair has no error that its two units could tell.
+    assert np.isnan(analysis["spikes"]["correlation_low"]).all()
+    assert np.isfinite(analysis["spikes"]["correlation"].sel(pair="all")).all()
 
 
 def test_reasons_for_leaving_topics_out():

@@ -22,6 +22,8 @@ WINDOWS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 LAGS, BLOCK = 20, 5
 """Bins of a correlogram to either side, and of a block of its null."""
 LEAST_WINDOWS = 20
+LEAST_PAIRS = 10
+"""Pairs of units below which drawing units again says nothing about the error of their mean."""
 FEWEST, MOST = 20, 1.5e9
 """Least number of jittered copies, and coincidences that are counted in all of them."""
 LAW = {"weight": "law_weight", "p_value": "law_p", "cv": "law_cv", "status": "law_status"}
@@ -98,6 +100,8 @@ def _correlations(
     window, repeats = settings.count_window, settings.surrogates
     found = mean_correlation(part, window=window, seed=seed, repeats=repeats, confidence=settings.confidence)
     columns = {f"correlation_{name}": found[name] for name in (*ENDS, "n", "status")}
+    for end in ("low", "high"):
+        columns[f"correlation_{end}"] = found[end].where(found["n"] >= LEAST_PAIRS)
     return {"correlation": found["value"]} | columns
 
 

@@ -56,7 +56,7 @@ def judged(recording: Recording, settings: AnalysisSettings, progress: Progress)
         found = verdict(seen, predicted=predicted, settings=how)
     except NumericalFailure as failure:
         predicted, found = (), unmatched(seen, failure)
-    named = ", ".join(f"{phase}: {epoch.name}" for phase, epoch in phases.items())
+    named = ", ".join(phase if phase == epoch.name else f"{phase}: {epoch.name}" for phase, epoch in phases.items())
     caveats = (*found.caveats, *((PUTATIVE,) if putative(recording) else ()))
     facts = {"manipulation": settings.manipulation, "phases": named, "caveats": "\n".join(caveats)}
     limits = {"threshold": how.threshold, "least_p": how.least_p}

@@ -55,7 +55,8 @@ def draw_fano(ax: "Axes", fano: "xr.DataArray") -> None:
     plain_log(ax.yaxis)
     ax.set_xlabel("counting window (s)")
     ax.set_ylabel("Fano factor")
-    ax.legend(loc="upper left")
+    if fano.sizes["epoch"] > 1:
+        ax.legend(loc="best")
 
 
 def draw_correlations(ax: "Axes", dataset: "xr.Dataset") -> None:

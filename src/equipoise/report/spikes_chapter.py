@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import RenderableType
 
+LONG = 1.0
+"""Longest counting window [s] of the Fano factor at a glance."""
 REJECTED = 0.01
 """p of a law below which the intervals are said not to follow it."""
 
@@ -81,12 +83,13 @@ def _glance(one: "xr.Dataset") -> str:
     best, n = np.unique(one["best_law"].values.astype(str), return_counts=True)
     laws = ", ".join(f"{LAWS[law]} in {count}" for law, count in sorted(zip(best, n, strict=True), key=lambda x: -x[1]))
     rejected = int((one["best_p"] < REJECTED).sum())
-    fano = one["fano"].sel(window=1.0)
+    factors = one["fano"].sel(window=slice(None, LONG)).median("unit").dropna("window")
     text = (
         f"<b>{escape(str(one['epoch'].item()))}</b>: best law of intervals {laws} of {one.sizes['unit']} units; even "
-        f"the best is rejected in {rejected}. Fano factor at 1 s: median "
-        f"{number(float(fano.median()))}."
+        f"the best is rejected in {rejected}."
     )
+    if factors.size:
+        text += f" Fano factor at {float(factors['window'][-1]):g} s: median {number(float(factors[-1]))}."
     pair = one.sel(pair="all")
     if not np.isfinite(float(pair["correlation"])):
         return text

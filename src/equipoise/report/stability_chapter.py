@@ -84,10 +84,14 @@ def _recovered(dataset: "xr.Dataset") -> list[str]:
         return []
     return [
         f"<b>After the change</b>: mean rate displaced by {estimated(dataset, 'displacement')} Hz from "
-        f"{estimated(dataset, 'baseline')} Hz; time constant of return {estimated(dataset, 'time_constant')} s, "
-        f"completeness {estimated(dataset, 'completeness')}, overshoot {estimated(dataset, 'overshoot')}; "
+        f"{estimated(dataset, 'baseline')} Hz; time constant of return {_known(dataset, 'time_constant', ' s')}, "
+        f"completeness {_known(dataset, 'completeness')}, overshoot {_known(dataset, 'overshoot')}; "
         f"{int(dataset['responds'].sum())} of {dataset.sizes['unit']} units are first responders."
     ]
+
+
+def _known(dataset: "xr.Dataset", name: str, unit: str = "") -> str:
+    return estimated(dataset, name) + unit if dataset[f"{name}_status"].item() == Status.OK.name else "not known"
 
 
 def _drift_figure(dataset: "xr.Dataset") -> "Figure":

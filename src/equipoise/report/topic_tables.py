@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 
 def estimated(row: "xr.Dataset", name: str) -> str:
-    """A value with its interval, "1.01 [0.64, 1.25]", or a dash."""
+    """A value with its interval where it has one, "1.01 [0.64, 1.25]", or a dash."""
     value, low, high = (float(row[name + end]) for end in ("", "_low", "_high"))
-    return f"{number(value)} [{number(low)}, {number(high)}]" if np.isfinite(value) else NONE
+    if not np.isfinite(value):
+        return NONE
+    return number(value) + (f" [{number(low)}, {number(high)}]" if np.isfinite(low) else "")
 
 
 def ranged(row: "xr.Dataset", name: str) -> str:
