@@ -287,6 +287,11 @@ def test_reasons_for_leaving_topics_out():
     assert TOPICS["populations"].refusal(few, QUICK) == "no population has 5 units"
     asked = replace(QUICK, manipulation="optical")
     assert "no epochs are named before" in TOPICS["verdict"].refusal(few, asked)
+    eif = replace(QUICK, manipulation="optical", neuron=eq.EIF(), phases={"before": "a", "after": "b"})
+    halves = joined([gamma_train(rng, 5.0, 0.8, 50.0) for _ in range(6)], 50.0, ("a", "b"))
+    assert "LIF" in TOPICS["verdict"].refusal(halves, eif)
+    with pytest.raises(ValueError, match=r"phases\['before'\] must name an epoch of the recording, got 'a'"):
+        TOPICS["stability"].refusal(few, eif)
     short = joined([gamma_train(rng, 5.0, 0.8, 1.0)], 1.0)
     assert "no epoch holds 20 windows" in TOPICS["spikes"].refusal(short, QUICK)
     eeg = recordings.example("eeg")
@@ -316,6 +321,13 @@ WRONG = {
     "draws": ({"draws": 3}, r"draws"),
     "window": ({"count_window": 100.0}, r"count_window"),
 }
+
+
+def test_settings_of_the_wrong_kind_get_one_message():
+    with pytest.raises(TypeError, match=r"manipulation must be a name such as 'optical', or None, got 3\."):
+        AnalysisSettings(manipulation=3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"phases must be a mapping such as .*, got \['a'\]"):
+        AnalysisSettings(phases=["a"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", WRONG)

@@ -72,11 +72,7 @@ class AnalysisSettings:
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, check(f"AnalysisSettings.{name}", given, _INPUT_RATE))
-        for phase in self.phases:
-            if phase not in STAGES:
-                raise ValueError(
-                    f"AnalysisSettings.phases must be of {', '.join(STAGES)}, got {phase!r}.{suggest(phase, STAGES)}"
-                )
+        _check_manipulation(self.manipulation, self.phases)
 
     def table(self) -> list[tuple[str, str, str]]:
         """Name, value with unit, and meaning of every parameter, for people."""
@@ -110,6 +106,20 @@ def _whole(name: str, value: float) -> int:
     if value != int(value):
         raise ValueError(f"AnalysisSettings.{name} must be a whole number, got {value:g}.")
     return int(value)
+
+
+def _check_manipulation(manipulation: object, phases: object) -> None:
+    if not isinstance(manipulation, str | None):
+        raise TypeError(
+            f"AnalysisSettings.manipulation must be a name such as 'optical', or None, got {manipulation!r}."
+        )
+    if not isinstance(phases, Mapping):
+        wanted = "a mapping such as {'before': 'rest', 'during': 'light'}"
+        raise TypeError(f"AnalysisSettings.phases must be {wanted}, got {phases!r}.")
+    for phase in map(str, phases):
+        if phase not in STAGES:
+            hint = suggest(phase, STAGES)
+            raise ValueError(f"AnalysisSettings.phases must be of {', '.join(STAGES)}, got {phase!r}.{hint}")
 
 
 def _in_degrees(given) -> tuple[int, ...]:

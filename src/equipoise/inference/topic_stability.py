@@ -33,8 +33,9 @@ _UNITS = {"unit_change": "log2", "population_change": "log2", "excess": "log2", 
 _UNITS |= {"time_constant": "s"}
 
 
-def nothing_to_compare(recording: Recording, _: AnalysisSettings) -> str:
-    """Why the recording does not allow this topic, or nothing."""
+def nothing_to_compare(recording: Recording, settings: AnalysisSettings) -> str:
+    """Why the recording does not allow this topic, or nothing; ValueError for an epoch that it does not have."""
+    phases_of(recording, settings)
     missing = units_missing(recording, LEAST_UNITS)
     if missing or compared(recording):
         return missing
