@@ -22,13 +22,13 @@ from equipoise.inference.operating import Operating as Operating
 from equipoise.inference.perturbations import PERTURBATIONS as PERTURBATIONS
 from equipoise.inference.perturbations import Perturbation as Perturbation
 from equipoise.inference.power import PowerSettings as PowerSettings
-from equipoise.inference.power import checked as checked
 from equipoise.inference.power import power as power
+from equipoise.inference.power import simulated_power as simulated_power
 from equipoise.inference.predictions import Predictions as Predictions
 from equipoise.inference.predictions import predictions as predictions
 from equipoise.inference.settings import AnalysisSettings as AnalysisSettings
 from equipoise.inference.variability import Variability as Variability
-from equipoise.inference.variability import assumed as assumed
+from equipoise.inference.variability import assumed_variability as assumed_variability
 from equipoise.inference.variability import variability as variability
 from equipoise.inference.verdict import Verdict as Verdict
 from equipoise.inference.verdict import VerdictSettings as VerdictSettings

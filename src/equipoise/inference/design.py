@@ -29,9 +29,6 @@ QUANTILES = (0.1, 0.5, 0.9)
 """Of numbers that are needed, over the draws of the rule that is right."""
 WORDS = {"rate": "firing rate", "cv": "irregularity (C_v,local)", "calcium_mean": "mean calcium",
          "calcium_second": "second moment of calcium"}  # fmt: skip
-WHEN = {"acute": "as the manipulation begins", "during": "as it has lasted", "rebound": "as it ends",
-        "after": "after the washout"}  # fmt: skip
-BESIDE = {"before": "before the manipulation", "acute": "just after its begin"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +53,24 @@ class Contrast:
 
         A single recording does not know how far recordings differ: it needs the `variability`.
         """
-        means = np.array([finite("Contrast.refuses", "changes", one).mean() for one in changes])
-        if means.size == 0 or not np.isfinite(means).all():
+        each = [finite("Contrast.refuses", "changes", one).ravel() for one in changes]
+        if not each or not all(one.size for one in each):
             raise ValueError("Contrast.refuses: changes must hold at least one recording, each with at least one unit.")
+        means = np.array([one.mean() for one in each])
         if means.size > 1:
             return bool(refused(means[None], self.low, self.high, self.tail)[0])
         if variability is None:
             raise ValueError("Contrast.refuses: one recording needs its variability=, two or more bring their own.")
         from scipy.special import ndtri
 
-        error = variability.error(np.size(changes[0]), 1)[OBSERVABLES.index(self.observable)]
+        error = variability.error(each[0].size, 1)[OBSERVABLES.index(self.observable)]
         return bool(max(means[0] - self.high, self.low - means[0]) > -ndtri(self.tail) * error)
 
     @property
     def words(self) -> str:
         """What is compared with what."""
         name, population = self.observable.rsplit("_", 1)
-        return f"{WORDS[name]} of {population} {WHEN[self.phase]}, beside that {BESIDE[self.beside]}"
+        return f"the {WORDS[name]} of {population}, {self.phase} beside {self.beside}"
 
 
 def refused(means: Array, low: float, high: float, tail: float) -> NDArray[np.bool_]:
@@ -150,30 +148,31 @@ class Design:
     @property
     def recommendation(self) -> str:
         """What to measure for every pair of rules, in words, and what that assumes."""
-        rows = [self._sentence(d) for d in range(len(self.truth))]
+        told = np.isfinite(self.recordings_needed[np.arange(self.best.size), self.best, 0])
+        rows = [self._sentence(int(d)) for d in np.argsort(-self.stated, kind="stable") if told[d]]
+        others = [f"{self.refuted[d]} if {self.truth[d]} is right" for d in np.flatnonzero(~told)]
+        if others:
+            rows.append(f"What this manipulation does not refuse: {'; '.join(others)}.")
         return "\n".join([*rows, "", "This assumes:", *(f"- {one}" for one in self.assumptions)])
 
     def _sentence(self, d: int) -> str:
         """The advice for one direction."""
-        c, contrast = int(self.best[d]), self.contrast(self.truth[d], self.refuted[d])
-        head = f"If {contrast.truth} is right, to refuse {contrast.refuted}: "
-        if not np.isfinite(self.recordings_needed[d, c, 0]):
-            return f"{head}not by this manipulation; {contrast.refuted} predicts what {contrast.truth} does."
-        alone = self.cells_alone[d, c, 1]
-        one = f"takes {alone:.0f} cells" if np.isfinite(alone) else "is not enough, whatever its cells"
+        c, contrast, alone = int(self.best[d]), self.contrast(self.truth[d], self.refuted[d]), ""
+        if np.isfinite(self.cells_alone[d, c, 1]):
+            alone = f" One recording alone takes {self.cells_alone[d, c, 1]:.0f} cells."
         return (
-            f"{head}the {contrast.words}, for which {contrast.refuted} predicts a log change of {contrast.low:+.2f} to "
-            f"{contrast.high:+.2f}. {self._needed(d, c)} {self.recordings} recordings have a mean power of "
-            f"{self.stated[d]:.2f}; one alone, in the median draw, {one}.{self._decides(d)}"
+            f"If {contrast.truth} is right, to refuse {contrast.refuted}: {contrast.words}; {contrast.refuted} "
+            f"predicts a log change of {contrast.low:+.2f} to {contrast.high:+.2f}. {self._needed(d, c)} Mean power "
+            f"with {self.recordings}: {self.stated[d]:.2f}.{alone}{self._decides(d)}"
         )
 
     def _needed(self, d: int, c: int) -> str:
         easy, middle, hard = self.recordings_needed[d, c]
-        half = f"{middle:.0f} recordings" if np.isfinite(middle) else "more than there are"
+        half = f"takes {middle:.0f} recordings" if np.isfinite(middle) else "is told apart by no number of recordings"
         end = f", {hard:.0f} in the hardest" if np.isfinite(hard) else ""
         never = f"; in {self.never[d, c]:.0%} no number suffices" if self.never[d, c] > 0.0 else ""
         spread = f"{easy:.0f} in the easiest tenth{end}{never}"
-        return f"With {self.cells} cells in each, the median draw takes {half} ({spread})."
+        return f"With {self.cells} cells in each, the median draw {half} ({spread})."
 
     def _decides(self, d: int) -> str:
         """The unknown that the number needed depends on most."""

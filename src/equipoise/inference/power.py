@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from equipoise.inference.design import QUANTILES, Design, refused
 from equipoise.inference.operating import NAMES
 from equipoise.inference.predictions import OBSERVABLES, PHASES, Predictions
-from equipoise.inference.variability import Variability, assumed
+from equipoise.inference.variability import Variability, assumed_variability
 from equipoise.inference.verdict import LEAST_PRIOR
 from equipoise.quantities import Array, check_fields, quantity, seed_sequence, suggest, whole
 from equipoise.units import hour, minute
@@ -85,12 +85,12 @@ def power(
 ) -> Design:
     """The design that tells each two of several rules apart by what they predict of one manipulation.
 
-    `predicted` come from `predictions`; `variability` is that of a recording, or `assumed`. Raises ValueError for rules
+    `predicted` come from `predictions`; `variability` is that of a recording, or assumed. Raises ValueError for rules
     with fewer than 40 draws, the same rule twice, different manipulations, and where nothing asked for is recorded.
     """
     how = settings or PowerSettings()
     _check_rules(predicted)
-    noise = assumed(predicted[0].what.at) if variability is None else variability
+    noise = assumed_variability(predicted[0].what.at) if variability is None else variability
     places = _places(how, noise)
     tests = 1 if how.preregistered else len(places)
     plan = _plan(how, noise, places, how.alpha / tests / 4.0)
@@ -284,7 +284,7 @@ def _assumptions(
     )
 
 
-def checked(
+def simulated_power(
     design: Design, predicted: Sequence[Predictions], *, experiments: int = 2000, seed: int = 0
 ) -> "xr.Dataset":
     """The power of the best contrasts, and how often they refuse a rule that is right, in simulated experiments.
@@ -295,7 +295,7 @@ def checked(
     import xarray as xr
     from scipy.stats import binomtest
 
-    n, rng = whole("checked: experiments", experiments, low=100), np.random.default_rng(seed_sequence(seed))
+    n, rng = whole("simulated_power: experiments", experiments, low=100), np.random.default_rng(seed_sequence(seed))
     changes = {one.name: _changes(one, design.places) for one in predicted}
     pairs = enumerate(zip(design.truth, design.refuted, strict=True))
     rates = np.array([[_rate_of(design, d, changes[rule], n, rng) for rule in pair] for d, pair in pairs])

@@ -126,7 +126,7 @@ class Variability:
         return "\n".join(rows + [f"  {caveat}" for caveat in self.caveats])
 
 
-def assumed(
+def assumed_variability(
     at: Operating | None = None,
     *,
     duration: float = 10 * minute,
@@ -139,7 +139,10 @@ def assumed(
     that of C_v, twice, for two stretches. Calcium follows the rate with its slope at the operating point `at`.
     """
     at = Operating() if at is None else at
-    span, width = check("assumed: duration", duration, _SPAN), check("assumed: scatter", scatter, _SCATTER)
+    span, width = (
+        check("assumed_variability: duration", duration, _SPAN),
+        check("assumed_variability: scatter", scatter, _SCATTER),
+    )
     rate, cv = np.array(at.rate), np.array(at.cv)
     of_rate, of_cv = np.sqrt(2.0 * cv**2 / (rate * span)), np.sqrt(2.0 * LV_NOISE / (rate * span))
     mean, second = _slopes(at)

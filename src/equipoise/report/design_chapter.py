@@ -1,6 +1,5 @@
 """The page's chapter on how many cells and recordings tell rules apart."""
 
-from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 COLUMNS = 3
 METHODS = (
     "A rule is refused where the mean over recordings of the mean log change of their units lies outside what the rule "
-    "predicts of all circuits and strengths of the priors, by more than chance (t-test over recordings). A quarter of α "
-    "is left out of the predictions at either end and given to chance on either side, so that the rate of wrong "
+    "predicts of all circuits and strengths of the priors, by more than chance (t-test over recordings). A quarter of "
+    "α is left out of the predictions at either end and given to chance on either side, so that the rate of wrong "
     "refusals is α at most (Berger &amp; Boos 1994, J. Am. Stat. Assoc. 89:1012).",
     "Recordings are the independent samples, cells are nested in them (Aarts et al. 2014, Nat. Neurosci. 17:491): the "
     "variance of the mean over n cells of R recordings is (between² + within²/n)/R.",
@@ -28,9 +27,9 @@ METHODS = (
 )
 POWER = (
     "Power",
-    "One panel per rule to be refused, one line per rule that may be right: mean power over the priors of the best test "
-    "of that pair, against the number of recordings. A line that levels off below 1 does so because the rest of the "
-    "draws lie in what the other rule predicts. Dotted: the power asked for.",
+    "One panel per rule to be refused, one line per rule that may be right: mean power over the priors of the best "
+    "test of that pair, against the number of recordings. A line that levels off below 1 does so because the rest of "
+    "the draws lie in what the other rule predicts. Dotted: the power asked for.",
 )
 EFFECTS = (
     "What each observable tells",
@@ -119,6 +118,6 @@ def _variability(data: "xr.Dataset") -> Grid:
     return Grid(title="Variability of log changes", head=head, rows=rows)
 
 
-def _numbers(quantiles: Sequence[float]) -> str:
+def _numbers(quantiles: np.ndarray) -> str:
     low, middle, high = (f"{x:.0f}" if np.isfinite(x) else "∞" for x in quantiles)
     return f"{middle} [{low}, {high}]"
