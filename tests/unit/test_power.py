@@ -108,7 +108,7 @@ def test_what_the_other_rule_predicts_is_refused_by_no_number():
     back = found.direction("single-loop", "no homeostasis")
     assert found.never[back].min() == 1.0
     assert np.isinf(found.recordings_needed[back]).all()
-    assert found.recommendation.splitlines()[1] == (
+    assert found.recommendation.splitlines()[2] == (
         "What this manipulation does not refuse: no homeostasis if single-loop is right."
     )
 
@@ -267,6 +267,7 @@ def test_experiments_with_spikes_have_the_stated_power():
 
 def test_counting_noise_goes_with_the_duration_and_cells_with_the_design_effect():
     noise = spread(0.1, 0.3, 0.4)
+    assert "with 20 cells in each recording 44% lies between" in power(one(), variability=noise).recommendation
     longer = noise.lasting(40 * minute)
     np.testing.assert_allclose(longer.counting, 0.2)
     np.testing.assert_allclose(noise.intraclass, 0.01 / 0.26)
@@ -323,7 +324,8 @@ def test_the_chapter_is_drawn_from_the_file(design):
     d = design.direction("single-loop", "no homeostasis")
     assert any(np.array_equal(y, design.expected[d, design.best[d]]) for y in curves)
     assert len(chapter.tables[0].rows) == 6
-    assert chapter.glance[0].startswith("If ")
+    assert chapter.glance[0].startswith("A draw is")
+    assert chapter.glance[1].startswith("If ")
 
 
 SHORT = made("calcium", np.zeros(39))

@@ -153,7 +153,17 @@ class Design:
         others = [f"{self.refuted[d]} if {self.truth[d]} is right" for d in np.flatnonzero(~told)]
         if others:
             rows.append(f"What this manipulation does not refuse: {'; '.join(others)}.")
-        return "\n".join([*rows, "", "This assumes:", *(f"- {one}" for one in self.assumptions)])
+        return "\n".join([self._terms(), *rows, "", "This assumes:", *(f"- {one}" for one in self.assumptions)])
+
+    def _terms(self) -> str:
+        columns = [OBSERVABLES.index(self.places[c][0]) for c in self.best]
+        between = self.variability.between[columns] ** 2
+        share = np.median(between / np.maximum(between + self.variability.unit[columns] ** 2 / self.cells, 1e-300))
+        return (
+            "A draw is a circuit with a speed of its rule and a strength of the manipulation, as the priors have them. "
+            f"Of the variance with {self.cells} cells in each recording {share:.0%} lies between recordings, which "
+            "more cells do not reduce."
+        )
 
     def _sentence(self, d: int) -> str:
         """The advice for one direction."""
@@ -190,10 +200,12 @@ class Design:
         columns = [OBSERVABLES.index(place[0]) for place in self.places]
         noise = {"between": self.variability.between, "within": self.variability.unit,
                  "intraclass": self.variability.intraclass}  # fmt: skip
-        data = {name: (both, getattr(self, name)) for name in ("low", "high", "effect", "never")}
-        wide = {name: ((*both, "quantile"), getattr(self, name))
+        about = {"units": "1", "long_name": "natural logarithm of the observable beside another phase"}
+        data = {name: (both, getattr(self, name), about) for name in ("low", "high", "effect")}
+        wide = {name: ((*both, "quantile"), getattr(self, name), {"units": "1"})
                 for name in ("cells_alone", "cells_each", "recordings_needed")}  # fmt: skip
         more = {
+            "never": (both, self.never),
             "expected_power": ((*both, "recordings"), self.expected),
             "best": ("direction", self.best),
             "stated_power": ("direction", self.stated),
@@ -207,7 +219,7 @@ class Design:
         }  # fmt: skip
         attrs = {name: getattr(self, name) for name in ("manipulation", "alpha", "power", "cells", "tests", "tail")}
         attrs |= {"chosen_recordings": self.recordings, "recommendation": self.recommendation}
-        each = {name: ("contrast", sd[columns]) for name, sd in noise.items()}
+        each = {name: ("contrast", sd[columns], {"units": "1"}) for name, sd in noise.items()}
         return xr.Dataset(data | wide | more | each, coords, attrs)
 
     def __repr__(self) -> str:

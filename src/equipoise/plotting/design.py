@@ -37,6 +37,8 @@ def draw_effects(ax: "Axes", data: "xr.Dataset", direction: int, *, color: str =
         ax.plot(power[here], rows[here], marker, ms=4.5, mfc="none", mec=color, alpha=0.8)
     best = int(part["best"])
     ax.plot(power[best], rows[best], "o" if data["beside"].values[best] == "before" else "^", ms=6, color=color)
+    phase = str(data["phase"].values[best])
+    ax.annotate(phase, (power[best], rows[best]), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(-0.03, 1.03)

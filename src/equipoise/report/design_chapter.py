@@ -34,8 +34,8 @@ POWER = (
 EFFECTS = (
     "What each observable tells",
     "For the pairs that are told apart best: mean power of every test with the chosen number of recordings, by "
-    "observable. Circles compare with the state before the manipulation, triangles with the acute one; each phase has "
-    "its own mark. The full mark is the test that is recommended.",
+    "observable. Circles compare with the state before the manipulation, triangles with the acute one. The full mark "
+    "is the test that is recommended, with its phase.",
 )
 
 
@@ -63,6 +63,7 @@ def power_figure(data: "xr.Dataset") -> "Figure":
         if k < len(rules):
             draw_power(ax, data, [d for d, name in enumerate(data["refuted"].values) if name == rules[k]], truths)
             ax.set_title(f"to refuse {plotting.plain(rules[k])}")
+            ax.tick_params(labelbottom=True)
         else:
             ax.set_axis_off()
     for ax in axes[:, 0]:
