@@ -349,6 +349,8 @@ OTHER = predictions("deprivation", rules=["no homeostasis"], draws=60, seed=1)
         (lambda: PowerSettings(phases=("dring",)), "Did you mean 'during'"),
         (lambda: PowerSettings(observables=()), "must be different ones of"),
         (lambda: power(one(), variability=spread(np.nan, np.nan)), "none of .* is recorded"),
+        (lambda: power(one(), variability=spread(0.0, 0.0)), "variability must be above 0"),
+        (lambda: simulated_power(one_design(), one()[:1]), "must be of no homeostasis, single-loop, got"),
         (lambda: spread(-0.1, 0.5), "between must be 8 standard deviations"),
         (lambda: spread(0.1, 0.5).lasting(-1.0), "duration .* must be above 0"),
         (lambda: variability(eq.recordings.example(), "slep", "wake"), "Did you mean 'sleep'"),

@@ -90,7 +90,7 @@ class Design:
     `low` and `high` (D, C) what `refuted` predicts, `effect` (D, C) the difference of the medians, and numbers needed
     for `power` at error rate `alpha`, quantiles `QUANTILES` over the draws of `truth` (D, C, 3), infinite where none
     suffices: `cells_alone` in one recording, `cells_each` in each of `recordings`, and `recordings_needed` of `cells`
-    units. `never` (D, C) is the share of draws that no number of recordings tells apart, `expected` (D, C, len(curve))
+    units. `never` (D, C) is the share of draws that no number up to 1000 tells apart, `expected` (D, C, len(curve))
     the mean power with `curve` recordings of `cells` units. `best` (D,) is the contrast with the largest one at
     `recordings`; `sensitivity` (D, len(NAMES)) is the rank correlation of its number of recordings with each unknown.
     """

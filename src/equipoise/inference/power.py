@@ -179,19 +179,23 @@ def _check_rules(predicted: Sequence[Predictions]) -> None:
                 f"power: a rule needs at least {LEAST_PRIOR} draws, got {len(one)} of {one.name}, which is stable in "
                 f"{one.stable:.1%} of circuits. Leave it out, or ask predictions for more draws."
             )
-    done = {(one.what.how.name, one.what.duration, one.what.washout, one.what.at.rate) for one in predicted}
+    whats = [one.what for one in predicted]
+    done = {(what.how.name, what.duration, what.washout, what.at.rate, what.at.cv, what.at.tau) for what in whats}
     if len(done) > 1:
         raise ValueError(f"power: predicted must be of one manipulation of one operating point, got {sorted(done)}.")
 
 
 def _places(how: PowerSettings, noise: Variability) -> tuple[Place, ...]:
     """Observable, phase and what it is beside, of every contrast that is recorded."""
-    known = [name for name in how.observables if np.isfinite(noise.unit[OBSERVABLES.index(name)])]
+    error = dict(zip(OBSERVABLES, noise.error(how.cells, 1), strict=True))
+    known = [name for name in how.observables if np.isfinite(error[name])]
     beside = [(phase, "before") for phase in how.phases]
     if "acute" in how.phases:
         beside += [(phase, "acute") for phase in how.phases if phase != "acute"]
     if not known:
         raise ValueError(f"power: none of {how.observables} is recorded; the variability is not known of any.")
+    if min(error[name] for name in known) == 0.0:
+        raise ValueError("power: variability must be above 0 of every observable that is recorded, between or within.")
     return tuple((name, *pair) for name in known for pair in beside)
 
 
@@ -297,6 +301,10 @@ def simulated_power(
 
     n, rng = whole("simulated_power: experiments", experiments, low=100), np.random.default_rng(seed_sequence(seed))
     changes = {one.name: _changes(one, design.places) for one in predicted}
+    if set(design.truth) - set(changes):
+        raise ValueError(
+            f"simulated_power: predicted must be of {', '.join(sorted(set(design.truth)))}, got {[*changes]}."
+        )
     pairs = enumerate(zip(design.truth, design.refuted, strict=True))
     rates = np.array([[_rate_of(design, d, changes[rule], n, rng) for rule in pair] for d, pair in pairs])
     ends = np.array([[binomtest(round(n * r), n).proportion_ci(0.99, method="wilson") for r in row] for row in rates])
