@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from equipoise.inference.settings import AnalysisSettings
 from equipoise.measures import BranchingRatio, Criticality, PowerLawFit, Signature, criticality
+from equipoise.measures.branching import NO_SLOPES
 from equipoise.measures.power_laws import weights_of
 from equipoise.quantities import Array
 from equipoise.results import Epoch, Recording, SpikeTrains, Status
@@ -55,8 +56,9 @@ def criticality_of(recording: Recording, settings: AnalysisSettings, tell: Progr
     spikes in some epoch; others are named in the attribute `left_out`. `size_survival` and `duration_survival`
     are the shares of avalanches of at least a `size` or `duration`, `size_fit` and `duration_fit` the power laws
     through them; `slope` and `slope_fit` those of the branching ratio over `lag` (bins of 4 ms), `tau` [s] its time
-    constant; `p` how often a power law fits as badly as to the sizes, and log-likelihood ratios over `alternative`.
-    `status` and `reasons` say what speaks against reading the numbers as criticality.
+    constant, `follows` whether there are slopes at all; `p` how often a power law fits as badly as to the sizes, and
+    log-likelihood ratios over `alternative`. `status` and `reasons` say what speaks against reading the numbers as
+    criticality.
     """
     groups, left_out = _groups(recording)
     shape = len(recording.epochs), len(groups)
@@ -186,9 +188,11 @@ def _slopes(found: Mapping[Place, Criticality], shape: Place, kmax: int) -> dict
     dims, lag = ("epoch", "group", "source"), np.arange(1, kmax + 1)
     slopes, fits = (np.full((*shape, len(SOURCES), kmax), np.nan) for _ in range(2))
     of_m = {name: np.full((*shape, len(SOURCES)), np.nan) for name in ("tau", "tau_low", "tau_high", "one_step")}
+    follows = np.zeros((*shape, len(SOURCES)), bool)
     for place, one in found.items():
         for s, source in enumerate(SOURCES):
             m, here = _sources(one)[source].branching, (*place, s)
+            follows[here] = np.isfinite(m.value) and NO_SLOPES not in m.reasons
             slopes[here][: m.slopes.size] = m.slopes
             fits[here] = _decay(m, lag)
             of_m["tau"][here], of_m["one_step"][here] = m.tau, m.one_step
@@ -201,6 +205,7 @@ def _slopes(found: Mapping[Place, Criticality], shape: Place, kmax: int) -> dict
     }  # fmt: skip
     about = {"long_name": "slope of activity on its past", "units": "1"}
     out |= {"slope": ((*dims, "lag"), slopes, about), "slope_fit": ((*dims, "lag"), fits, about)}
+    out |= {"follows": (dims, follows, {"long_name": "whether slopes stand out from none, so that m tells something"})}
     return out | {"lag": ("lag", lag, {"long_name": "lag in bins of 4 ms"})}
 
 

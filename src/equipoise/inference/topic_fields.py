@@ -11,7 +11,6 @@ import numpy as np
 from equipoise import measures
 from equipoise.inference.conditions import conditions
 from equipoise.inference.settings import AnalysisSettings
-from equipoise.quantities import Array
 from equipoise.results import Epoch, Recording, Signals, Status
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def fields_of(recording: Recording, settings: AnalysisSettings, tell: Progress) 
     )  # fmt: skip
 
 
-# What is there ---------------------------------------------------------------------------------------------------------
+# What is there --------------------------------------------------------------------------------------------------------
 
 
 def _lacking(signals: Signals, recording: Recording, settings: AnalysisSettings) -> str:
@@ -143,7 +142,7 @@ def _spectrum(stretches: tuple[Signals, ...], settings: AnalysisSettings) -> "xr
     return measures.averaged(joined, "stretch", confidence=settings.confidence)
 
 
-# One signal ------------------------------------------------------------------------------------------------------------
+# One signal -----------------------------------------------------------------------------------------------------------
 
 
 def _signal(plan: Plan, names: list[str], shown: int, settings: AnalysisSettings) -> "xr.Dataset":
@@ -156,8 +155,8 @@ def _signal(plan: Plan, names: list[str], shown: int, settings: AnalysisSettings
             for name, spectrum in spectra.items()]  # fmt: skip
     data = xr.concat(each, dim="condition", data_vars="all", coords="minimal", compat="override", join="exact")
     blank = {name: Status.INSUFFICIENT_DATA.name for name in data if str(name).endswith("status")}
-    numbers = {name: 0 for name in ("n", "left_out")}
-    data = data.reindex(condition=names, fill_value={**{n: np.nan for n in data}, **blank, **numbers})
+    numbers = dict.fromkeys(("n", "left_out"), 0)
+    data = data.reindex(condition=names, fill_value={**dict.fromkeys(data, np.nan), **blank, **numbers})
     data = xr.merge([data, _shifts(spectra, names, plan, settings), _over_time(plan, chosen, settings)], join="left")
     flags = np.isin(np.arange(len(plan.signals.names)), chosen)
     short = plan.high(settings.field_high) < settings.field_high
@@ -292,7 +291,7 @@ def _course(signals: Signals, channel: int, plan: Plan, settings: AnalysisSettin
     return xr.Dataset(out).drop_attrs(deep=False)
 
 
-# All signals -----------------------------------------------------------------------------------------------------------
+# All signals ----------------------------------------------------------------------------------------------------------
 
 
 def _together(parts: "list[xr.Dataset]") -> "xr.Dataset":

@@ -21,8 +21,10 @@ def draw_spectra(ax: "Axes", spectra: "xr.Dataset", *, unit: str) -> None:
         ax.fill_between(f, here["power_low"].values, here["power_high"].values, color=look["color"], alpha=0.22, lw=0)
         ax.plot(f, here["power"].values, color=look["color"], lw=1.3, label=plain(name))
         ax.plot(f, here["line"].values, color=look["color"], ls=(0, (4, 1.6)), lw=1.3)
-    ax.set(xscale="log", yscale="log")
+    ax.set_xscale("log")
     plain_log(ax.xaxis)
+    if bool((spectra["power"] > 0.0).any()):
+        ax.set_yscale("log")
     ax.set_xlabel("frequency (Hz)")
     ax.set_ylabel(f"power ({plain(unit)}²/Hz)")
 

@@ -31,7 +31,7 @@ EXPONENTS = {
 }
 
 
-def criticality_chapter(dataset: "xr.Dataset", recording: Recording, settings: AnalysisSettings) -> Chapter:
+def criticality_chapter(dataset: "xr.Dataset", _recording: Recording, _settings: AnalysisSettings) -> Chapter:
     """What the page says about avalanches and branching."""
     return Chapter(
         title="Criticality: avalanches and branching ratio",
@@ -71,7 +71,7 @@ def _facts(dataset: "xr.Dataset") -> dict[str, str]:
             "width": f"{float(attrs['null_width']) / ms:g}"}  # fmt: skip
 
 
-# Words and tables ------------------------------------------------------------------------------------------------------
+# Words and tables -----------------------------------------------------------------------------------------------------
 
 
 def _glance(part: "xr.Dataset", name: str) -> str:
@@ -89,7 +89,8 @@ def _glance(part: "xr.Dataset", name: str) -> str:
 def _branching(here: "xr.Dataset") -> str:
     value, low, high, tau = (_ours(here, key) for key in ("branching_ratio", "branching_ratio_low",
                              "branching_ratio_high", "tau"))  # fmt: skip
-    beside = tables.number(float(here["branching_ratio"].sel(source="shift")))
+    shifted = here.sel(source="shift")
+    beside = tables.number(float(shifted["branching_ratio"])) if bool(shifted["follows"]) else "none"
     text = tables.interval(value, low, high)
     return f"{text} in {_named(here)} (time constant {tables.number(tau / ms)} ms; units shifted {beside})"
 
@@ -157,7 +158,7 @@ def _flags(dataset: "xr.Dataset") -> list[Flag]:
     return found + [("", name, "criticality: left out", why) for name, why in left_out.items()]
 
 
-# Figures ---------------------------------------------------------------------------------------------------------------
+# Figures --------------------------------------------------------------------------------------------------------------
 
 
 def _figures(dataset: "xr.Dataset") -> list[tuple["Figure", str, str]]:
@@ -213,7 +214,8 @@ def _beside_chance(part: "xr.Dataset") -> "Figure":
     figure, axes = subplots(1, len(EXPONENTS), 1.2 + 0.55 * len(names), sharey=True)
     for ax, (key, words) in zip(axes[0], EXPONENTS.items(), strict=True):
         ends = xr.concat([flat[f"{key}_low"], flat[f"{key}_high"]], dim="end")
-        plotting.draw_beside_chance(ax, flat[key], ends, names)
+        told = flat["follows"] if key == "branching_ratio" else True  # without slopes, m is any number
+        plotting.draw_beside_chance(ax, flat[key].where(told), ends.where(told), names)
         ax.set_title(words)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure

@@ -19,7 +19,8 @@ CAPTIONS = {
     "chance": (
         "Every number beside chance",
         "Exponents and branching ratio of each group and epoch with 95 % intervals, recording and nulls. A number "
-        "whose interval holds that of a null does not tell the recording from chance.",
+        "whose interval holds that of a null does not tell the recording from chance. Branching ratios are left out "
+        "where no slope stands out from none.",
     ),
 }
 
@@ -27,17 +28,17 @@ METHODS = (
     "Avalanches: runs of bins that hold a spike, between two that do not; the bin is the mean interval between spikes "
     "of all units of the group (Beggs &amp; Plenz 2003, J. Neurosci. 23:11167). Sizes count spikes.",
     "Power laws by maximum likelihood with their exact normalisation, from the lower end with the least "
-    "Kolmogorov-Smirnov distance on (Clauset, Shalizi &amp; Newman 2009, SIAM Rev. 51:661); p is the share of {samples} "
-    "samples of the fitted law that fit worse; R is the log-likelihood ratio, above 0 where the power law is likelier "
-    "(Vuong's test).",
-    "Crackling exponent: growth of the mean size with the duration; deviation = |(τ<sub>t</sub> − 1)/(τ<sub>s</sub> − "
-    "1) − crackling exponent| with a bootstrap interval (Ma et al. 2019, Neuron 104:655).",
-    "Branching ratio m by multistep regression (Wilting &amp; Priesemann 2018, Nat. Commun. 9:2325): bins of 4 ms, lags "
-    "1 to {kmax}, an offset for slow changes of rate; jackknife over 20 blocks. It does not depend on how many units "
-    "are seen, as long as all have the same share in what they set off.",
-    "Nulls: independent Poisson spikes of the same mean rates; spikes moved by {width} ms (sd), which keeps slower rates; "
-    "each unit's intervals in random order; each unit's train moved around the window. They are measured in the same "
-    "bins as the recording. Intervals of this chapter are of 95 %.",
+    "Kolmogorov-Smirnov distance on (Clauset, Shalizi &amp; Newman 2009, SIAM Rev. 51:661); p is the share of "
+    "{samples} samples of the fitted law that fit worse; R is the log-likelihood ratio, above 0 where the power law "
+    "is likelier (Vuong's test).",
+    "Crackling exponent: growth of the mean size with the duration; deviation = |(τ<sub>t</sub> − 1)/(τ<sub>s</sub> "
+    "− 1) − crackling exponent| with a bootstrap interval (Ma et al. 2019, Neuron 104:655).",
+    "Branching ratio m by multistep regression (Wilting &amp; Priesemann 2018, Nat. Commun. 9:2325): bins of 4 ms, "
+    "lags 1 to {kmax}, an offset for slow changes of rate; jackknife over 20 blocks. It does not depend on how many "
+    "units are seen, as long as all have the same share in what they set off.",
+    "Nulls: independent Poisson spikes of the same mean rates; spikes moved by {width} ms (sd), which keeps slower "
+    "rates; each unit's intervals in random order; each unit's train moved around the window. They are measured in "
+    "the same bins as the recording. Intervals of this chapter are of 95 %.",
 )
 
 CAVEATS = (

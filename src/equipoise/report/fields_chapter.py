@@ -23,7 +23,7 @@ MOST_CHANNELS = 40
 COLUMNS = 4
 
 
-def fields_chapter(dataset: "xr.Dataset", recording: Recording, settings: AnalysisSettings) -> Chapter:
+def fields_chapter(dataset: "xr.Dataset", _recording: Recording, _settings: AnalysisSettings) -> Chapter:
     """What the page says about continuous signals."""
     facts = _facts(dataset)
     return Chapter(
@@ -62,7 +62,7 @@ def _facts(dataset: "xr.Dataset") -> dict[str, str]:
             "shown": shown, **seconds}  # fmt: skip
 
 
-# Words and tables ------------------------------------------------------------------------------------------------------
+# Words and tables -----------------------------------------------------------------------------------------------------
 
 
 def _glances(dataset: "xr.Dataset") -> list[str]:
@@ -85,6 +85,12 @@ def _glance(here: "xr.Dataset", signal: str, condition: str) -> str:
         rhythm = (
             f"; highest rhythm at {tables.number(_median(first['rhythm_frequency']))} Hz, "
             f"{tables.number(_median(first['rhythm_factor']))} times the line"
+        )
+    bent = here["status"].values == Status.APPROXIMATE.name
+    if bent.mean() > 0.5:
+        knee = _median(here["knee"])
+        exponent += " on average over a range that bends" + (
+            f", with a knee at {tables.number(knee)} Hz" if np.isfinite(knee) else ""
         )
     many = f" (medians over {here.sizes['channel']} channels)" if here.sizes["channel"] > 1 else ""
     return f"<b>{escape(condition)}</b>, {escape(signal)}: aperiodic exponent {exponent}{rhythm}{many}."
@@ -205,7 +211,7 @@ def _reason(name: str, status: str) -> str:
     return Status[status].advice
 
 
-# Figures ---------------------------------------------------------------------------------------------------------------
+# Figures --------------------------------------------------------------------------------------------------------------
 
 
 def _figures(dataset: "xr.Dataset", facts: dict[str, str]) -> list[tuple["Figure", str, str]]:
@@ -277,7 +283,7 @@ def _course(part: "xr.Dataset") -> "Figure":
     figure, axes = subplots(len(names), 1, 1.0 + 2.0 * len(names), sharex=True)
     for ax, (key, words) in zip(axes[:, 0], names.items(), strict=True):
         plotting.draw_course(ax, part[key], part[f"{key}_low"], part[f"{key}_high"], spans)
-        ax.set_ylabel(words)
+        ax.set_ylabel(words if key == "exponent_over_time" else f"{words} ({plotting.plain(_square(part))})")
     axes[-1, 0].set_xlabel("time (s)")
     if part.sizes["channel"] > 1:
         axes[0, 0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

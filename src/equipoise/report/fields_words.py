@@ -17,8 +17,8 @@ CAPTIONS = {
     ),
     "course": (
         "Over time",
-        "Aperiodic exponent and power from {band} Hz above the aperiodic line in windows of {length} s, every {step} s. "
-        "Colours are the conditions. Windows overlap and are not independent of their neighbours.",
+        "Aperiodic exponent and power from {band} Hz above the aperiodic line in windows of {length} s, every {step} "
+        "s. Colours are the conditions. Windows overlap and are not independent of their neighbours.",
     ),
 }
 
@@ -26,15 +26,15 @@ METHODS = (
     "Spectra: Hann segments of {window} s that overlap by half, each without its line (Welch 1967); intervals by "
     "chi-square with the degrees of freedom that the overlap leaves. Stretches of one condition are averaged, each by "
     "its degrees of freedom; stretches shorter than a segment are left out.",
-    "Aperiodic part: Whittle likelihood of power ∝ 1/f<sup>exponent</sup> beside peaks, which are found first and left "
-    "out; with a knee where that lifts the likelihood beyond chance. Ranges: {ranges}. Frequencies beyond a steep "
+    "Aperiodic part: Whittle likelihood of power ∝ 1/f<sup>exponent</sup> beside peaks, which are found first and "
+    "left out; with a knee where that lifts the likelihood beyond chance. Ranges: {ranges}. Frequencies beyond a steep "
     "low-pass of the recording, or near the end of the spectrum, do not enter.",
     "Rhythms: what rises above the aperiodic line beyond chance, with its centre, its width at half height, and its "
     "greatest power over the line. specparam: exponent after Donoghue et al. (2020, Nat. Neurosci. 23:1655), where it "
     "is installed.",
-    "Change of slope: exponent of a condition less that of the first one, {slopes} Hz (Gao, Peterson &amp; Voytek 2017, "
-    "NeuroImage 158:70). It is not given where a range bends by more than 0.5 beyond chance, or peaks fill more than "
-    "a fifth of it.",
+    "Change of slope: exponent of a condition less that of the first one, {slopes} Hz (Gao, Peterson &amp; Voytek "
+    "2017, NeuroImage 158:70). It is not given where a range bends by more than 0.5 beyond chance, or peaks fill "
+    "more than a fifth of it.",
 )
 
 CAVEATS = (

@@ -45,7 +45,7 @@ def _facts(analysis: Analysis, recording: Recording) -> str:
     spikes = recording.spikes
     units = f"{spikes.n_units} units, {spikes.times.size:,} spikes; " if spikes.n_units else ""
     signals = "".join(
-        f"{escape(name)}: {len(it.names)} channels at {it.sampling_rate:g} Hz; "
+        f"{escape(name)}: {len(it.names)} channel{'s' if len(it.names) > 1 else ''} at {it.sampling_rate:g} Hz; "
         for name, it in recording.signals.items()
     )
     epochs = ", ".join(f"{escape(e.name)} {e.stop - e.start:g} s" for e in recording.epochs)
