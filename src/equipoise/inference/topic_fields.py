@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -190,7 +190,8 @@ def _condition(spectrum: "xr.DataArray", plan: Plan, chosen: list[int], settings
     drawn = measures.aperiodic_power(line, f.values).where(~holds, measures.aperiodic_power(bent, f.values))
     out["line"] = _bare(drawn.transpose("channel", "frequency").where((f >= low) & (f <= high)))
     out["range_low"], out["range_high"] = (_everywhere(line["exponent"], x) for x in (low, high))
-    out = out.assign(_rhythms(spectrum, line, settings)).assign(_band(spectrum, line, settings))
+    out = out.assign(_rhythms(spectrum, line, bent, settings))
+    out = out.assign(_band(spectrum, line, settings, bent))
     if find_spec("specparam"):
         out["exponent_specparam"] = _specparam(spectrum, chosen, span)
     return out.drop_attrs(deep=False)
@@ -206,27 +207,37 @@ def _everywhere(like: "xr.DataArray", value: float) -> "xr.DataArray":
     return like.copy(data=np.full(like.shape, value)).drop_attrs()
 
 
-def _rhythms(spectrum: "xr.DataArray", line: "xr.Dataset", settings: AnalysisSettings) -> dict[str, tuple]:
+def _rhythms(
+    spectrum: "xr.DataArray", line: "xr.Dataset", bent: "xr.Dataset", settings: AnalysisSettings
+) -> dict[str, tuple]:
+    """The highest rhythms of each channel over its line, with a knee where that holds."""
     values = np.full((len(FACTS), spectrum.sizes["channel"], RANKS), np.nan)
     for c in range(spectrum.sizes["channel"]):
-        found = measures.rhythms(spectrum.isel(channel=c), line.isel(channel=c), confidence=settings.confidence)
+        base = bent if bent["status"].values[c] == Status.OK.name else line
+        found = measures.rhythms(spectrum.isel(channel=c), base.isel(channel=c), confidence=settings.confidence)
         for k, rhythm in enumerate(found[:RANKS]):
             values[:, c, k] = [getattr(rhythm, fact) for fact in FACTS]
     return {f"rhythm_{fact}": (("channel", "rank"), values[i]) for i, fact in enumerate(FACTS)}
 
 
-def _band(spectrum: "xr.DataArray", line: "xr.Dataset", settings: AnalysisSettings) -> dict[str, "xr.DataArray"]:
-    """Power of the band above the line; nothing where the spectrum does not reach it."""
+def _band(
+    spectrum: "xr.DataArray", line: "xr.Dataset", settings: AnalysisSettings, bent: "xr.Dataset | None" = None
+) -> dict[str, "xr.DataArray"]:
+    """Power of the band above the line, above the one with a knee where that holds; nothing beyond the spectrum."""
     if settings.band_high > float(spectrum["frequency"][-1]):
         return {}
     power = measures.band_power(
         spectrum, low=settings.band_low, high=settings.band_high, above=line, confidence=settings.confidence
     )
     parts = {"": power, "_low": power["low"], "_high": power["high"], "_status": power["status"]}
-    return {f"band_power{end}": _bare(part).drop_attrs() for end, part in parts.items()}
+    out = {f"band_power{end}": _bare(part).drop_attrs() for end, part in parts.items()}
+    if bent is None:
+        return out
+    better, holds = _band(spectrum, bent, settings), bent["status"] == Status.OK.name
+    return {name: better[name].where(holds, part) for name, part in out.items()}
 
 
-def _specparam(spectrum: "xr.DataArray", chosen: list[int], span: Mapping[str, float]) -> tuple:
+def _specparam(spectrum: "xr.DataArray", chosen: list[int], span: Mapping[str, Any]) -> tuple:
     values = np.full(spectrum.sizes["channel"], np.nan)
     if chosen:
         values[chosen] = measures.aperiodic_specparam(spectrum.isel(channel=chosen), **span)["exponent"].values
@@ -283,8 +294,8 @@ def _course(signals: Signals, channel: int, plan: Plan, settings: AnalysisSettin
         one, length=settings.field_length, step=_step(one.duration, settings),
         method=measures.Welch(window=settings.field_window), confidence=settings.confidence,
     )  # fmt: skip
-    span = {"low": settings.field_low, "high": plan.high(settings.field_high)}
-    lines = measures.aperiodic(windows, confidence=settings.confidence, **span)
+    low, high = settings.field_low, plan.high(settings.field_high)
+    lines = measures.aperiodic(windows, low=low, high=high, confidence=settings.confidence)
     out = {f"exponent_over_time{end}": lines[f"exponent{end}"] for end in ("", "_low", "_high")}
     band = _band(windows, lines, settings)
     out |= {f"band_over_time{end}": band[f"band_power{end}"] for end in ("", "_low", "_high") if band}

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_spectra(ax: "Axes", spectra: "xr.Dataset", *, unit: str) -> None:
-    """Power (condition, frequency) [unit^2/Hz] with its interval, and the aperiodic line where it was fitted."""
+def draw_spectra(ax: "Axes", spectra: "xr.Dataset", *, unit: str, small: bool = False) -> None:
+    """Power (condition, frequency) [unit^2/Hz] with its interval, and the aperiodic line where it was fitted.
+
+    A `small` panel has numbers at decades only.
+    """
     for i, name in enumerate(spectra["condition"].values):
         here, look = spectra.isel(condition=i).dropna("frequency", subset=["power"]), epoch_look(i)
         f = here["frequency"].values
@@ -22,7 +25,7 @@ def draw_spectra(ax: "Axes", spectra: "xr.Dataset", *, unit: str) -> None:
         ax.plot(f, here["power"].values, color=look["color"], lw=1.3, label=plain(name))
         ax.plot(f, here["line"].values, color=look["color"], ls=(0, (4, 1.6)), lw=1.3)
     ax.set_xscale("log")
-    plain_log(ax.xaxis)
+    plain_log(ax.xaxis, (1.0,) if small else (1.0, 2.0, 5.0))
     if bool((spectra["power"] > 0.0).any()):
         ax.set_yscale("log")
     ax.set_xlabel("frequency (Hz)")
@@ -54,8 +57,8 @@ def draw_channels(ax: "Axes", value: "xr.DataArray", low: "xr.DataArray", high: 
     rows = np.arange(value.sizes["channel"])
     for i, name in enumerate(value["condition"].values):
         look, y = epoch_look(i), rows + 0.2 * (i - 0.5 * (value.sizes["condition"] - 1))
-        ends = (a.isel(condition=i).values for a in (low, high))
-        ax.hlines(y, *ends, color=look["color"], lw=1.2, alpha=0.7)
+        first, last = (a.isel(condition=i).values for a in (low, high))
+        ax.hlines(y, first, last, color=look["color"], lw=1.2, alpha=0.7)
         ax.plot(
             value.isel(condition=i).values, y, look["marker"], color=look["color"], ms=3.8, mew=0, label=plain(name)
         )

@@ -176,9 +176,9 @@ def _panels(part: "xr.Dataset") -> tuple["Figure", np.ndarray]:
     """A panel for every group (rows) and epoch (columns)."""
     rows, columns = part.sizes["group"], part.sizes["epoch"]
     figure, axes = subplots(rows, columns, 0.8 + 2.1 * rows, sharex=True, sharey=True)
-    for g, e in np.ndindex(rows, columns):
+    for g, e in np.ndindex((rows, columns)):
         group, epoch = (str(part[key].values[i]) for key, i in (("group", g), ("epoch", e)))
-        axes[g, e].set_title(plotting.plain(f"{epoch}, {'all units' if group == 'all' else group}"))
+        axes.item(g, e).set_title(plotting.plain(f"{epoch}, {'all units' if group == 'all' else group}"))
     return figure, axes
 
 
@@ -193,7 +193,7 @@ def _survivals(part: "xr.Dataset", name: str, words: str) -> "Figure":
     figure, axes = _panels(part)
     for g, e in np.ndindex(axes.shape):
         here = part.isel(epoch=e, group=g)
-        plotting.draw_survival(axes[g, e], here[f"{name}_survival"], here[f"{name}_fit"], words=words)
+        plotting.draw_survival(axes.item(g, e), here[f"{name}_survival"], here[f"{name}_fit"], words=words)
     return _finish(figure, axes)
 
 
@@ -202,7 +202,7 @@ def _slopes(part: "xr.Dataset") -> "Figure":
     for g, e in np.ndindex(axes.shape):
         here = part.isel(epoch=e, group=g)
         m = tables.number(_ours(here, "branching_ratio"))
-        plotting.draw_slopes(axes[g, e], here["slope"], here["slope_fit"], step=BIN, words=f"$m$ = {m}")
+        plotting.draw_slopes(axes.item(g, e), here["slope"], here["slope_fit"], step=BIN, words=f"$m$ = {m}")
     return _finish(figure, axes)
 
 

@@ -236,10 +236,12 @@ def _spectra(part: "xr.Dataset") -> "Figure":
     for c, ax in enumerate(axes.flat):
         if c < n:
             one = part.isel(channel=c)
-            plotting.draw_spectra(ax, one, unit=str(one["unit"].item()))
+            plotting.draw_spectra(ax, one, unit=str(one["unit"].item()), small=n > 2)
             ax.set_title(plotting.plain(one["channel"].item()))
         else:
             ax.set_axis_off()
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=COLUMNS)
     return figure
 
@@ -263,7 +265,7 @@ def _channels(dataset: "xr.Dataset") -> "Figure":
     height = float(np.clip(1.2 + 0.22 * dataset.sizes["channel"], 2.0, 11.0))
     names = {"exponent": "aperiodic exponent"}
     if "band_power" in dataset:
-        names["band_power"] = "power of the band"
+        names["band_power"] = f"power of the band ({plotting.plain(_square(dataset))})"
     figure, axes = subplots(1, len(names), height, sharey=True)
     for ax, (key, words) in zip(axes[0], names.items(), strict=True):
         value, low, high = (dataset[key + end].transpose("channel", "condition") for end in ("", "_low", "_high"))

@@ -46,6 +46,7 @@ CAVEATS = (
     "recording. An exponent above 3 is more likely a filter than a brain.",
     "An exponent is about its range. Where the status is approximate, the spectrum bends, and no one exponent "
     "describes it; the knee, where there is one, says where.",
-    "Harmonics of a rhythm that is no sine are listed as rhythms of their own.",
+    "Harmonics of a rhythm that is no sine are listed as rhythms of their own; where a spectrum bends and no knee "
+    "holds, so may be a rise at the lower end of the range.",
     "Intervals take the signal for stationary and Gaussian within a condition; slow changes of state are not in them.",
 )
