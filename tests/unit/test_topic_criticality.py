@@ -140,8 +140,10 @@ def test_the_page_is_made_again_from_the_file_and_shows_every_number(mouse, tmp_
     assert report.html(back, recording, QUICK) == page
     for e, g, s in np.ndindex(2, 3, 5):
         here = data.isel(epoch=e, group=g, source=s)
-        for name in ("size_exponent", "duration_exponent", "crackling", "deviation", "branching_ratio"):
+        names = ("size_exponent", "duration_exponent", "crackling", "deviation", "branching_ratio")
+        for name in names if here["follows"] else names[:-1]:
             assert tables.interval(*(float(here[name + end]) for end in ("", "_low", "_high"))) in page
+    assert page.count("<td>no slopes</td>") == int((~data["follows"]).sum()) == 6
     for reason in data["reasons"].values.ravel():
         assert reason.replace(">", "&gt;") in page
     assert page.count("<img") == 4

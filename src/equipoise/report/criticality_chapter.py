@@ -105,7 +105,8 @@ def _ours(here: "xr.Dataset", key: str) -> float:
 
 
 def _number_grids(dataset: "xr.Dataset") -> list[Grid]:
-    head = ["group", "source", "avalanches", *EXPONENTS.values(), "deviation", "time constant (ms)", "slope at one bin"]
+    head = ["group", "source", "avalanches", "size exponent", "duration exponent", "crackling exponent", "deviation"]
+    head += ["branching ratio", "time constant (ms)", "slope at one bin"]
     grids = []
     for e, name in enumerate(dataset["epoch"].values):
         rows = [
@@ -121,8 +122,12 @@ def _numbers(here: "xr.Dataset") -> list[str]:
     def cell(name: str, scale: float = 1.0) -> str:
         return tables.interval(*(float(here[name + end]) / scale for end in ("", "_low", "_high")))
 
-    texts = [cell(name) for name in (*EXPONENTS, "deviation")]
-    return [f"{int(here['avalanches']):,}", *texts, cell("tau", ms), tables.number(float(here["one_step"]))]
+    of_sizes = [cell(name) for name in ("size_exponent", "duration_exponent", "crackling")]
+    of_slopes = [cell("branching_ratio"), cell("tau", ms)]
+    if np.isfinite(float(here["branching_ratio"])) and not bool(here["follows"]):
+        of_slopes = ["no slopes", tables.NONE]
+    one_step = tables.number(float(here["one_step"]))
+    return [f"{int(here['avalanches']):,}", *of_sizes, cell("deviation"), *of_slopes, one_step]
 
 
 def _law_grids(dataset: "xr.Dataset") -> list[Grid]:
@@ -133,18 +138,27 @@ def _law_grids(dataset: "xr.Dataset") -> list[Grid]:
     rows = []
     for e, epoch in enumerate(dataset["epoch"].values):
         for g, group in enumerate(dataset["group"].values):
-            rows.append([str(epoch), str(group), *_law(dataset.isel(epoch=e, group=g))])
+            rows.append([str(epoch), str(group), *_law(dataset.isel(epoch=e, group=g), 1.0 / dataset.attrs["samples"])])
     return [Grid(title="Sizes against other laws", head=head, rows=rows)]
 
 
-def _law(here: "xr.Dataset") -> list[str]:
+def _law(here: "xr.Dataset", least: float) -> list[str]:
+    """The cells of one epoch and group; a p by samples is told no finer than `least`."""
     ratios = zip(here["log_likelihood_ratio"].values, here["p_of_ratio"].values, strict=True)
     return [
         f"{int(here['units'])}", f"{int(here['spikes']):,}", tables.number(float(here["bin"]) / ms),
-        tables.number(_ours(here, "size_x_min")), tables.number(_ours(here, "duration_x_min")),
-        tables.number(float(here["p"]), 2),
-        *(f"{tables.number(r)} ({tables.number(p, 2)})" if np.isfinite(r) else tables.NONE for r, p in ratios),
+        _whole(_ours(here, "size_x_min")), _whole(_ours(here, "duration_x_min")),
+        _chance(float(here["p"]), least),
+        *(f"{tables.number(r)} ({_chance(p, 0.001)})" if np.isfinite(r) else tables.NONE for r, p in ratios),
     ]  # fmt: skip
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}" if np.isfinite(value) else tables.NONE
+
+
+def _chance(p: float, least: float) -> str:
+    return f"< {least:g}" if p < least else tables.number(p, 2)
 
 
 def _flags(dataset: "xr.Dataset") -> list[Flag]:

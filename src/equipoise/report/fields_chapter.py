@@ -120,7 +120,7 @@ def _columns(here: "xr.Dataset", *, few: bool) -> dict:
     columns = {
         "exponent": lambda one: _three(one, "exponent"),
         "bend": lambda one: tables.number(float(one["bend"]), 2),
-        "R²": lambda one: tables.number(float(one["r2"]), 2),
+        "R²": lambda one: tables.number(float(one["r2"])),
         "knee (Hz)": lambda one: _three(one, "knee"),
         "rhythms (Hz)": _rhythms,
     }
