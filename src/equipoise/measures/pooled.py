@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from equipoise.measures.estimates import level
+from equipoise.measures.estimates import judged, level
 from equipoise.quantities import seed_sequence, suggest, whole
-from equipoise.results import Status
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,7 +44,7 @@ def pooled(
     rows = np.array([_one(column[np.isfinite(column)], STATISTICS[statistic], repeats, z, rng) for column in flat.T])
     rows = rows.reshape(*columns.shape[1:], 4)
     dims = columns.dims[1:]
-    status = np.where(np.isfinite(rows[..., 0]), Status.OK.name, Status.INSUFFICIENT_DATA.name)
+    status = judged(np.isfinite(rows[..., 0]))
     coords: dict[Any, Any] = {dim: found[dim] for dim in dims if dim in found.coords}
     coords |= {"low": (dims, rows[..., 1]), "high": (dims, rows[..., 2]), "n": (dims, rows[..., 3].astype(np.int64))}
     attrs = found.attrs | {"statistic": statistic}
