@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from equipoise.inference.cells import cells, checked, provenance
 from equipoise.inference.settings import AnalysisSettings
+from equipoise.inference.topic_criticality import criticality_of, why_no_criticality
+from equipoise.inference.topic_fields import fields_of, why_no_fields
 from equipoise.inference.topic_populations import populations, too_small
 from equipoise.inference.topic_spikes import spikes, too_short
 from equipoise.inference.topic_stability import nothing_to_compare, stability
@@ -65,6 +67,18 @@ TOPICS: dict[str, Topic] = {
         refusal=not_asked,
         compute=judged,
         share=1.0,
+    ),
+    "criticality": Topic(
+        about="avalanches, their exponents and the branching ratio, each beside chance",
+        refusal=why_no_criticality,
+        compute=criticality_of,
+        share=0.3,
+    ),
+    "fields": Topic(
+        about="spectra of continuous signals, their aperiodic part and rhythms",
+        refusal=why_no_fields,
+        compute=fields_of,
+        share=0.3,
     ),
 }
 

@@ -1,5 +1,11 @@
 """Drawing: `draw_x(ax, data)` puts computed data on an axis and computes nothing itself."""
 
+from equipoise.plotting.avalanches import draw_beside_chance as draw_beside_chance
+from equipoise.plotting.avalanches import draw_slopes as draw_slopes
+from equipoise.plotting.avalanches import draw_survival as draw_survival
+from equipoise.plotting.fields import draw_channels as draw_channels
+from equipoise.plotting.fields import draw_course as draw_course
+from equipoise.plotting.fields import draw_spectra as draw_spectra
 from equipoise.plotting.populations import draw_fitted_rates as draw_fitted_rates
 from equipoise.plotting.populations import draw_posteriors as draw_posteriors
 from equipoise.plotting.populations import draw_predictions as draw_predictions

@@ -1,19 +1,39 @@
 """An analysis on the screen; print with `rich`."""
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from equipoise.inference import Analysis
 from equipoise.report import tables
+from equipoise.report.chapters import Grid
+from equipoise.report.criticality_chapter import criticality_grids
+from equipoise.report.fields_chapter import fields_grids
 from equipoise.report.populations_chapter import render_populations
 from equipoise.report.spikes_chapter import render_spikes
 from equipoise.report.stability_chapter import render_stability
+from equipoise.report.topic_tables import screen_table
 from equipoise.report.verdict_chapter import render_verdict
 
 if TYPE_CHECKING:
+    import xarray as xr
     from rich.console import RenderableType
+
+
+def _grids(made: "Callable[[xr.Dataset], Sequence[Grid]]") -> "Callable[[xr.Dataset], RenderableType]":
+    """The grids of a topic as tables on the screen."""
+
+    def render(dataset: "xr.Dataset") -> "RenderableType":
+        from rich.console import Group
+
+        return Group(*(screen_table(grid) for grid in made(dataset)))
+
+    return render
+
 
 RENDERED = {
     "cells": tables.render_table,
+    "criticality": _grids(criticality_grids),
+    "fields": _grids(fields_grids),
     "spikes": render_spikes,
     "stability": render_stability,
     "populations": render_populations,

@@ -1,6 +1,7 @@
 """What the chapters of several topics share: text of estimates, and their tables on the screen."""
 
 from collections.abc import Sequence
+from html import unescape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,21 +39,22 @@ def rendered(grids: Sequence[Grid], flags: Sequence[Flag], *, lead: str = "") ->
     from rich.text import Text
 
     parts: list[RenderableType] = [Text(lead, style="bold")] if lead else []
-    parts += [_table(grid) for grid in grids]
+    parts += [screen_table(grid) for grid in grids]
     notes = ["  " + ", ".join(word for word in flag[:3] if word) + f": {flag[3]}" for flag in flags[:MOST_NOTES]]
     if len(flags) > MOST_NOTES:
         notes.append(f"  and {len(flags) - MOST_NOTES} more, see the report")
     return Group(*parts, Text("\n".join(notes), style="yellow"))
 
 
-def _table(grid: Grid) -> "RenderableType":
+def screen_table(grid: Grid) -> "RenderableType":
+    """A table for the screen, units below their headings."""
     from rich.table import Table
     from rich.text import Text
 
     # Text, since a name such as "[tt1] 3" in a str would be read as markup.
-    table = Table(title=Text(grid.title), title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for k, heading in enumerate(grid.head):
-        table.add_column(Text(heading), justify="left" if grid.words or k == 0 else "right")
+    table = Table(title=Text(unescape(grid.title)), title_justify="left", box=None, pad_edge=False)
+    for i, heading in enumerate(grid.head):
+        table.add_column(Text(heading.replace(" (", "\n(")), justify="left" if grid.words or i == 0 else "right")
     for row in grid.rows:
         table.add_row(*map(Text, row))
     return table
