@@ -1,4 +1,4 @@
-"""What is done to a circuit, in one dose or several: named perturbations, protocols, manipulations, all of them at once.
+"""What is done to a circuit, in one dose or several: named perturbations, protocols, manipulations, or all at once.
 
 A mapping gives strengths by name, {"optical": 0.3, "input irregularity": 3.0}, one number or several each; several walk
 together, one dose after another. A list acts at once, each part at its own strength. A perturbation without a strength

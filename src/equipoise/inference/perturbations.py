@@ -96,8 +96,8 @@ PERTURBATIONS = {
     )
 }
 """Those known by name: light on E, light that silences E, light on I, a ligand on interneurons (Dlx-Gq) or on E,
-baclofen, a block of NMDA receptors of interneurons, more irregular external input (its Fano factor), less of it (the part of its
-rate that is left), a part of the external inputs of E cut. Ranges are assumptions."""
+baclofen, a block of NMDA receptors of interneurons, more irregular external input (its Fano factor), less of it (the
+part of its rate that is left), a part of the external inputs of E cut. Ranges are assumptions."""
 
 
 def perturbation_of(manipulation: "str | Perturbation | Protocol") -> Perturbation:

@@ -1,4 +1,4 @@
-"""The page of a prediction: the table, its trajectories, and why some entries are missing, from the saved data alone."""
+"""The page of a prediction, from the saved data alone: table, trajectories, and why some entries are missing."""
 
 from html import escape
 from pathlib import Path
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 PANELS = ("rate_E", "rate_I", "cv_E", "calcium_mean_E", "calcium_second_E", "J_E_E", "J_I_E", "threshold_E")
 METHODS = (
-    "Every rule has its set points where the circuit rests. The manipulation begins at time 0 and ends where the shading "
-    "does; <i>acute</i> is its beginning, <i>during</i> its end, <i>rebound</i> the moment after, <i>after</i> the end "
-    "of the washout.",
-    "Theory is mean field with quenched disorder: rates are at their fixed point and averaged over cells that differ in "
-    "their in-degrees, while the rule moves its slow variables.",
+    "Every rule has its set points where the circuit rests. The manipulation begins at time 0 and ends where the "
+    "shading does; <i>acute</i> is its beginning, <i>during</i> its end, <i>rebound</i> the moment after, <i>after</i> "
+    "the end of the washout.",
+    "Theory is mean field with quenched disorder: rates are at their fixed point and averaged over cells that differ "
+    "in their in-degrees, while the rule moves its slow variables.",
     "Spikes are simulated at the slow states of theory; errors are standard errors. A sign needs a change of more than "
     "1 % and of two errors.",
-    "Changes are in per cent of the value before, those of thresholds (V/s), branching ratio and aperiodic exponent are "
-    "differences. J_E and J_I of a population are the excitatory and inhibitory weights onto it.",
+    "Changes are in per cent of the value before, those of thresholds (V/s), branching ratio and aperiodic exponent "
+    "are differences. J_E and J_I of a population are the excitatory and inhibitory weights onto it.",
 )
 CAVEATS = (
     "These are predictions of rules in one circuit with one time constant. Another circuit, or set points elsewhere, "
     "predict otherwise.",
     "Theory takes input as white noise, and knows neither delays nor synchrony. Where spikes differ by more than their "
     "errors, it is spikes that are right about the circuit at that slow state.",
-    "A rule that would be somewhere else by the spikes' own calcium or rates is not followed there: slow states are those "
-    "of theory.",
+    "A rule that would be somewhere else by the spikes' own calcium or rates is not followed there: slow states are "
+    "those of theory.",
     "A line that ends is a state that ends, or weights that leave the range of factors 1/100 to 100.",
 )
 
@@ -71,8 +71,8 @@ def _head(data: "xr.Dataset") -> str:
     a = data.attrs
     lasts, after, tau = (duration_text(float(a[name])) for name in ("duration", "washout", "tau"))
     facts = (
-        f"{escape(a['manipulation'])}, for {lasts}, followed for {after} after it; rules with a time constant of {tau}. "
-        f"equipoise {escape(a['equipoise_version'])}, digest <code>{a['digest'][:16]}</code>."
+        f"{escape(a['manipulation'])}, for {lasts}, followed for {after} after it; rules with a time constant of {tau}."
+        f" equipoise {escape(a['equipoise_version'])}, digest <code>{a['digest'][:16]}</code>."
     )
     return head(a["title"], a["description"], facts)
 
@@ -143,7 +143,7 @@ def predict_figure(found: Prediction, dose: str) -> "Figure":
             at = data["phase_time"]
             predictions.draw_spikes(ax, at, factor * found.change.sel(here), factor * found.change_error.sel(here))
         ax.set_title(f"{name} ({unit})")
-        ax.label_outer()
+        ax.set_xlabel("" if ax.get_subplotspec().is_first_row() and rows > 1 else "time (h)")
     for ax in axes.flat[len(shown) :]:
         ax.set_visible(False)
     drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
