@@ -4,10 +4,10 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(shell find src examples -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.npz' -o -name '*.toml') pyproject.toml CMakeLists.txt
 
-.PHONY: help demo test check sanitize bench bench-rates bench-spiking bench-sweeps bench-brian2 clean
+.PHONY: help demo test check sanitize bench bench-rates bench-spiking bench-sweeps bench-predict bench-brian2 clean
 
 help:
-	@echo "make demo | test | check | sanitize | bench | bench-rates | bench-spiking | bench-sweeps | bench-brian2 | clean"
+	@echo "make demo | test | check | sanitize | bench | bench-rates | bench-spiking | bench-sweeps | bench-predict | bench-brian2 | clean"
 
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit("equipoise needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -69,6 +69,9 @@ bench: .venv/with-bench
 	$(BIN)/python benchmarks/single_cell.py
 	$(BIN)/python benchmarks/absolute.py
 	$(BIN)/python benchmarks/network.py
+
+bench-predict: .venv/installed
+	$(BIN)/python benchmarks/predict.py
 
 bench-rates: .venv/installed
 	$(BIN)/python benchmarks/rates.py

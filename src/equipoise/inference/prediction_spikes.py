@@ -14,7 +14,7 @@ from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array
 from equipoise.renewal import calcium_moments_of
-from equipoise.results import SpikeTrains
+from equipoise.results import SpikeTrains, Status
 from equipoise.units import Hz, ms, second
 
 SAMPLE = 1 * ms
@@ -99,8 +99,10 @@ def _mean(values: Array) -> tuple[float, float]:
 
 
 def _branching(trains: SpikeTrains) -> tuple[float, float]:
-    """The branching ratio of the spikes of E; its interval is 95 %, four standard errors."""
+    """The branching ratio of the spikes of E, or NaN where it is doubtful; its interval is four standard errors."""
     found = measures.branching_ratio(trains, bin=BRANCHING_BIN)
+    if found.status is not Status.OK:
+        return math.nan, math.nan
     return found.value, 0.25 * (found.high - found.low)
 
 

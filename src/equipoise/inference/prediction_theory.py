@@ -26,8 +26,9 @@ FAR = np.log(100.0)
 """Logarithm of a gain beyond which a weight counts as gone, or as growing without end."""
 SILENT = 1e-3
 """Rate [Hz] below which a population has no required input."""
-LEAP, DEEPEST = 0.1, 12
-"""Largest change of a slow variable in a step, of its scale, and how often a step is halved."""
+LEAP, DEEPEST = 0.01, 12
+STEEP = 0.3
+"""Largest change in a step of a slow variable, of its scale, and of a rate; how often a step is halved at most."""
 BRANCHING_BIN = 4 * ms
 
 
@@ -244,10 +245,10 @@ def _careful(system: SlowBatch[Networks], z: Array, r: Array, h: float, depth: i
 
 
 def _leaps(system: SlowBatch[Networks], z: Array, r: Array, there: Array, x: Array) -> bool:
-    """Whether a step is too long: slow variables by 0.1 of their scale or of themselves, rates by a third."""
+    """Whether a step is too long: slow variables by 1 % of their scale, more far out, rates by a third."""
     P = r.shape[1] // 2
-    slow = np.abs(there - z) > LEAP * (system.scale + np.abs(z))
-    fast = np.abs(x[:, :P] - r[:, :P]) > 3.0 * LEAP * (r[:, :P] + 1.0)
+    slow = np.abs(there - z) > LEAP * (system.scale + 4.0 * z * z / system.scale)
+    fast = np.abs(x[:, :P] - r[:, :P]) > STEEP * (r[:, :P] + 1.0)
     return bool(slow.any() or fast.any())
 
 
