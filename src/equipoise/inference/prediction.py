@@ -111,10 +111,17 @@ def _lines(found: Prediction, dose: str, rule: str, shown: Sequence[str]) -> lis
         for name in shown:
             change = found.change.sel(dose=dose, rule=rule, level=level, observable=name).values
             if np.isfinite(change).any():
-                unit = not bool(found.data["absolute"].sel(observable=name))
-                text = "  ".join(f"{100 * v:+7.1f} %" if unit else f"{v:+9.3g}" for v in change)
+                relative = not bool(found.data["absolute"].sel(observable=name))
+                text = "  ".join(_shown(v, relative) for v in change)
                 rows.append(f"    {name:<12} {level!s:<8} {text}")
     return rows
+
+
+def _shown(value: float, relative: bool) -> str:
+    """A change in nine characters; no negative zero."""
+    if not np.isfinite(value):
+        return "        –"
+    return f"{round(100.0 * value, 1) + 0.0:+7.1f} %" if relative else f"{round(value, 3) + 0.0:+9.3f}"
 
 
 def changes(values: "xr.DataArray", data: "xr.Dataset") -> "xr.DataArray":

@@ -29,8 +29,14 @@ LACKING = {
 NOTES = {
     ("theory", "cv_local"): "stationary trains of renewal cells: the same as cv.",
     ("theory", "branching_ratio"): "exp(-4 ms/tau) of the slowest mode of tau_m dx/dt = E(x) - x, the linear response.",
-    ("spiking", "branching_ratio"): "multistep regression on the spikes of E in bins of 4 ms; none where its conditions fail.",
-    ("spiking", "aperiodic_exponent"): "of the LFP proxy of E, 30-50 Hz; none where too few ordinates are left beside peaks.",
+    (
+        "spiking",
+        "branching_ratio",
+    ): "multistep regression on the spikes of E in bins of 4 ms; none where its conditions fail.",
+    (
+        "spiking",
+        "aperiodic_exponent",
+    ): "of the LFP proxy of E, 30-50 Hz; none where too few ordinates are left beside peaks.",
     ("spiking", "J_E"): "the slow state is that of theory.",
     ("spiking", "J_I"): "the slow state is that of theory.",
     ("spiking", "threshold"): "the slow state is that of theory.",
