@@ -13,6 +13,7 @@ from equipoise.inference.batch import batch_of
 from equipoise.inference.candidates import Candidate, candidates_of
 from equipoise.inference.doses import doses_of
 from equipoise.inference.networks import networks_of
+from equipoise.inference.prediction_spikes import _spread
 from equipoise.inference.prediction_theory import Foreseen, foreseen, resting
 from equipoise.units import day, hour, ms, second
 
@@ -287,3 +288,14 @@ def test_the_command_line_writes_page_and_data(tmp_path):
     assert (tmp_path / "balanced_network_prediction.html").exists()
     wrong = CliRunner().invoke(app, [*args[:3], "optical=x", "--out", str(tmp_path)])
     assert wrong.exit_code == 2
+
+
+def test_the_spread_of_rates_in_spikes_is_that_of_cells_and_not_of_counting():
+    """Poisson cells of gamma-distributed rates: SD 3 Hz beside counting; seed 5, four standard errors."""
+    rng = np.random.default_rng(5)
+    rates = rng.gamma(9.0, 1.0, 2000)
+    counts, cvs = rng.poisson(rates * 10.0), np.ones(2000)
+    sd, error = _spread(counts, cvs, 10.0)
+    assert sd == pytest.approx(rates.std(), abs=4.0 * error)
+    assert error < 0.1
+    assert np.isnan(_spread(rng.poisson(90.0, 2000), cvs, 10.0)).all()  # counting explains it all

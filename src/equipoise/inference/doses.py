@@ -61,7 +61,7 @@ def _acts(what: object) -> bool:
     return isinstance(what, Manipulation) and not isinstance(what, type)
 
 
-def _named(name: str) -> Perturbation:
+def _named(name: Any) -> Perturbation:
     if name not in MANIPULATIONS:
         raise ValueError(f"predict: no manipulation is named {name!r}.{suggest(str(name), MANIPULATIONS)}")
     return MANIPULATIONS[name]

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise import measures, spiking
 from equipoise.inference.networks import Networks
@@ -69,26 +70,34 @@ def measured(circuit: Circuit, how: Spikes) -> tuple[Array, Array]:
 
 
 def _of_population(run: spiking.Run, name: str, how: Spikes) -> dict[str, tuple[float, float]]:
-    """(value, standard error) of each kind; the spread of rates without that of counting."""
+    """(value, standard error) of each kind; calcium errs as the rate does, its second moment twice as much."""
     trains = run.spikes_of(name)
     counts = np.bincount(trains.units, minlength=trains.n_units)
     enough = counts > FEWEST
     cvs, local = (of(trains).values[enough] for of in (measures.cv, measures.cv_local))
-    irregular = float(np.mean(cvs**2)) if cvs.size else 1.0
-    variance = max((counts.var() - irregular * counts.mean()) / trains.duration**2, 0.0)
     trace = run.rate_trace().sel(population=name).values
     blocks = trace[: trace.size // BLOCKS * BLOCKS].reshape(BLOCKS, -1).mean(1)
-    sd, rate_error = math.sqrt(variance), float(blocks.std(ddof=1)) / math.sqrt(BLOCKS)
+    rate_error = float(blocks.std(ddof=1)) / math.sqrt(BLOCKS)
     discard = min(10.0 * how.sensor.tau, 0.5 * trains.duration)
     mean, second_moment = calcium_moments_of(how.sensor, trains, discard=discard)
     relative = rate_error / max(float(trace.mean()), 1e-12)
     known = {
-        "rate": (float(trace.mean()), rate_error), "rate_sd": (sd, sd / math.sqrt(2.0 * trains.n_units)),
+        "rate": (float(trace.mean()), rate_error), "rate_sd": _spread(counts, cvs, trains.duration),
         "cv": _mean(cvs), "cv_local": _mean(local),
         "calcium_mean": (float(np.mean(mean)), relative * float(np.mean(mean))),
         "calcium_second": (float(np.mean(second_moment)), 2.0 * relative * float(np.mean(second_moment))),
     }  # fmt: skip
     return known | dict.fromkeys(OUTSIDE, (math.nan, math.nan))
+
+
+def _spread(counts: NDArray, cvs: Array, duration: float) -> tuple[float, float]:
+    """SD of rates over cells without that of counting, F <counts> with F = <C_v^2>; NaN where counting explains it."""
+    irregular = float(np.mean(cvs**2)) if cvs.size else 1.0
+    variance, error = counts.var() - irregular * counts.mean(), counts.var() * math.sqrt(2.0 / counts.size)
+    if variance <= 2.0 * error:
+        return math.nan, math.nan
+    sd = math.sqrt(variance) / duration
+    return sd, 0.5 * sd * error / variance
 
 
 def _mean(values: Array) -> tuple[float, float]:

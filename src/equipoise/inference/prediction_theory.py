@@ -279,4 +279,5 @@ def observed(net: Networks, z: Array, x: Array, system: SlowBatch[Networks], at:
         threshold, np.exp(BRANCHING_BIN * growth / at.tau_m)[:, None], np.full((len(x), 1), np.nan),
     ]  # fmt: skip
     out = np.concatenate(columns, axis=1)
-    return np.where(np.isfinite(x).all(axis=1)[:, None], out, np.nan)
+    out[~np.isfinite(x).all(axis=1)] = np.nan
+    return out
