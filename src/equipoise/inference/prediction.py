@@ -20,6 +20,7 @@ import numpy as np
 from equipoise.inference.candidates import CANDIDATES, Candidate, candidates_of
 from equipoise.inference.doses import Dose, What, doses_of
 from equipoise.inference.prediction_observables import chosen, note_of, observables_of
+from equipoise.inference.prediction_pull import filled
 from equipoise.inference.prediction_spikes import OUTSIDE, Spikes, circuit_at, measured, refuse_endless
 from equipoise.inference.prediction_theory import Foreseen, Refused, Resting, foreseen, observed, resting
 from equipoise.inference.predictions import PHASES
@@ -48,8 +49,10 @@ ASKED = ("rate", "cv", "J_E", "J_I", "threshold_E")
 class Prediction:
     """What rules predict, in `data`.
 
-    `value` and `error` (level, dose, rule, phase, observable), `baseline` (level, observable), `status` and `reason`
-    (dose, rule), `note` (level, observable), `course` (dose, rule, moment, observable) at `time` (rule, moment) [s].
+    `value` and `error` (level, dose, rule, phase, observable), and with the same dimensions `pull`: where the rule
+    moves its weights [1/h] and thresholds [V/s/h] next by what that level makes it sense, beside its own rest. `baseline`
+    (level, observable), `status` and `reason` (dose, rule), `note` (level, observable), `course` (dose, rule, moment,
+    observable) at `time` (rule, moment) [s].
     """
 
     data: "xr.Dataset"
@@ -169,6 +172,7 @@ def predict(
     data = _dataset(at, doses, found, lasting).assign_attrs(_about(circuit, doses, lasting, tau, how))
     if "spiking" in LEVELS[level]:
         data = _with_spikes(data, at, doses, found, how)
+    data = data.assign(pull=(data["value"].dims, _pulls(data, found), {"units": "1/h, V/s/h"}))
     return Prediction(data.sel(level=list(LEVELS[level]), observable=names))
 
 
@@ -237,6 +241,18 @@ def _dataset(
             "absolute": ("observable", [k.absolute for k in known]),
         },
     )  # fmt: skip
+
+
+def _pulls(data: "xr.Dataset", found: Sequence[Foreseen | Refused]) -> Array:
+    """Where each rule moves its slow variables next, at each level (level, dose, rule, phase, observable)."""
+    names, value, baseline = [str(n) for n in data["observable"].values], data["value"].values, data["baseline"].values
+    out = np.full_like(value, np.nan)
+    for j, one in enumerate(found):
+        if isinstance(one, Foreseen):
+            for level, dose, phase in np.ndindex(value.shape[0], value.shape[1], value.shape[3]):
+                here = value[level, dose, j, phase]
+                out[level, dose, j, phase] = filled(here, baseline[level], baseline[0], names, one.system)
+    return out
 
 
 def _course(one: Foreseen, at: Resting) -> tuple[Array, Array]:

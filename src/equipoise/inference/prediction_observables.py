@@ -29,14 +29,12 @@ LACKING = {
 NOTES = {
     ("theory", "cv_local"): "stationary trains of renewal cells: the same as cv.",
     ("theory", "branching_ratio"): "exp(-4 ms/tau) of the slowest mode of tau_m dx/dt = E(x) - x, the linear response.",
-    (
-        "spiking",
-        "branching_ratio",
-    ): "multistep regression on the spikes of E in bins of 4 ms; none where its conditions fail.",
-    (
-        "spiking",
-        "aperiodic_exponent",
-    ): "of the LFP proxy of E, 30-50 Hz; none where too few ordinates are left beside peaks.",
+    ("theory", "rate_sd"): "from unequal in-degrees and synapses; no change is told where all cells are alike.",
+    ("spiking", "rate_sd"): "without the spread of counting; none where that explains all of it.",
+    ("spiking", "calcium_mean"): "errors are those of the rate.",
+    ("spiking", "calcium_second"): "errors are twice those of the rate.",
+    ("spiking", "branching_ratio"): "multistep regression on the spikes of E, 4 ms bins; none where it is doubtful.",
+    ("spiking", "aperiodic_exponent"): "of the LFP proxy of E, 30-50 Hz; none where too little is left beside peaks.",
     ("spiking", "J_E"): "the slow state is that of theory.",
     ("spiking", "J_I"): "the slow state is that of theory.",
     ("spiking", "threshold"): "the slow state is that of theory.",
