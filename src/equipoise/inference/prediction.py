@@ -50,9 +50,9 @@ class Prediction:
     """What rules predict, in `data`.
 
     `value` and `error` (level, dose, rule, phase, observable), and with the same dimensions `pull`: where the rule
-    moves its weights [1/h] and thresholds [V/s/h] next by what that level makes it sense, beside its own rest. `baseline`
-    (level, observable), `status` and `reason` (dose, rule), `note` (level, observable), `course` (dose, rule, moment,
-    observable) at `time` (rule, moment) [s].
+    moves its weights [1/h] and thresholds [V/s/h] next by what that level makes it sense, beside its own rest.
+    `baseline` (level, observable), `status` and `reason` (dose, rule), `note` (level, observable), `course` (dose,
+    rule, moment, observable) at `time` (rule, moment) [s].
     """
 
     data: "xr.Dataset"
