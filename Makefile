@@ -4,11 +4,12 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(shell find src examples -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.npz' -o -name '*.toml') pyproject.toml CMakeLists.txt
 
-.PHONY: help demo test check sanitize bench bench-measures bench-rates bench-spiking bench-sweeps bench-brian2 clean
+.PHONY: help demo test check sanitize bench bench-measures bench-predict bench-rates bench-spiking bench-sweeps \
+	bench-brian2 clean
 
 help:
-	@echo "make demo | test | check | sanitize | bench | bench-measures | bench-rates | bench-spiking | bench-sweeps"
-	@echo "     bench-brian2 | clean"
+	@echo "make demo | test | check | sanitize | clean"
+	@echo "make bench | bench-measures | bench-predict | bench-rates | bench-spiking | bench-sweeps | bench-brian2"
 
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit("equipoise needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -77,6 +78,9 @@ bench-measures: .venv/with-test .venv/with-data
 	$(BIN)/python benchmarks/measures_criticality.py
 	$(BIN)/python benchmarks/measures_fields.py
 	$(BIN)/python benchmarks/recordings.py
+
+bench-predict: .venv/installed
+	$(BIN)/python benchmarks/predict.py
 
 bench-rates: .venv/installed
 	$(BIN)/python benchmarks/rates.py

@@ -1,4 +1,4 @@
-"""The command line: `equipoise run | analyze | reproduce | demo | info`.
+"""The command line: `equipoise run | analyze | predict | reproduce | demo | info`.
 
 Heavy modules load inside the commands, so that help is instant.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
-    from equipoise.inference import AnalysisSettings
+    from equipoise.inference import AnalysisSettings, Prediction
     from equipoise.model.circuit import Circuit
     from equipoise.papers import Reproduced
     from equipoise.results import Epoch, Recording
@@ -300,6 +300,68 @@ def reproduce(
     with errors(debug):
         if not reproduce_to(paper, out / paper, figure or [], compute=not redraw):
             raise typer.Exit(1)
+
+
+@app.command()
+def predict(
+    circuit: Annotated[
+        str, typer.Argument(help="A .toml file, or the name of a shipped circuit such as balanced_network.")
+    ],
+    *,
+    manipulation: Annotated[
+        list[str],
+        typer.Option(help="A name such as optical, with strengths optical=0.3,1; repeat for what acts at once."),
+    ],
+    rules: Annotated[str, typer.Option(help="Rules by commas, such as calcium,input-centric; default all.")] = "",
+    level: Annotated[str, typer.Option(help="theory, spiking or both.")] = "theory",
+    duration: Annotated[
+        float, typer.Option(parser=_h, metavar="<h>", help="How long the manipulation lasts.")
+    ] = "48 h",  # type: ignore[assignment]
+    washout: Annotated[float, typer.Option(parser=_h, metavar="<h>", help="How long it is gone.")] = "48 h",  # type: ignore[assignment]
+    tau: Annotated[float, typer.Option(parser=_h, metavar="<h>", help="Time constant of the rules.")] = "1 h",  # type: ignore[assignment]
+    seed: Annotated[int, typer.Option(help="Seed of the spikes.")] = 0,
+    out: Annotated[Path, typer.Option(help="Directory for the report and the data.")] = Path("output"),
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    """What each rule of homeostasis predicts of a manipulation of a circuit; exit code 1 if none could be followed."""
+    with errors(debug):
+        from equipoise import inference
+
+        name, described = _circuit(circuit)
+        asked = [part.strip() for part in rules.split(",") if part.strip()] or None
+        _must_be_writable(out)
+        found = inference.predict(
+            described, _strengths(manipulation), rules=asked, level=level, spans=(duration, washout), tau=tau,  # pyright: ignore[reportArgumentType]
+            spikes=inference.Spikes(seed=seed),
+        )  # fmt: skip
+        if not predicted_to(found, name, out):
+            raise typer.Exit(1)
+
+
+def _strengths(texts: list[str]) -> list[Any]:
+    """Manipulations that act at once, from "optical" or "optical=0.3,1"."""
+    out: list[Any] = []
+    for text in texts:
+        name, given, values = text.partition("=")
+        try:
+            out.append({name.strip(): [float(v) for v in values.split(",")]} if given else name.strip())
+        except ValueError:
+            raise ValueError(f"--manipulation must read NAME or NAME=0.3,1 with numbers, got {text!r}.") from None
+    return out
+
+
+def predicted_to(found: "Prediction", name: str, out: Path) -> bool:
+    """Print a prediction, write its data and page; returns whether any rule has values."""
+    from rich.console import Console
+
+    from equipoise import report
+
+    saved = found.save(out / f"{name}_prediction.nc")
+    written = report.write_predict_html(found, out / f"{name}_prediction.html")
+    console = Console()
+    console.print(report.render_prediction(found), soft_wrap=True)
+    console.print(f"\nReport: {written}\nData:   {saved}", soft_wrap=True, highlight=False)
+    return bool(found.data["value"].notnull().any())
 
 
 @app.command()

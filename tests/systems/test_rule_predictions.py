@@ -181,7 +181,10 @@ def test_more_irregular_input_tells_calcium_from_a_single_loop_by_the_irregulari
     assert np.median(np.abs(of(days, "during", "cv_E"))) > 0.02
 
 
-SIGNS = {"optical": 1, "optical silencing": -1, "chemogenetic": -1, "baclofen": -1, "NMDAR block": 1, "deprivation": -1}
+SIGNS = {
+    "optical": 1, "optical silencing": -1, "optical I": -1, "chemogenetic": -1, "chemogenetic E": 1, "baclofen": -1,
+    "NMDAR block": 1, "deprivation": -1, "deafferentation": -1,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", list(eq.inference.PERTURBATIONS))

@@ -247,7 +247,10 @@ def test_options_of_the_file_reach_the_loader(tmp_path):
     assert run(slow, "--out", tmp_path, "--surrogates", 20, "--no-check-units").exit_code == 0
 
 
-@pytest.mark.parametrize("command", [["analyze", "example"], ["demo"], ["reproduce", "calcium-homeostasis"]])
+@pytest.mark.parametrize("command", [
+    ["analyze", "example"], ["demo"], ["reproduce", "calcium-homeostasis"],
+    ["predict", "balanced_network", "--manipulation", "optical"],
+])  # fmt: skip
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(command, tmp_path):
     (tmp_path / "file").write_text("")
     result = CliRunner().invoke(cli.app, [*command, "--out", str(tmp_path / "file")])

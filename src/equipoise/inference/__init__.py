@@ -7,6 +7,7 @@ from equipoise.inference.candidates import Candidate as Candidate
 from equipoise.inference.cells import cells as cells
 from equipoise.inference.design import Contrast as Contrast
 from equipoise.inference.design import Design as Design
+from equipoise.inference.doses import MANIPULATIONS as MANIPULATIONS
 from equipoise.inference.fit import FitSettings as FitSettings
 from equipoise.inference.fit import fit as fit
 from equipoise.inference.fit_network import NetworkFit as NetworkFit
@@ -24,6 +25,9 @@ from equipoise.inference.perturbations import Perturbation as Perturbation
 from equipoise.inference.power import PowerSettings as PowerSettings
 from equipoise.inference.power import power as power
 from equipoise.inference.power import simulated_power as simulated_power
+from equipoise.inference.prediction import Prediction as Prediction
+from equipoise.inference.prediction import predict as predict
+from equipoise.inference.prediction_spikes import Spikes as Spikes
 from equipoise.inference.predictions import Predictions as Predictions
 from equipoise.inference.predictions import predictions as predictions
 from equipoise.inference.settings import AnalysisSettings as AnalysisSettings

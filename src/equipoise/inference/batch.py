@@ -9,23 +9,66 @@ as in `rate`, which treats one circuit at a time; here a state of hundreds takes
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.populations import Source
 from equipoise.quantities import Array
+from equipoise.renewal.calcium import calcium_moments
 from equipoise.renewal.dispatch import get
 from equipoise.renewal.firing import NOISELESS, firing
+from equipoise.renewal.laws import NeuronISI
 from equipoise.renewal.tabulated import tabulated
 
 ROUNDS, CLOSE, FAINT = 60, 1e-9, 1e-9
 """Newton steps of a state, the relative residual at which it is found, and the least rate [Hz] on the way."""
 RAMP = 12
 """Steps in which a circuit is turned into another one, so that its state is followed."""
+
+
+class Circuits(Protocol):
+    """What rules need of n circuits of P populations: `Batch` has equal cells, `Networks` unequal ones.
+
+    The state r has one row for each circuit, the rates (n, P) [Hz] first.
+    """
+
+    @property
+    def neurons(self) -> tuple[IntegrateAndFire, ...]:
+        """The neurons of each population (P,)."""
+        ...
+
+    @property
+    def drive(self) -> Array:
+        """Tonic drive with the threshold taken off (n, P) [V/s]."""
+        ...
+
+    def inputs(self, r: Array) -> tuple[Array, Array]:
+        """mu [V/s] and sigma^2 [V^2/s] (n, P)."""
+        ...
+
+    def moved(self, gains: Array, threshold: Array) -> Self:
+        """The circuits with weights times `gains` (n, P, 2) and thresholds up by `threshold` (n, P) [V/s]."""
+        ...
+
+    def settled(self, start: Array) -> Array:
+        """The state at which each circuit rests near `start`, or NaN."""
+        ...
+
+    def calcium(self, sensor: Calcium, a: int, r: Array) -> tuple[Array, Array]:
+        """Mean [µM] and second moment [µM^2] of calcium of population a (n,)."""
+        ...
+
+    def toward(self, last: Self, x: float) -> Self:
+        """The circuits a part x of the way to others."""
+        ...
+
+
+C = TypeVar("C", bound=Circuits)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -61,6 +104,24 @@ class Batch:
         cells = [tabulated(cell) for cell in self.neurons]
         return np.stack([get(c, "cv")(c, mu[:, a], np.sqrt(s[:, a])) for a, c in enumerate(cells)], axis=1)
 
+    def settled(self, start: Array) -> Array:
+        """The rates (n, P) at which circuits rest near `start`; NaN where none is found."""
+        return settled(self, start)
+
+    def calcium(self, sensor: Calcium, a: int, r: Array) -> tuple[Array, Array]:
+        """Both calcium moments (n,) of population a at rates r; NaN where those are."""
+        mu, s = self.inputs(r)
+        known = np.isfinite(r[:, a])
+        law = NeuronISI(self.neurons[a], mu=mu[known, a], sigma=np.sqrt(s[known, a]))
+        out = np.full((2, len(r)), np.nan)
+        out[:, known] = calcium_moments(sensor, law)
+        return out[0], out[1]
+
+    def toward(self, last: Self, x: float) -> Self:
+        """The circuits a part x of the way to the last."""
+        names = ("coupling", "noise", "outer", "drive")
+        return replace(self, **{k: (1.0 - x) * getattr(self, k) + x * getattr(last, k) for k in names})
+
     def take(self, rows: Any) -> "Batch":
         """Some of the circuits."""
         parts = {name: getattr(self, name)[rows] for name in ("coupling", "noise", "outer", "drive")}
@@ -92,12 +153,6 @@ def batch_of(circuits: Sequence[Circuit]) -> Batch:
     return Batch(neurons=tuple(p.neuron for p in populations), coupling=coupling, noise=noise, outer=outer, drive=drive)
 
 
-def between(first: Batch, last: Batch, x: float) -> Batch:
-    """The circuits a part x of the way from the first to the last."""
-    names = ("coupling", "noise", "outer", "drive")
-    return replace(first, **{k: (1.0 - x) * getattr(first, k) + x * getattr(last, k) for k in names})
-
-
 def settled(batch: Batch, start: Array) -> Array:
     """The rates (n, P) [Hz] at which circuits rest, near `start`; NaN where Newton's method finds none.
 
@@ -119,10 +174,10 @@ def settled(batch: Batch, start: Array) -> Array:
     return np.where((at_rest & ~lost)[:, None], r, np.nan)
 
 
-def turned(first: Batch, last: Batch, r: Array) -> Array:
-    """The rates (n, P) after a circuit at rates r has been turned into another one, followed on the way."""
+def turned(first: C, last: C, r: Array) -> Array:
+    """The state (n, ...) after a circuit at state r has been turned into another one, followed on the way."""
     for k in range(RAMP):
-        r = settled(between(first, last, (k + 1) / RAMP), r)
+        r = first.toward(last, (k + 1) / RAMP).settled(r)
     return r
 
 

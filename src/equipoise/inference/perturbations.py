@@ -7,9 +7,10 @@ Strengths x are log-uniform between `low` and `high`. Drives are in units of sig
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from equipoise.inference.operating import Operating
+from equipoise.inference.operating import POPULATIONS, Operating
 from equipoise.model.circuit import Circuit
-from equipoise.model.manipulations import Irregularity, SourceRate
+from equipoise.model.manipulations import Deafferentation, Irregularity, SourceRate
+from equipoise.model.populations import Source
 from equipoise.model.protocols import Baclofen, ChemogeneticDrive, NMDARBlock, OpticalDrive, Protocol
 from equipoise.quantities import check_fields, quantity, suggest
 
@@ -51,12 +52,32 @@ def _nmdar(circuit: Circuit, at: Operating, x: float) -> Circuit:  # noqa: ARG00
     return NMDARBlock(block=x).perturbed(circuit)
 
 
+def _lit_interneurons(circuit: Circuit, at: Operating, x: float) -> Circuit:
+    return OpticalDrive(drive=x * float(at.unit[1]), population="I").perturbed(circuit)
+
+
+def _chemogenetic_e(circuit: Circuit, at: Operating, x: float) -> Circuit:
+    return ChemogeneticDrive(drive=x * float(at.unit[0]), population="E").perturbed(circuit)
+
+
 def _irregular(circuit: Circuit, at: Operating, x: float) -> Circuit:  # noqa: ARG001
-    return Irregularity("X", fano=x).apply(circuit)
+    for source in circuit.sources:
+        circuit = Irregularity(source.name, fano=x).apply(circuit)
+    return circuit
 
 
-def _deprived(circuit: Circuit, at: Operating, x: float) -> Circuit:
-    return SourceRate("X", rate=x * at.rate[0]).apply(circuit)
+def _deprived(circuit: Circuit, at: Operating, x: float) -> Circuit:  # noqa: ARG001
+    for source in circuit.sources:
+        if isinstance(source, Source):
+            circuit = SourceRate(source.name, rate=x * source.rate).apply(circuit)
+    return circuit
+
+
+def _deafferented(circuit: Circuit, at: Operating, x: float) -> Circuit:  # noqa: ARG001
+    for p in circuit.projections:
+        if p.target == POPULATIONS[0] and isinstance(circuit.node(p.source), Source):
+            circuit = Deafferentation(source=p.source, target=p.target, fraction=x).apply(circuit)
+    return circuit
 
 
 PERTURBATIONS = {
@@ -64,15 +85,19 @@ PERTURBATIONS = {
     for p in (
         Perturbation(name="optical", apply=_optical),
         Perturbation(name="optical silencing", apply=_silencing_light),
+        Perturbation(name="optical I", apply=_lit_interneurons),
         Perturbation(name="chemogenetic", apply=_chemogenetic),
+        Perturbation(name="chemogenetic E", apply=_chemogenetic_e),
         Perturbation(name="baclofen", apply=_baclofen),
         Perturbation(name="NMDAR block", apply=_nmdar, low=0.01, high=0.2),
         Perturbation(name="input irregularity", apply=_irregular, low=1.5, high=6.0),
         Perturbation(name="deprivation", apply=_deprived, low=0.7, high=0.98),
+        Perturbation(name="deafferentation", apply=_deafferented, low=0.02, high=0.3),
     )
 }
-"""Those known by name: light on E, light that silences E, a ligand on interneurons (Dlx-Gq), baclofen, a block of NMDA
-receptors of interneurons, more irregular external input, less of it. Ranges are assumptions."""
+"""Those known by name: light on E, light that silences E, light on I, a ligand on interneurons (Dlx-Gq) or on E,
+baclofen, a block of NMDA receptors of interneurons, more irregular external input (its Fano factor), less of it (the
+part of its rate that is left), a part of the external inputs of E cut. Ranges are assumptions."""
 
 
 def perturbation_of(manipulation: "str | Perturbation | Protocol") -> Perturbation:

@@ -9,14 +9,14 @@ the state before, in four phases:
     rebound   as it ends                            after    `washout` later
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.inference.batch import Batch, batch_of, stable
+from equipoise.inference.batch import Batch, C, batch_of, stable
 from equipoise.inference.candidates import Candidate, candidates_of, columns, rules_of
 from equipoise.inference.operating import NAMES, POPULATIONS, Draws, Operating, draws_of, joined, log_uniform
 from equipoise.inference.perturbations import Perturbation, perturbation_of
@@ -38,6 +38,7 @@ LARGEST = np.log(5.0)
 """Largest acute change of a rate: doses that do more than fivefold are not chosen."""
 BLOCK, FEW, MOST = 8, 40, 400
 """Circuits drawn at a time, before a rule that is stable in none is given up, and at most, for each one asked for."""
+Follow = Callable[[SlowBatch[C], Array, Array, float], Course]
 NOTHING = (0, len(PHASES), len(OBSERVABLES))
 
 
@@ -163,7 +164,7 @@ def pool(
             return joined(parts), found, offered
 
 
-def system(candidate: Candidate, draws: Draws) -> SlowBatch:
+def system(candidate: Candidate, draws: Draws) -> SlowBatch[Batch]:
     """The circuits under the rules of a candidate."""
     rules = rules_of(candidate, draws.at)
     return SlowBatch(batch=draws.batch(), names=POPULATIONS, rules=rules, speed=draws.speed[:, columns(rules)])
@@ -182,7 +183,7 @@ def simulated(candidate: Candidate, draws: Draws, under: Batch, what: Experiment
     return observed_phases(system(candidate, draws), under, r, what)
 
 
-def observed_phases(first: SlowBatch, under: Batch, r: Array, what: Experiment) -> Array:
+def observed_phases(first: SlowBatch[Batch], under: Batch, r: Array, what: Experiment) -> Array:
     """Observables (n, phase, observable) of circuits at rates r under their rules, beside those before."""
     before = _observed(first.batch, r, what.at)
     during, later = courses(first, under, r, (what.duration, what.washout))
@@ -193,13 +194,15 @@ def observed_phases(first: SlowBatch, under: Batch, r: Array, what: Experiment) 
     return np.stack(out, axis=1)
 
 
-def courses(first: SlowBatch, under: Batch, r: Array, spans: tuple[float, float]) -> tuple[Course, Course]:
-    """The course while a manipulation lasts, and after it."""
+def courses(
+    first: SlowBatch[C], under: C, r: Array, spans: tuple[float, float], *, along: Follow = follow
+) -> tuple[Course, Course]:
+    """The course while a manipulation lasts, and after it; `along` follows each."""
     z = np.zeros_like(first.speed)
     other, acute = changed(first, under, z, r)
-    during = follow(other, z, acute, spans[0])
+    during = along(other, z, acute, spans[0])
     _, rebound = changed(other, first.batch, np.nan_to_num(during.z[-1]), during.r[-1])
-    return during, follow(first, during.z[-1], rebound, spans[1])
+    return during, along(first, during.z[-1], rebound, spans[1])
 
 
 def _observed(batch: Batch, r: Array, at: Operating) -> Array:

@@ -8,19 +8,17 @@ second order and L-stable, in steps that grow with the time since the last chang
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.inference.batch import Batch, settled, turned
+from equipoise.inference.batch import Circuits, turned
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumMean, CalciumSecondMoment, FiringRate
-from equipoise.model.neurons import IntegrateAndFire
 from equipoise.model.slow_variables import Rate, RequiredInput, SlowRule, Threshold
 from equipoise.quantities import Array
-from equipoise.renewal.calcium import calcium_moments
-from equipoise.renewal.laws import NeuronISI
 
 GAMMA = 1.0 + np.sqrt(0.5)
 """Of ROS2, where it damps the most."""
@@ -34,23 +32,29 @@ WIDEST = 20.0
 FLAT = 1e-6
 """Slow growth, relative to the fastest recovery, below which a direction is neutral."""
 Rule = AttachedRule | SlowRule
+C = TypeVar("C", bound=Circuits)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SlowBatch:
+class SlowBatch(Generic[C]):
     """Circuits `batch` under `rules`; `speed` (n, k) multiplies how fast each slow variable moves.
 
     The slow variables z are the logarithms of both gains of a population with a rule on its weights, and the shift of
     the threshold [V/s] of one with a rule on it, in the order of `rules`.
     """
 
-    batch: Batch
+    batch: C
     names: tuple[str, ...]
     rules: tuple[Rule, ...]
     speed: Array
 
-    def moved(self, z: Array) -> Batch:
+    def moved(self, z: Array) -> C:
         """The circuits at slow variables z."""
+        log_gains, threshold = self.parts(z)
+        return self.batch.moved(np.exp(np.clip(log_gains, -WIDEST, WIDEST)), threshold)
+
+    def parts(self, z: Array) -> tuple[Array, Array]:
+        """Logarithms of excitatory and inhibitory gains (n, P, 2), and shifts of thresholds (n, P) [V/s]."""
         n, P = self.batch.drive.shape
         log_gains, threshold, at = np.zeros((n, P, 2)), np.zeros((n, P)), 0
         for rule in self.rules:
@@ -60,12 +64,12 @@ class SlowBatch:
             else:
                 threshold[:, self.names.index(_moved(rule).population)] = z[:, at]
                 at += 1
-        return self.batch.moved(np.exp(np.clip(log_gains, -WIDEST, WIDEST)), threshold)
+        return log_gains, threshold
 
     def rhs(self, z: Array, r: Array) -> tuple[Array, Array]:
         """dz/dt (n, k) [1/s or V/s^2] with rates at rest, and those rates (n, P), found near r."""
         here = self.moved(z)
-        r = settled(here, r)
+        r = here.settled(r)
         columns = []
         for rule in self.rules:
             one = _weights_rhs if isinstance(rule, AttachedRule) else _threshold_rhs
@@ -89,7 +93,8 @@ class SlowBatch:
         """How far slow variables move: 1 for logarithms, 100 (v_threshold - v_reset)/s for thresholds (k,)."""
         cell = self.batch.neurons[0]
         wide = 100.0 * (cell.v_threshold - cell.v_reset)
-        return np.concatenate([[1.0, 1.0] if isinstance(rule, AttachedRule) else [wide] for rule in self.rules])
+        parts = [[1.0, 1.0] if isinstance(rule, AttachedRule) else [wide] for rule in self.rules]
+        return np.concatenate([np.zeros(0), *parts])
 
 
 def check_rules(rules: Sequence[Rule]) -> None:
@@ -108,31 +113,19 @@ def check_rules(rules: Sequence[Rule]) -> None:
         )
 
 
-def _weights_rhs(rule: AttachedRule, system: SlowBatch, here: Batch, r: Array) -> Array:
+def _weights_rhs(rule: AttachedRule, system: SlowBatch, here: Circuits, r: Array) -> Array:
     """d log g/dt = rhs(1, 1) of a rule whose weights move in proportion to themselves (n, 2)."""
     a = system.names.index(rule.population)
-    mu, s = here.inputs(r)
-    known = np.isfinite(r[:, a])
     moments: dict[Calcium, tuple[Array, Array]] = {}
     sensed = []
     for sense in rule.rule.senses:
         if isinstance(sense, CalciumMean | CalciumSecondMoment):
             if sense.sensor not in moments:
-                moments[sense.sensor] = _calcium(sense.sensor, here.neurons[a], mu[:, a], s[:, a], known)
+                moments[sense.sensor] = here.calcium(sense.sensor, a, r)
             sensed.append(moments[sense.sensor][isinstance(sense, CalciumSecondMoment)])
         else:
             sensed.append(r[:, a])
     return np.stack(list(rule.rule.rhs(np.ones((2, len(r))), np.array(sensed))), axis=1)
-
-
-def _calcium(
-    sensor: Calcium, neuron: IntegrateAndFire, mu: Array, s: Array, known: NDArray[np.bool_]
-) -> tuple[Array, Array]:
-    """Both moments (n,); NaN where no rates are known."""
-    found = calcium_moments(sensor, NeuronISI(neuron, mu=mu[known], sigma=np.sqrt(s[known])))
-    out = np.full((2, len(mu)), np.nan)
-    out[:, known] = found
-    return out[0], out[1]
 
 
 def _moved(rule: SlowRule) -> Threshold:
@@ -142,7 +135,7 @@ def _moved(rule: SlowRule) -> Threshold:
     return variable
 
 
-def _threshold_rhs(rule: SlowRule, system: SlowBatch, here: Batch, r: Array) -> Array:
+def _threshold_rhs(rule: SlowRule, system: SlowBatch, here: Circuits, r: Array) -> Array:
     """The rule's own rate of change of a threshold (n, 1); at rest the required input is the net input."""
     a = system.names.index(_moved(rule).population)
     mu, _ = here.inputs(r)
@@ -175,13 +168,18 @@ def held(system: SlowBatch, r: Array) -> NDArray[np.bool_]:
 
 def follow(system: SlowBatch, z: Array, r: Array, span: float, *, steps: int = STEPS) -> Course:
     """The course over `span` [s] from slow variables z with rates near r, in `steps` that grow geometrically."""
-    edges = np.concatenate([[0.0], np.geomspace(FIRST * _fastest(system), span, steps)])
-    zs, rs = [z], [settled(system.moved(z), r)]
+    edges = grid(system, span, steps)
+    zs, rs = [z], [system.moved(z).settled(r)]
     for h in np.diff(edges):
-        z, r = _step(system, zs[-1], rs[-1], float(h))
+        z, r = step(system, zs[-1], rs[-1], float(h))
         zs.append(z)
         rs.append(r)
     return Course(time=edges, z=np.array(zs), r=np.array(rs))
+
+
+def grid(system: SlowBatch, span: float, steps: int = STEPS) -> Array:
+    """Moments (steps + 1,) [s] from 0 to `span`, dense at first."""
+    return np.concatenate([[0.0], np.geomspace(FIRST * _fastest(system), span, steps)])
 
 
 def _fastest(system: SlowBatch) -> float:
@@ -193,8 +191,8 @@ def _fastest(system: SlowBatch) -> float:
 TAUS = ("tau", "tau_e", "tau_i")
 
 
-def _step(system: SlowBatch, z: Array, r: Array, h: float) -> tuple[Array, Array]:
-    """One step of ROS2, and the rates after it."""
+def step(system: SlowBatch, z: Array, r: Array, h: float) -> tuple[Array, Array]:
+    """One step of ROS2 over h [s], and the rates after it; NaN where a circuit has no state on the way."""
     k = z.shape[1]
     if k == 0:
         return z, r
@@ -207,10 +205,10 @@ def _step(system: SlowBatch, z: Array, r: Array, h: float) -> tuple[Array, Array
     k2 = np.linalg.solve(matrix, (second - 2.0 * k1)[..., None])[..., 0]
     z = np.where(bad[:, None], np.nan, z + h * (1.5 * k1 + 0.5 * k2))
     known = np.asarray(np.isfinite(z).all(axis=1))
-    return z, settled(system.moved(np.nan_to_num(z)), np.where(known[:, None], r, np.nan))
+    return z, system.moved(np.nan_to_num(z)).settled(np.where(known[:, None], r, np.nan))
 
 
-def changed(system: SlowBatch, batch: Batch, z: Array, r: Array) -> tuple[SlowBatch, Array]:
+def changed(system: SlowBatch[C], batch: C, z: Array, r: Array) -> tuple[SlowBatch[C], Array]:
     """The rules on other circuits, and the rates there at once, with slow variables z as they are."""
     other = replace(system, batch=batch)
     return other, turned(system.moved(z), other.moved(z), r)

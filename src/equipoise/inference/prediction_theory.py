@@ -1,0 +1,283 @@
+"""What rules make of a manipulation of a given circuit, by mean field: slow paths, observables, why some have none."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from equipoise.dynamics import duration_text
+from equipoise.inference.batch import RAMP
+from equipoise.inference.candidates import Candidate, rules_of
+from equipoise.inference.doses import Dose
+from equipoise.inference.networks import Networks, networks_of
+from equipoise.inference.operating import POPULATIONS, Operating
+from equipoise.inference.predictions import courses
+from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, grid, step
+from equipoise.model.attached_rules import AttachedRule
+from equipoise.model.calcium import Calcium
+from equipoise.model.circuit import Circuit
+from equipoise.model.slow_variables import RequiredInput
+from equipoise.quantities import Array
+from equipoise.results import NumericalFailure, Status
+from equipoise.theory.network import mean_field
+from equipoise.units import ms
+
+FAR = np.log(100.0)
+"""Logarithm of a gain beyond which a weight counts as gone, or as growing without end."""
+SILENT = 1e-3
+"""Rate [Hz] below which a population has no required input."""
+LEAP, DEEPEST = 0.01, 12
+STEEP = 0.3
+"""Largest change in a step of a slow variable, of its scale, and of a rate; how often a step is halved at most."""
+BRANCHING_BIN = 4 * ms
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Resting(Operating):
+    """Where a network of unequal cells rests, as rules see it: averages over its own cells.
+
+    `moments` (2, 2): mean [µM] and second moment [µM^2] of calcium of E and I; `means` (2, 2): mu [V/s] and sigma
+    [V/sqrt(s)] of their mean cells; `network` and `x` its state.
+    """
+
+    moments: Array
+    means: Array
+    network: Networks
+    x: Array
+
+    def __post_init__(self):
+        """Nothing to check: the state was found."""
+
+    @cached_property
+    def input(self) -> tuple[Array, Array]:
+        """mu [V/s] and sigma [V/sqrt(s)] of the mean cells of E and I (2,)."""
+        return self.means[0], self.means[1]
+
+    @property
+    def calcium(self) -> Array:
+        """Mean [µM] and second moment [µM^2] (2, 2) over the cells of E and I."""
+        return self.moments
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All populations."""
+        return self.network.wirings[0].names
+
+    @property
+    def tau_m(self) -> float:
+        """Membrane time constant of E [s]."""
+        return float(getattr(self.neuron, "tau_m", np.nan))
+
+
+def resting(circuit: Circuit, sensor: Calcium, tau: float) -> Resting:
+    """The state of rest of a circuit without its rules; NumericalFailure where it has no stable one."""
+    names = [p.name for p in circuit.populations]
+    if not set(POPULATIONS) <= set(names):
+        raise ValueError(f"predict: circuit must have populations named 'E' and 'I', got {', '.join(names)}.")
+    plain = circuit.with_rules([])
+    network = networks_of([plain])
+    found = mean_field(plain)
+    if not (found.status.usable and found.stable):
+        raise NumericalFailure(Status.UNSTABLE, f"predict: the circuit has no stable state to set out from. {found}")
+    x = network.settled(found.x[None])
+    pair = [names.index(name) for name in POPULATIONS]
+    mu, s = network.inputs(x)
+    moments = np.array([network.calcium(sensor, a, x) for a in pair])[..., 0].T
+    cv = network.irregularity(x)[0]
+    first = circuit.populations[pair[0]].neuron
+    return Resting(
+        rate=(float(x[0, pair[0]]), float(x[0, pair[1]])), cv=(float(cv[pair[0]]), float(cv[pair[1]])),
+        neuron=first, sensor=sensor, tau=tau, circuit=plain, moments=moments,  # pyright: ignore[reportArgumentType]
+        means=np.array([mu[0, pair], np.sqrt(s[0, pair])]), network=network, x=x[0],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Foreseen:
+    """One rule under n doses: the course during (`during`) and after (`after`) the manipulation, and how it ended.
+
+    `system` is the undisturbed network under the rule, `under` the manipulated networks. status and reason (n,).
+    """
+
+    rule: Candidate
+    system: SlowBatch[Networks]
+    under: Networks
+    during: Course
+    after: Course
+    status: tuple[Status, ...]
+    reason: tuple[str, ...]
+
+    def phases(self) -> list[tuple[Networks, Array, Array]]:
+        """(networks, slow variables, states) as the manipulation begins and ends, and as washout does."""
+        parts = ((self.under, self.during), (self.system.batch, self.after))
+        return [(net, c.z[k], c.r[k]) for net, c in parts for k in (0, -1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A rule that cannot be followed at this level, and why."""
+
+    rule: Candidate
+    status: Status
+    reason: str
+
+
+def foreseen(rule: Candidate, at: Resting, doses: tuple[Dose, ...], spans: tuple[float, float]) -> Foreseen | Refused:
+    """Follow a rule through all doses; refused where it is not stable, or is one that mean field does not represent."""
+    assert at.circuit is not None
+    try:
+        rules = rules_of(rule, at)
+    except TypeError as error:
+        return Refused(rule=rule, status=Status.FAILED, reason=str(error))
+    n, k = len(doses), sum(2 if isinstance(r, AttachedRule) else 1 for r in rules)
+    one = SlowBatch(batch=at.network, names=at.names, rules=rules, speed=np.ones((1, k)))
+    held, why = _held(one, at)
+    if held is Status.UNSTABLE:
+        return Refused(rule=rule, status=held, reason=why)
+    system = SlowBatch(batch=Networks(at.network.wirings * n), names=at.names, rules=rules, speed=np.ones((n, k)))
+    under = networks_of([dose.apply(at.circuit, at) for dose in doses])
+    during, after = courses(system, under, np.tile(at.x, (n, 1)), spans, along=followed)
+    ends = [_end(system, under, at, during, after, i) for i in range(n)]
+    found = [(s, w) if s is not Status.OK else (held, why) for s, w in ends]
+    return Foreseen(
+        rule=rule, system=system, under=under, during=during, after=after, status=tuple(s for s, _ in found),
+        reason=tuple(w for _, w in found),
+    )  # fmt: skip
+
+
+def _held(system: SlowBatch[Networks], at: Resting) -> tuple[Status, str]:
+    """Whether the rule holds the circuit where it rests, and if not, how fast a disturbance grows."""
+    if not system.speed.shape[1]:
+        return Status.OK, ""
+    slopes = system.slopes(np.zeros_like(system.speed), at.x[None])[0]
+    values = np.linalg.eigvals(slopes).real
+    if values.max() > FLAT * np.abs(values).max():
+        grows = duration_text(1.0 / float(values.max()))
+        return Status.UNSTABLE, f"the rule does not hold this circuit: a disturbance grows e-fold in {grows}."
+    if (np.abs(values) <= FLAT * np.abs(values).max()).any():
+        return Status.MARGINAL, "some combinations of weights are held by nothing: noise moves them."
+    return Status.OK, ""
+
+
+def _end(
+    system: SlowBatch[Networks], under: Networks, at: Resting, during: Course, after: Course, i: int
+) -> tuple[Status, str]:
+    """How the course of one dose ended."""
+    if not np.isfinite(during.r[0, i]).all():
+        return Status.PAST_FOLD, f"the resting state ends at once, at {_reached(at, under, i):.0%} of the dose."
+    for words, course in (("into the manipulation", during), ("after the manipulation", after)):
+        quiet = [name for name in _required(system) if (course.r[:, i, at.names.index(name)] < SILENT).any()]
+        if quiet:
+            return Status.INFEASIBLE, f"{quiet[0]} falls silent {words}: silent cells have no required input to sense."
+        far = _far(system, course, i)
+        if far is not None:
+            return far[0], f"{far[1]}, {duration_text(far[2])} {words}."
+        lost = np.flatnonzero(~np.isfinite(course.r[:, i]).all(axis=1))
+        if lost.size:
+            return _lost(course, i, int(lost[0]), words)
+    return Status.OK, ""
+
+
+def _lost(course: Course, i: int, k: int, words: str) -> tuple[Status, str]:
+    """Why the state of the rates was lost at moment k."""
+    if not k:
+        return Status.PAST_FOLD, "as the manipulation ends the state of the rates does, in a fold or unstable."
+    when, P = duration_text(float(course.time[k])), course.r.shape[2] // 2
+    if (course.r[k - 1, i, :P] < SILENT).all():
+        return Status.RUNAWAY, f"weights grow for as long as all cells are silent; followed for {when}."
+    return Status.PAST_FOLD, f"the state of the rates ends, in a fold or unstable, {when} {words}."
+
+
+def _far(system: SlowBatch[Networks], course: Course, i: int) -> tuple[Status, str, float] | None:
+    """The first weight that leaves the range of factors 1/100 to 100, and when."""
+    at = 0
+    for rule in system.rules:
+        if not isinstance(rule, AttachedRule):
+            at += 1
+            continue
+        for k, kind in enumerate(("excitatory", "inhibitory")):
+            z = np.nan_to_num(course.z[:, i, at + k])
+            out = np.flatnonzero(np.abs(z) > FAR)
+            if out.size:
+                status = Status.RUNAWAY if z[out[0]] > 0.0 else Status.WEIGHT_AT_ZERO
+                words = "grow without end" if z[out[0]] > 0.0 else "come to zero"
+                return status, f"{kind} weights onto {rule.population} {words}", float(course.time[out[0]])
+        at += 2
+    return None
+
+
+def _reached(at: Resting, under: Networks, i: int) -> float:
+    """The part of a dose up to which the resting state can be followed at once."""
+    here, last, x = at.network, Networks(under.wirings[i : i + 1]), at.x[None]
+    for k in range(RAMP):
+        x = here.toward(last, (k + 1) / RAMP).settled(x)
+        if not np.isfinite(x).all():
+            return k / RAMP
+    return 1.0
+
+
+# --- in time ----------------------------------------------------------------------------------------------------------
+def followed(system: SlowBatch[Networks], z: Array, r: Array, span: float) -> Course:
+    """The course of each network by itself, in steps as short as it needs, until a weight is gone or its state ends."""
+    edges = grid(system, span)
+    z_all, r_all = np.full((len(edges), *z.shape), np.nan), np.full((len(edges), *r.shape), np.nan)
+    for i in range(len(z)):
+        one = replace(system, batch=Networks(system.batch.wirings[i : i + 1]), speed=system.speed[i : i + 1])
+        here, x = z[i : i + 1], r[i : i + 1]
+        for k, h in enumerate(np.diff(edges, prepend=0.0)):
+            if k:
+                here, x = _careful(one, here, x, float(h))
+            z_all[k, i], r_all[k, i] = here[0], x[0]
+            if not np.isfinite(x).all() or np.abs(one.parts(here)[0]).max() > FAR or _blind(one, x):
+                break
+    return Course(time=edges, z=z_all, r=r_all)
+
+
+def _careful(system: SlowBatch[Networks], z: Array, r: Array, h: float, depth: int = 0) -> tuple[Array, Array]:
+    """A step, in halves of halves where slow variables or rates would leap."""
+    if not np.isfinite(r).all():
+        return z, r
+    there, x = step(system, z, r, h)
+    if depth == DEEPEST or (np.isfinite(x).all() and not _leaps(system, z, r, there, x)):
+        return there, x
+    z, r = _careful(system, z, r, 0.5 * h, depth + 1)
+    return _careful(system, z, r, 0.5 * h, depth + 1)
+
+
+def _leaps(system: SlowBatch[Networks], z: Array, r: Array, there: Array, x: Array) -> bool:
+    """Whether a step is too long: slow variables by 1 % of their scale, more far out, rates by a third."""
+    P = r.shape[1] // 2
+    slow = np.abs(there - z) > LEAP * (system.scale + 4.0 * z * z / system.scale)
+    fast = np.abs(x[:, :P] - r[:, :P]) > STEEP * (r[:, :P] + 1.0)
+    return bool(slow.any() or fast.any())
+
+
+def _blind(system: SlowBatch[Networks], x: Array) -> bool:
+    """Whether a rule senses the required input of a population that is silent."""
+    return any(x[0, system.names.index(name)] < SILENT for name in _required(system))
+
+
+def _required(system: SlowBatch[Networks]) -> list[str]:
+    """Populations whose required input is sensed."""
+    senses = [s for rule in system.rules for s in getattr(rule, "senses", ())]
+    return [s.population for s in senses if isinstance(s, RequiredInput)]
+
+
+# --- observables ------------------------------------------------------------------------------------------------------
+def observed(net: Networks, z: Array, x: Array, system: SlowBatch[Networks], at: Resting) -> Array:
+    """Observables (n, observable) of networks at slow variables z and states x, in the order of `observables`."""
+    here = replace(system, batch=net).moved(np.nan_to_num(z))
+    P = len(at.names)
+    r, q = x[:, :P], x[:, P:]
+    calcium = np.array([here.calcium(at.sensor, a, x) for a in range(P)])  # (P, 2, n)
+    cv = here.irregularity(x)
+    logs, threshold = system.parts(z)
+    gains = np.exp(logs)
+    growth = here.growth(x)
+    columns = [
+        r, np.sqrt(np.maximum(q - r * r, 0.0)), cv, cv, calcium[:, 0].T, calcium[:, 1].T, gains[..., 0], gains[..., 1],
+        threshold, np.exp(BRANCHING_BIN * growth / at.tau_m)[:, None], np.full((len(x), 1), np.nan),
+    ]  # fmt: skip
+    out = np.concatenate(columns, axis=1)
+    out[~np.isfinite(x).all(axis=1)] = np.nan
+    return out
