@@ -56,7 +56,7 @@ class Observed:
 def observe(spikes: SpikeTrains, units: Indices, irregularity: str) -> Observed:
     """Counts and irregularities of `units` over the window of `spikes`; "global" C_v or "local" C_v,local."""
     grouped = group(_only(spikes, units))
-    values, variances = grouped.statistics(0.0)
+    values, variances = grouped.statistics("interval", "cv")
     m = grouped.n_intervals.astype(float)
     enough = m >= MIN_INTERVALS
     cv, error = values["cv"], np.sqrt(variances["cv"])

@@ -113,7 +113,7 @@ def drift(
 
 def _relative_variance(grouped) -> Array:
     """Variance of the logarithm of each unit's rate by counting."""
-    values, variances = grouped.statistics(0.0)
+    values, variances = grouped.statistics("interval")
     few = (grouped.n_intervals < MIN_INTERVALS) | ~(values["interval"] > 0.0)
     own = variances["interval"] / np.where(few, 1.0, values["interval"]) ** 2
     return np.where(few, 1.0 / (grouped.n_spikes + 0.5), own)
