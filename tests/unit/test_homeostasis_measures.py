@@ -110,11 +110,35 @@ def test_units_of_a_mouse_move_more_than_their_population():
     assert found.dataset().change.shape == (15,)
 
 
-def test_two_units_are_too_few_for_statistics_over_units():
-    trains = poisson([1.0, 2.0], 100.0, np.random.default_rng(0))
+def test_four_units_are_too_few_for_statistics_over_units():
+    trains = poisson([1.0, 2.0, 3.0, 4.0], 100.0, np.random.default_rng(0))
     found = measures.drift(trains, trains, samples=100)
     assert found.unit.status is Status.INSUFFICIENT_DATA
-    assert np.isnan(found.unit.value)
+    assert np.isnan([found.unit.value, *found.null, found.p_counting, found.p_independent]).all()
+    assert found.change.tolist() == [0.0] * 4
+
+
+def test_units_of_other_names_are_not_compared():
+    """As many units, but others, or the same in another order."""
+    one, two = (eq.Recording(TRAINS, names, ()) for names in (("a", "b"), ("b", "a")))
+    measures.drift(one, one, samples=100)
+    measures.drift(one, TRAINS, samples=100)  # trains by themselves have no names
+    with pytest.raises(ValueError, match=r"measures\.drift: all must have the same units in the same order, got a and b"):
+        measures.drift(one, two)
+    with pytest.raises(ValueError, match=r"measures\.isn_signature: .* in the same order, got a and b"):
+        measures.isn_signature(one, {1.0: two}, inhibitory=[True, False])
+
+
+def test_no_drive_of_a_few_units_is_seldom_a_signature():
+    """5 + 5 units, 200 times: both change beyond their errors by chance in 0.05^2 of the cases."""
+    inhibitory = np.arange(10) < 5
+    rng = np.random.default_rng(3)
+    base, same = ([poisson(np.full(10, 5.0), 20.0, rng) for _ in range(200)] for _ in range(2))
+    found = [
+        measures.isn_signature(a, {1.0: b}, inhibitory=inhibitory, samples=500).decision
+        for a, b in zip(base, same, strict=True)
+    ]
+    assert found.count("undecided") >= 196
 
 
 # --- recovery ---------------------------------------------------------------------------------------------------------
@@ -212,8 +236,8 @@ def test_three_points_tell_no_exponent():
 
 # --- shares -----------------------------------------------------------------------------------------------------------
 def test_shares_of_threshold_and_input_are_their_effects():
-    before = measures.Excitability(2.0, 5.0, np.full(4, 10.0))
-    found = measures.compensation_shares(before, measures.Excitability(2.0, 4.0, np.full(4, 10.5)), samples=100)
+    before = measures.Excitability(2.0, 5.0, np.full(5, 10.0))
+    found = measures.compensation_shares(before, measures.Excitability(2.0, 4.0, np.full(5, 10.5)), samples=100)
     got = [getattr(found, name).value for name in ("change", "intrinsic", "synaptic", "interaction", "share")]
     np.testing.assert_allclose(got, [3.0, 2.0, 1.0, 0.0, 2.0 / 3.0], atol=1e-12)
 
@@ -307,7 +331,7 @@ def test_no_response_or_few_units_decide_nothing():
     base, same = response(5.0, (0.0,), rng)
     assert measures.isn_signature(base, {1.0: same}, inhibitory=INHIBITORY).decision == "undecided"
     few = np.zeros(120, bool)
-    few[:2] = True
+    few[:4] = True
     assert "too few" in measures.isn_signature(base, {1.0: same}, inhibitory=few).reason
 
 

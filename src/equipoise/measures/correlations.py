@@ -49,7 +49,7 @@ def mean_correlation(
     *,
     window: float,
     seed: int | np.random.SeedSequence,
-    repeats: int = 200,
+    samples: int = 200,
     confidence: float = 0.95,
 ) -> "xr.Dataset":
     """Mean count correlation over all pairs, and over pairs of types E-E, E-I and I-I, dims (pair,).
@@ -62,15 +62,15 @@ def mean_correlation(
     import xarray as xr
 
     grouped, z = group(trains), level(confidence)
-    repeats = whole("measures.mean_correlation: repeats", repeats, low=20)
+    samples = whole("measures.mean_correlation: samples", samples, low=20)
     scores, known = _scores("measures.mean_correlation", grouped, window)
     scores, types = scores[known], grouped.types[known]
     rng = np.random.default_rng(seed_sequence(seed))
     masks = type_pairs(types)
     correlations = scores @ scores.T
     value = _means(np.ones((1, len(scores))), correlations, masks)[0]
-    resampled = _means(_drawn(len(scores), repeats, rng), correlations, masks)
-    nulls = np.array([_shifted_means(scores, masks, rng) for _ in range(repeats)])
+    resampled = _means(_drawn(len(scores), samples, rng), correlations, masks)
+    nulls = np.array([_shifted_means(scores, masks, rng) for _ in range(samples)])
     enough = np.isfinite(value)
     columns = {"value": value}
     for name, table in (("", resampled), ("null_", nulls)):
@@ -104,10 +104,10 @@ def _scores(function: str, grouped: GroupedTrains, window: float) -> tuple[Array
     return counts / np.where(known, size, 1.0)[:, None], known
 
 
-def _drawn(n: int, repeats: int, rng: np.random.Generator) -> Array:
-    """How often each of n units is drawn in each repeat (repeats, n)."""
-    places = rng.integers(0, max(n, 1), (repeats, n)) + n * np.arange(repeats)[:, None]
-    return np.bincount(places.ravel(), minlength=repeats * n).reshape(repeats, n).astype(np.float64)
+def _drawn(n: int, samples: int, rng: np.random.Generator) -> Array:
+    """How often each of n units is drawn in each repeat (samples, n)."""
+    places = rng.integers(0, max(n, 1), (samples, n)) + n * np.arange(samples)[:, None]
+    return np.bincount(places.ravel(), minlength=samples * n).reshape(samples, n).astype(np.float64)
 
 
 def _means(weights: Array, correlations: Array, masks: dict) -> Array:

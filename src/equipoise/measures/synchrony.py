@@ -27,7 +27,7 @@ def synchrony(
     *,
     width: float = 5 * ms,
     seed: int | np.random.SeedSequence | None = None,
-    repeats: int = 200,
+    samples: int = 200,
     confidence: float = 0.95,
 ) -> "xr.DataArray":
     """Synchrony index chi^2 = Var(mean count)/mean(Var(count)) of spike counts in bins of `width` [s], from 1/N to 1.
@@ -54,10 +54,10 @@ def synchrony(
     if seed is None or not np.isfinite(value):
         return found
     rng = np.random.default_rng(seed_sequence(seed))
-    repeats = whole("measures.synchrony: repeats", repeats, low=20)
-    nulls = np.array([places.shifted(rng.integers(0, bins, n)) for _ in range(repeats)])
+    samples = whole("measures.synchrony: samples", samples, low=20)
+    nulls = np.array([places.shifted(rng.integers(0, bins, n)) for _ in range(samples)])
     low, high = np.quantile(nulls, [0.5 - 0.5 * confidence, 0.5 + 0.5 * confidence])
-    return found.assign_coords(null_low=low, null_high=high, p_value=(1.0 + np.sum(nulls >= value)) / (repeats + 1.0))
+    return found.assign_coords(null_low=low, null_high=high, p_value=(1.0 + np.sum(nulls >= value)) / (samples + 1.0))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -87,6 +87,20 @@ def group(trains: Trains) -> GroupedTrains:
     )
 
 
+def same_units(function: str, *groups: GroupedTrains) -> None:
+    """ValueError where stretches of a recording do not hold the same units in the same order."""
+    first = groups[0].names
+    for other in (g.names for g in groups[1:]):
+        if other.size != first.size:
+            raise ValueError(f"{function}: all must have the same units, got {first.size} and {other.size} units.")
+        # Trains without a recording have numbers for names, which say nothing.
+        if other.dtype.kind == first.dtype.kind and (other != first).any():
+            at = int(np.argmax(other != first))
+            raise ValueError(
+                f"{function}: all must have the same units in the same order, got {first[at]} and {other[at]}."
+            )
+
+
 def _grouped(spikes: SpikeTrains, names: NDArray, types: NDArray) -> GroupedTrains:
     times, offsets = spikes.grouped()
     return GroupedTrains(
