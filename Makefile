@@ -4,10 +4,11 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(shell find src examples -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.npz' -o -name '*.toml') pyproject.toml CMakeLists.txt
 
-.PHONY: help demo test check sanitize bench bench-rates bench-spiking bench-sweeps bench-brian2 clean
+.PHONY: help demo test check sanitize bench bench-measures bench-rates bench-spiking bench-sweeps bench-brian2 clean
 
 help:
-	@echo "make demo | test | check | sanitize | bench | bench-rates | bench-spiking | bench-sweeps | bench-brian2 | clean"
+	@echo "make demo | test | check | sanitize | bench | bench-measures | bench-rates | bench-spiking | bench-sweeps"
+	@echo "     bench-brian2 | clean"
 
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit("equipoise needs Python 3.11 or newer; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -43,8 +44,9 @@ SANITIZED := $(addprefix tests/, systems/test_branching.py systems/test_cell_loo
 	systems/test_spectral_mean_field.py systems/test_spiking_calcium.py systems/test_spiking_conductance.py \
 	systems/test_spiking_differences.py systems/test_spiking_probes.py systems/test_spiking_step.py \
 	systems/test_spiking_synapses.py systems/test_spiking_wiring.py systems/test_threshold_integration.py \
-	systems/test_volleys.py unit/test_avalanches.py unit/test_calcium.py unit/test_core_stub.py \
-	unit/test_lif_tables.py unit/test_measures.py unit/test_power_laws.py unit/test_spiking_input.py)
+	systems/test_volleys.py unit/test_avalanches.py unit/test_calcium.py unit/test_coordination.py \
+	unit/test_core_stub.py unit/test_count_factors.py unit/test_interval_statistics.py unit/test_lif_tables.py \
+	unit/test_measures.py unit/test_power_laws.py unit/test_spiking_input.py)
 
 ifeq ($(LIBASAN),)
 sanitize:
@@ -69,6 +71,12 @@ bench: .venv/with-bench
 	$(BIN)/python benchmarks/single_cell.py
 	$(BIN)/python benchmarks/absolute.py
 	$(BIN)/python benchmarks/network.py
+
+bench-measures: .venv/with-test .venv/with-data
+	$(BIN)/python benchmarks/measures_spikes.py
+	$(BIN)/python benchmarks/measures_criticality.py
+	$(BIN)/python benchmarks/measures_fields.py
+	$(BIN)/python benchmarks/recordings.py
 
 bench-rates: .venv/installed
 	$(BIN)/python benchmarks/rates.py

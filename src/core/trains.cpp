@@ -115,8 +115,9 @@ void interval_statistics(In grouped, IndexIn offsets, double refractory, std::in
         statistics_of(grouped.data() + offset[u], static_cast<std::size_t>(spikes) - 1, refractory, wanted, rooms[k],
                       all);
       for (std::size_t row = 0; row < n_statistics; ++row) {
-        values.data()[row * n_units + u] = all[row].value;
-        variances.data()[row * n_units + u] = all[row].variance;
+        const Estimate found = (wanted >> row) & 1 ? all[row] : Estimate{};
+        values.data()[row * n_units + u] = found.value;
+        variances.data()[row * n_units + u] = found.variance;
       }
     }
   });

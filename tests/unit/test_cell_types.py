@@ -51,16 +51,16 @@ def test_wider_is_never_more_inhibitory():
 
 
 def test_one_group_is_left_alone():
-    """Of 100 sets of 60 widths of one normal law at most 3 are split (delta_bic of 10)."""
+    """Of 40 sets of 60 widths of one normal law at most 2 are split (delta_bic of 10)."""
     rng = np.random.default_rng(4)
     split = 0
-    for _ in range(100):
+    for _ in range(40):
         found = measures.cell_types(units(60), trough_to_peak=rng.normal(0.5, 0.1, 60) * ms)
         split += bool((found.type != "").any())
         if not split:
             assert set(found.status.values) == {"INFEASIBLE"}
             assert set(found.reason.values) == {"the widths do not fall into two groups"}
-    assert split <= 3
+    assert split <= 2
 
 
 def test_labels_come_first_and_missing_widths_are_said():

@@ -1,8 +1,8 @@
 """Fano and Allan factors against Elephant, renewal theory, plain NumPy and their own error rates."""
 
-import itertools
 import sys
 import warnings
+from itertools import pairwise
 
 import neo
 import numpy as np
@@ -40,8 +40,7 @@ def test_fano_is_elephants_on_the_same_windows():
     for u, times in [(0, recording.spikes.unit(0)), (11, recording.spikes.unit(11))]:
         edges = np.arange(n + 1) * window
         windows = [
-            neo.SpikeTrain(times[(times >= a) & (times < b)] - a, units="s", t_stop=window)
-            for a, b in itertools.pairwise(edges)
+            neo.SpikeTrain(times[(times >= a) & (times < b)] - a, units="s", t_stop=window) for a, b in pairwise(edges)
         ]
         theirs = statistics.fanofactor(windows)
         np.testing.assert_allclose(ours.values[u], theirs * n / (n - 1), rtol=1e-9)

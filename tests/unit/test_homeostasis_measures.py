@@ -123,7 +123,9 @@ def test_units_of_other_names_are_not_compared():
     one, two = (eq.Recording(TRAINS, names, ()) for names in (("a", "b"), ("b", "a")))
     measures.drift(one, one, samples=100)
     measures.drift(one, TRAINS, samples=100)  # trains by themselves have no names
-    with pytest.raises(ValueError, match=r"measures\.drift: all must have the same units in the same order, got a and b"):
+    with pytest.raises(
+        ValueError, match=r"measures\.drift: all must have the same units in the same order, got a and b"
+    ):
         measures.drift(one, two)
     with pytest.raises(ValueError, match=r"measures\.isn_signature: .* in the same order, got a and b"):
         measures.isn_signature(one, {1.0: two}, inhibitory=[True, False])

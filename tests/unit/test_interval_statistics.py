@@ -1,4 +1,4 @@
-"""Interval statistics of few spikes, duplicates and silent units against Elephant; gamma trains against theory."""
+"""Interval statistics of few spikes, duplicates and silent units against Elephant; of gamma trains, exactly."""
 
 import warnings
 
@@ -78,6 +78,7 @@ def test_what_is_not_asked_for_is_not_computed_and_the_rest_is_unchanged():
         some, _ = grouped.statistics(row)
         assert some[row] == everything[row]
     only, _ = grouped.statistics("lv")
+    assert np.isnan(grouped.statistics("cv")[0]["interval"])
     assert np.isnan([only["interval"], only["cv"], only["cv2"], only["lvr"]]).all()
 
 

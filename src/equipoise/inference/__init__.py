@@ -9,8 +9,8 @@ from equipoise.inference.fit import FitSettings as FitSettings
 from equipoise.inference.fit import fit as fit
 from equipoise.inference.fit_network import NetworkFit as NetworkFit
 from equipoise.inference.fit_result import Agreement as Agreement
-from equipoise.inference.fit_result import Fitted as Fitted
 from equipoise.inference.fit_result import Fit as Fit
+from equipoise.inference.fit_result import Fitted as Fitted
 from equipoise.inference.fit_result import PopulationFit as PopulationFit
 from equipoise.inference.implied import implied as implied
 from equipoise.inference.maps import operating_map as operating_map

@@ -18,7 +18,7 @@ from equipoise.inference.fit_data import Indices, Observed, drifting, epochs_of,
 from equipoise.inference.fit_likelihood import Law, Response
 from equipoise.inference.fit_persistence import persistence
 from equipoise.inference.fit_population import Likelihood, Maximum, Replicas
-from equipoise.inference.fit_result import GRAVITY, UNITS, Agreement, Fitted, Fit, PopulationFit
+from equipoise.inference.fit_result import GRAVITY, UNITS, Agreement, Fit, Fitted, PopulationFit
 from equipoise.inference.settings import CORTICAL_NEURON, IRREGULARITIES
 from equipoise.model.calcium import Calcium
 from equipoise.model.homeostasis import CalciumSetPoint

@@ -53,9 +53,10 @@ def cell_types(
     types = np.where(labelled, labels, np.where(measured, guess, ""))
     source = np.where(labelled, "label", np.where(types != "", "waveform", ""))
     status = np.select([types != "", measured], [Status.OK.name, Status.APPROXIMATE.name], verdict[0].name)
-    missing = np.where(np.isfinite(widths), verdict[1], "no label and no width of the spike")
-    reason = np.select([types != "", measured], ["", "the width lies between the two groups"], missing)
-    status = np.where((reason == "no label and no width of the spike"), Status.INSUFFICIENT_DATA.name, status)
+    reason = np.select([types != "", measured], ["", "the width lies between the two groups"], verdict[1])
+    unseen = ~labelled & np.isnan(widths)
+    status = np.where(unseen, Status.INSUFFICIENT_DATA.name, status)
+    reason = np.where(unseen, "no label and no width of the spike", reason)
     columns = {"type": types, "inhibitory": inhibitory, "source": source, "status": status, "reason": reason}
     columns |= {"trough_to_peak": widths}
     variables = {name: ("unit", column) for name, column in columns.items()}
@@ -121,7 +122,7 @@ def _climbed(x: Array, split: float) -> tuple[Array, Array, float, float]:
         spread = (both * (x - mean[:, None]) ** 2).sum(axis=1) / total
         sd, share = np.maximum(np.sqrt(spread), 0.1), float(total[0] / x.size)
         weight, most = _responsibility(x, mean, sd, share)
-        if most - before < 1e-10 * abs(most):
+        if most - before < 1e-9 * abs(most):
             break
         before = most
     return mean, sd, share, most

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.measures.estimates import level
+from equipoise.measures.estimates import judged, level
 from equipoise.measures.fano import MIN_WINDOWS, counted, windows_in
 from equipoise.measures.trains import GroupedTrains, Trains, group
 from equipoise.quantities import Array, Quantity, check, seed_sequence, whole
-from equipoise.results import Status
 from equipoise.units import hour, ms
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def count_correlation(trains: Trains, *, window: float, confidence: float = 0.95
     with np.errstate(divide="ignore"):
         middle, half = np.arctanh(r), z / np.sqrt(max(scores.shape[1] - 3, 1))
     dims = ("unit", "other")
-    coords = {"unit": grouped.names, "other": grouped.names, "n": scores.shape[1], "status": ("unit", _status(known))}
+    coords = {"unit": grouped.names, "other": grouped.names, "n": scores.shape[1], "status": ("unit", judged(known))}
     coords |= {"low": (dims, np.tanh(middle - half)), "high": (dims, np.tanh(middle + half))}
     attrs = {"long_name": "correlation of spike counts", "units": "1", "window": window}
     return xr.DataArray(r, dims=dims, coords=coords, name="count_correlation", attrs=attrs)
@@ -78,7 +77,7 @@ def mean_correlation(
         columns |= {f"{name}low": np.where(enough, ends[0], np.nan), f"{name}high": np.where(enough, ends[1], np.nan)}
     pairs = [_number_of_pairs(a, b) for a, b in masks.values()]
     variables = {key: ("pair", column, {"units": "1"}) for key, column in columns.items()}
-    variables |= {"n": ("pair", pairs), "status": ("pair", _status(enough))}
+    variables |= {"n": ("pair", pairs), "status": ("pair", judged(enough))}
     return xr.Dataset(variables, coords={"pair": list(masks)}, attrs={"window": window, "windows": scores.shape[1]})
 
 
@@ -154,7 +153,3 @@ def _ends(table: Array, z: float) -> Array:
     ends = np.full((2, table.shape[1]), np.nan)
     ends[:, held] = np.nanquantile(table[:, held], [ndtr(-z), ndtr(z)], axis=0)
     return ends
-
-
-def _status(known: NDArray[np.bool_]) -> NDArray[np.str_]:
-    return np.where(known, Status.OK.name, Status.INSUFFICIENT_DATA.name)

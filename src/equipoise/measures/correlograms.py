@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from equipoise import _core
 from equipoise.measures.correlations import type_pairs
-from equipoise.measures.estimates import level
+from equipoise.measures.estimates import judged, level
 from equipoise.measures.nulls import WIDTH, drawn_anew
 from equipoise.measures.trains import GroupedTrains, Trains, group
 from equipoise.quantities import Array, Quantity, check, seed_sequence, whole
-from equipoise.results import Status
 from equipoise.units import second
 
 if TYPE_CHECKING:
@@ -192,7 +191,7 @@ def _correlograms(grouped: GroupedTrains, request: _Request, jitter: Jitter | No
     variables["covariance"] = (("pair", "lag"), covariance, {"units": "Hz^2"})
     if jitter is not None:
         variables |= _null(grouped, request, jitter, counts, z)
-    variables["status"] = ("pair", np.where(known, Status.OK.name, Status.INSUFFICIENT_DATA.name))
+    variables["status"] = ("pair", judged(known))
     coords = {"lag": ("lag", lags, {"units": "s"})}
     return xr.Dataset(variables, coords=coords, attrs={"bin": request.bin, "duration": duration})
 

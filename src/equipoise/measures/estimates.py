@@ -4,6 +4,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.quantities import Array, Quantity, check
 from equipoise.results import Status
@@ -34,3 +35,8 @@ def positive_interval(value: Array, error: Array, z: float) -> tuple[Array, Arra
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         factor = np.where(value > 0, np.exp(z * error / value), 1.0)
         return value, value / factor, value * factor
+
+
+def judged(known: NDArray[np.bool_]) -> NDArray[np.str_]:
+    """The name of a status for each estimate: OK where it is known, else INSUFFICIENT_DATA."""
+    return np.where(known, Status.OK.name, Status.INSUFFICIENT_DATA.name)

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise import _core
-from equipoise.measures.estimates import level, positive_interval
+from equipoise.measures.estimates import judged, level, positive_interval
 from equipoise.measures.trains import GroupedTrains, Trains, group
 from equipoise.quantities import Array, Quantity, check, finite
-from equipoise.results import Status
 from equipoise.units import hour, ms
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ def _labelled(name: str, values: Array, variances: Array, n: int, z: float) -> d
     return found | {
         "mean_count": values[0],
         "n": np.full(value.shape, n),
-        "status": np.where(known, Status.OK.name, Status.INSUFFICIENT_DATA.name),
+        "status": judged(known),
     }
 
 

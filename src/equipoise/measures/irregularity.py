@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.measures.estimates import level, positive_interval
+from equipoise.measures.estimates import judged, level, positive_interval
 from equipoise.measures.trains import GroupedTrains, Trains, group
 from equipoise.quantities import Array, Quantity, check
-from equipoise.results import Status
 from equipoise.units import ms
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def summary(
         variables |= _three(_labelled(name, grouped, *triple))
     counts = {"n_spikes": grouped.n_spikes, "n_intervals": grouped.n_intervals, "short_intervals": short}
     known = np.all([np.isfinite(variables[name][1]) for name in arrays], axis=0)
-    variables |= {key: ("unit", value) for key, value in counts.items()} | {"status": ("unit", _text(known))}
+    variables |= {key: ("unit", value) for key, value in counts.items()} | {"status": ("unit", judged(known))}
     attrs = {"confidence": confidence, "duration": grouped.duration, "tau_ref": tau_ref, "refractory": refractory}
     return xr.Dataset(variables, coords={"unit": grouped.names}, attrs=attrs)
 
@@ -182,13 +181,9 @@ def _labelled(name: str, grouped: GroupedTrains, value: Array, low: Array, high:
     meaning, unit = _NAMES[name]
     ends = {"low": np.where(known, low, np.nan), "high": np.where(known, high, np.nan)}
     coords = {"unit": grouped.names} | {key: ("unit", end) for key, end in ends.items()}
-    coords |= {"n": ("unit", grouped.n_intervals), "status": ("unit", _text(known))}
+    coords |= {"n": ("unit", grouped.n_intervals), "status": ("unit", judged(known))}
     attrs = {"long_name": meaning, "units": unit}
     return xr.DataArray(np.where(known, value, np.nan), dims="unit", coords=coords, name=name, attrs=attrs)
-
-
-def _text(known) -> np.ndarray:
-    return np.where(known, Status.OK.name, Status.INSUFFICIENT_DATA.name)
 
 
 def _refractory(name: str, value: float) -> float:

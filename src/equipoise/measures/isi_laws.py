@@ -105,13 +105,13 @@ def isi_laws(
 
     Exponential, exponential after a dead time, gamma, inverse Gaussian and log-normal. The likelihood is that of all
     intervals and of the open one from the last spike to the end of the window, which is censored; the time before the
-    first spike does not enter. A unit that is lost in mid-window therefore looks silent: give the window in which it
-    was held. Variables: `rate` [Hz] and `cv` with intervals from the curvature; `dead_time` [s];
-    `log_likelihood`, `aic`, `bic`; `weight` of Akaike among the laws; `ks`, the largest distance between the law and
-    the closed intervals, which by time rescaling is that of F(T) from the uniform law; `status`; and per unit `n`,
-    intervals, and `best`, the law of the least AIC. Differences of AIC below 2 decide nothing. A
-    dead time counts as two parameters: where there is none, twice the likelihood that it gains is chi^2 with two
-    degrees of freedom, not one; it has no interval of its own.
+    first spike does not enter. A unit lost in mid-window therefore looks silent: give the window in which it was held.
+
+    Variables: `rate` [Hz] and `cv` with intervals from the curvature; `dead_time` [s]; `log_likelihood`, `aic`, `bic`;
+    `weight` of Akaike among the laws; `ks`, the largest distance between the law and the closed intervals, which by
+    time rescaling is that of F(T) from the uniform law; `status`; and per unit `n`, intervals, and `best`, the law of
+    the least AIC. Differences of AIC below 2 decide nothing. A dead time counts as two parameters: where there is none,
+    twice the log-likelihood that it gains is chi^2 with two degrees of freedom, not one; it has no interval of its own.
 
     With a `seed` also `p_value`, that of `ks` where the law is right and was fitted to the same data (parametric
     bootstrap at the fitted C_v, rounded to 5 %, with at most 500 intervals, and distances scaled by

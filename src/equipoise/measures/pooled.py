@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from equipoise.measures.bootstrap import FEWEST, beyond
-from equipoise.measures.estimates import CONFIDENCE
+from equipoise.measures.estimates import CONFIDENCE, judged
 from equipoise.quantities import check, seed_sequence, suggest, whole
-from equipoise.results import Status
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,10 +41,11 @@ def pooled(
     rng = np.random.default_rng(seed_sequence(seed))
     columns = found.transpose("unit", ...)
     flat = columns.values.reshape(columns.sizes["unit"], -1)
-    rows = np.array([_one(column[np.isfinite(column)], STATISTICS[statistic], samples, confidence, rng) for column in flat.T])
+    known = [column[np.isfinite(column)] for column in flat.T]
+    rows = np.array([_one(values, STATISTICS[statistic], samples, confidence, rng) for values in known])
     rows = rows.reshape(*columns.shape[1:], 4)
     dims = columns.dims[1:]
-    status = np.where(np.isfinite(rows[..., 0]), Status.OK.name, Status.INSUFFICIENT_DATA.name)
+    status = judged(np.isfinite(rows[..., 0]))
     coords: dict[Any, Any] = {dim: found[dim] for dim in dims if dim in found.coords}
     coords |= {"low": (dims, rows[..., 1]), "high": (dims, rows[..., 2]), "n": (dims, rows[..., 3].astype(np.int64))}
     attrs = found.attrs | {"statistic": statistic}
@@ -54,7 +54,9 @@ def pooled(
     )
 
 
-def _one(values: np.ndarray, statistic: Any, samples: int, confidence: float, rng: np.random.Generator) -> tuple[float, ...]:
+def _one(
+    values: np.ndarray, statistic: Any, samples: int, confidence: float, rng: np.random.Generator
+) -> tuple[float, ...]:
     """Value, low and high end, and number of units."""
     if values.size < FEWEST:
         return np.nan, np.nan, np.nan, values.size

@@ -18,7 +18,6 @@ from equipoise.model.rate_neurons import RateNeuron, ThresholdLinear
 from equipoise.quantities import Array, finite, seed_sequence, together, whole
 
 
-
 @dataclass(frozen=True, eq=False)
 class Excitability:
     """Cells as measured: `gain` [Hz per unit of input], `threshold` and synaptic `input` [its unit], each (cells,).

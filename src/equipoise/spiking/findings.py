@@ -85,7 +85,7 @@ def firing(seen: Watched) -> "xr.Dataset":
     for a, name in enumerate(seen.names):
         trains = seen.spikes_of(name)
         rate[a, : trains.n_units], cv[a, : trains.n_units] = measures.rate(trains).values, measures.cv(trains).values
-        chi.append(measures.synchrony(trains, width=SYNCHRONY))
+        chi.append(float(measures.synchrony(trains, width=SYNCHRONY)))
     mean, error = _rates(seen)
     along = ("population", "level")
     return xr.Dataset(

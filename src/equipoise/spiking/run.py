@@ -236,6 +236,6 @@ class Run(OfPopulations):
 def _mean_cv(trains: SpikeTrains) -> float:
     times, offsets = trains.grouped()
     values, variances = np.empty(5 * trains.n_units), np.empty(5 * trains.n_units)
-    _core.interval_statistics(times, offsets, 0.0, values, variances)
+    _core.interval_statistics(times, offsets, 0.0, 1 << 1, values, variances)  # the second row, C_v
     cv = values.reshape(5, -1)[1][np.diff(offsets) > MIN_INTERVALS]
     return float(cv.mean()) if cv.size else np.nan
