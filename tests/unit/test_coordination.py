@@ -63,7 +63,7 @@ def test_shared_spikes_correlate_by_their_share_at_any_width():
     """Mean of 45 pairs over 400 s; four of 1/sqrt(n), the sd of one pair and an upper bound for their mean."""
     trains = sharing(np.random.default_rng(1), 10, 400.0)
     for window, slack in ((5 * ms, 0.015), (100 * ms, 0.065)):
-        found = measures.mean_correlation(trains, window=window, seed=1, repeats=20).sel(pair="all")
+        found = measures.mean_correlation(trains, window=window, seed=1, samples=20).sel(pair="all")
         assert abs(float(found.value) - 0.2) < slack
         assert float(found.value) > float(found.null_high)
         assert int(found.n) == 45
@@ -275,6 +275,39 @@ def test_synchrony_has_an_interval_and_a_null():
 
 
 # Pooled ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("units", [2, 20])
+def test_the_interval_of_the_mean_correlation_covers(units):
+    """Spikes thinned from one train, r = 0.2, 60 times: what all pairs share in 40 s is no error over units.
+
+    53 hits or fewer have a chance of 2 % at 0.95; by the units alone there are none of 2 units and 42 of 20.
+    """
+    hits = 0
+    for seed in np.random.SeedSequence(17).spawn(60):
+        rng = np.random.default_rng(seed)
+        mother = np.sort(rng.uniform(0.0, 40.0, rng.poisson(2000)))
+        kept = [mother[rng.random(mother.size) < 0.2] for _ in range(units)]
+        ends = np.concatenate([[0], np.cumsum([t.size for t in kept])])
+        trains = SpikeTrains.by_unit(np.concatenate(kept), ends, t_start=0.0, t_stop=40.0)
+        found = measures.mean_correlation(trains, window=0.1, seed=seed, samples=60).sel(pair="all")
+        hits += float(found.low) <= 0.2 <= float(found.high)
+    assert hits >= 54
+
+
+def test_the_error_over_time_is_that_of_the_jackknife():
+    """Of one pair: 20 parts of the record left out in turn."""
+    rng = np.random.default_rng(18)
+    rates = 10.0 * np.exp(0.3 * rng.standard_normal(4000))
+    counts = rng.poisson(0.1 * rates, (2, rates.size))
+    times = [np.repeat(0.1 * np.arange(rates.size) + 0.05, c) for c in counts]
+    ends = np.concatenate([[0], np.cumsum([t.size for t in times])])
+    trains = SpikeTrains.by_unit(np.concatenate(times), ends, t_start=0.0, t_stop=400.0)
+    found = measures.mean_correlation(trains, window=0.1, seed=1, samples=20).sel(pair="all")
+    left_out = [np.corrcoef(np.delete(counts, part, axis=1))[0, 1] for part in np.array_split(np.arange(4000), 20)]
+    assert float(found.value) == pytest.approx(np.corrcoef(counts)[0, 1])
+    half = 2.093 * np.sqrt(19.0 * np.var(left_out))  # Student's t of 19 degrees of freedom
+    assert float(found.high - found.value) == pytest.approx(half, rel=0.05)
 
 
 def test_pooled_is_the_median_over_units_with_values():

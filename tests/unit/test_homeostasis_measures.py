@@ -346,6 +346,10 @@ TRAINS = poisson([1.0, 2.0], 100.0, np.random.default_rng(0))
         (lambda: measures.calcium_moments(TRAINS, 3), "sensor must be an eq.Calcium"),
         (lambda: measures.drift(TRAINS, SpikeTrains.single([], t_start=0, t_stop=1)), "same units, got 2 and 1"),
         (lambda: measures.set_point_recovery(TRAINS, change=99.0, width=1.0), "got 99 and 1 bins of 1 s"),
+        (
+            lambda: measures.set_point_recovery(SpikeTrains([], [], 0, 0.0, 100.0), change=50.0, width=1.0),
+            "at least one unit, got none",
+        ),
         (lambda: measures.set_point_recovery(TRAINS, change=50.0, width=0.0), "width .* must be above 0"),
         (lambda: measures.weight_scaling([1, 2], [1, 2, 3]), "shapes that broadcast"),
         (lambda: measures.weight_scaling([1, -2, 3, 4], [1, 2, 3, 4]), "K must be finite and above 0"),

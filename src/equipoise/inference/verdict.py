@@ -9,8 +9,8 @@ covariance that fills the gaps between the p_i near the data:
     p             sum_i w_i P(chi^2 >= (y - p_i)' C^-1 (y - p_i)), w_i = N(y; p_i, C)/(n Z): a small one, incompatible
 
 The decision is a rule only if others were compared, its posterior exceeds `threshold`, its p exceeds `least_p` and the
-draws near the data are more than `LEAST_DRAWS`; "none of these" if no rule's p exceeds `least_p`; "undecided" else, with
-the reason.
+draws near the data are more than `LEAST_DRAWS`; "none of these" if no rule's p exceeds `least_p`; "undecided" else,
+with the reason.
 """
 
 from collections.abc import Mapping, Sequence

@@ -94,6 +94,8 @@ def set_point_recovery(
     displacement does not differ from none, the time constant also where it lies at an end of those that are tried.
     """
     grouped, spikes = group(trains), trains.spikes if isinstance(trains, Recording) else trains
+    if grouped.names.size == 0:
+        raise ValueError("measures.set_point_recovery: trains must have at least one unit, got none.")
     w = check("measures.set_point_recovery: width", width, _WIDTH)
     before, after = (int((b - a) / w + 1e-9) for a, b in ((spikes.t_start, change), (change, spikes.t_stop)))
     if before < 1 or after < LEAST_BINS:
