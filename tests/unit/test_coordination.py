@@ -373,7 +373,15 @@ def test_pooled_intervals_of_a_few_units_cover_too(units):
             r"pairs of two different units",
         ),
         (lambda r: measures.Jitter(width=0.0, seed=1), ValueError, r"Jitter\.width .* must lie in \(0"),
-        (lambda r: measures.pooled(r, seed=1), TypeError, r"found must be a DataArray over unit, got Recording"),
+        (lambda r: measures.pooled(r, seed=1), TypeError, r"must be a DataArray of numbers over unit, got Recording"),
+        (lambda r: measures.pooled(measures.summary(r), seed=1), TypeError, r"DataArray of numbers .* got Dataset"),
+        (
+            lambda r: measures.fano(r, window=1e-9),
+            ValueError,
+            r"1200 s in bins of 1e-09 s are 1.* counts, more than 1e",
+        ),
+        (lambda r: measures.synchrony(r, width=1e-9), ValueError, r"measures\.synchrony: 1200 s in bins of 1e-09 s"),
+        (lambda r: measures.branching_ratio(r, bin=1e-9), ValueError, r"measures\.activity: 1200 s in bins of 1e-09"),
         (
             lambda r: measures.pooled(measures.cv(r), seed=1, statistic="mode"),
             ValueError,

@@ -346,6 +346,9 @@ TRAINS = poisson([1.0, 2.0], 100.0, np.random.default_rng(0))
         (lambda: measures.calcium_moments(TRAINS, 3), "sensor must be an eq.Calcium"),
         (lambda: measures.drift(TRAINS, SpikeTrains.single([], t_start=0, t_stop=1)), "same units, got 2 and 1"),
         (lambda: measures.set_point_recovery(TRAINS, change=99.0, width=1.0), "got 99 and 1 bins of 1 s"),
+        (lambda: measures.set_point_recovery(TRAINS, change="noon", width=1.0), "change must be a number"),
+        (lambda: measures.drift(TRAINS, TRAINS, confidence=95), "must lie in .0.5, 0.9999., got 95"),
+        (lambda: measures.isn_signature(TRAINS, [TRAINS], inhibitory=[True, False]), "must map amplitudes to trains"),
         (
             lambda: measures.set_point_recovery(SpikeTrains([], [], 0, 0.0, 100.0), change=50.0, width=1.0),
             "at least one unit, got none",

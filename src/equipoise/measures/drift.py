@@ -12,12 +12,14 @@ Drift beyond counting is sqrt(<d^2> - <error^2>). Slow changes within a stretch 
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.measures.bootstrap import FEWEST, Estimate, over_units, resampled
+from equipoise.measures.estimates import level
 from equipoise.measures.irregularity import MIN_INTERVALS
 from equipoise.measures.trains import group, same_units
 from equipoise.quantities import Array, finite, seed_sequence, whole
@@ -84,7 +86,7 @@ def drift(
     """
     a, b = group(first), group(second)
     same_units("measures.drift", a, b)
-    least = float(finite("measures.drift", "active", active, low=0.0))
+    least, tail = float(finite("measures.drift", "active", active, low=0.0)), NormalDist().cdf(-level(confidence))
     n = whole("measures.drift: samples", samples, low=100, high=1_000_000)
     rng = np.random.default_rng(seed_sequence(seed))
     rates = np.array([(g.n_spikes + 0.5) / g.duration for g in (a, b)], dtype=np.float64)
@@ -104,7 +106,6 @@ def drift(
     if change.size < FEWEST:
         return Drift(**about, null=(np.nan, np.nan), p_counting=np.nan, p_independent=np.nan)
     medians = np.median(np.abs(error * rng.standard_normal((n, error.size))), axis=1)
-    tail = 0.5 * (1.0 - confidence)
     return Drift(
         **about, null=(float(np.quantile(medians, tail)), float(np.quantile(medians, 1.0 - tail))),
         p_counting=float((1 + (medians >= estimates["unit"].value).sum()) / (n + 1)),

@@ -100,6 +100,11 @@ def _rates(
     baseline: SpikeTrains | Recording, stimulated: Mapping[float, SpikeTrains | Recording]
 ) -> tuple[Array, Array]:
     """Rates before and under each amplitude (1 + a, units) [Hz], and the amplitudes, rising."""
+    if not isinstance(stimulated, Mapping):
+        raise TypeError(
+            f"measures.isn_signature: stimulated must map amplitudes to trains, such as {{1.0: trains}}, got "
+            f"{type(stimulated).__name__}."
+        )
     amplitudes = np.sort(finite("measures.isn_signature", "stimulated", list(stimulated)).ravel())
     if amplitudes.size == 0 or (amplitudes == 0.0).any():
         raise ValueError(

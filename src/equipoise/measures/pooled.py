@@ -30,8 +30,9 @@ def pooled(
     """
     import xarray as xr
 
-    if "unit" not in getattr(found, "dims", ()):
-        raise TypeError(f"measures.pooled: found must be a DataArray over unit, got {type(found).__name__}.")
+    if not isinstance(found, xr.DataArray) or "unit" not in found.dims or found.dtype.kind not in "biuf":
+        got = f"{found.dtype} over {found.dims}" if isinstance(found, xr.DataArray) else type(found).__name__
+        raise TypeError(f"measures.pooled: found must be a DataArray of numbers over unit, got {got}.")
     if statistic not in STATISTICS:
         raise ValueError(
             f"measures.pooled: statistic must be known, got {statistic!r}.{suggest(statistic, STATISTICS)}"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from equipoise.measures.bootstrap import FEWEST, Estimate, Rows, from_samples, over_units, resampled, unknown
 from equipoise.measures.trains import GroupedTrains, group
-from equipoise.quantities import Array, Quantity, check, seed_sequence, whole
+from equipoise.quantities import Array, Quantity, check, finite, seed_sequence, whole
 from equipoise.results import Recording, SpikeTrains
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def set_point_recovery(
     if grouped.names.size == 0:
         raise ValueError("measures.set_point_recovery: trains must have at least one unit, got none.")
     w = check("measures.set_point_recovery: width", width, _WIDTH)
+    change = float(finite("measures.set_point_recovery", "change", change))
     before, after = (int((b - a) / w + 1e-9) for a, b in ((spikes.t_start, change), (change, spikes.t_stop)))
     if before < 1 or after < LEAST_BINS:
         raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.measures.estimates import estimate, level
-from equipoise.measures.trains import Trains, group
+from equipoise.measures.trains import Trains, few_bins, group
 from equipoise.quantities import Array, Quantity, check, finite, seed_sequence, whole
 from equipoise.units import Hz, ms, second
 
@@ -39,7 +39,7 @@ def synchrony(
     Phys. Rev. E 48:4810, of counts in place of potentials.
     """
     grouped, width, z = group(trains), check("measures.synchrony.width", width, _BIN), level(confidence)
-    bins, n = int(grouped.duration / width * (1.0 + 1e-12)), grouped.n_spikes.size
+    bins, n = few_bins("measures.synchrony", grouped.duration, width), grouped.n_spikes.size
     if bins < BLOCKS:
         raise ValueError(
             f"measures.synchrony: trains must last {BLOCKS} bins of {width / ms:g} ms or more, got "

@@ -12,6 +12,8 @@ from equipoise.quantities import Array
 from equipoise.results import Recording, SpikeTrains
 
 Trains: TypeAlias = "SpikeTrains | Recording | GroupedTrains"
+MOST_NUMBERS = 10**9
+"""Counts that are held at a time at most, 8 GB."""
 ROWS: tuple[str, ...] = ("interval", "cv", "cv2", "lv", "lvr")
 
 
@@ -99,6 +101,17 @@ def same_units(function: str, *groups: GroupedTrains) -> None:
             raise ValueError(
                 f"{function}: all must have the same units in the same order, got {first[at]} and {other[at]}."
             )
+
+
+def few_bins(function: str, duration: float, width: float, rows: int = 1) -> int:
+    """Whole bins of `width` [s] in `duration` [s]; ValueError where `rows` of them are more than `MOST_NUMBERS`."""
+    bins = int(duration / width * (1.0 + 1e-12))
+    if bins * rows > MOST_NUMBERS:
+        raise ValueError(
+            f"{function}: {duration:g} s in bins of {width:g} s are {bins * rows:.2g} counts, more than "
+            f"{MOST_NUMBERS:.0e}. Take wider bins; times are in s."
+        )
+    return bins
 
 
 def _grouped(spikes: SpikeTrains, names: NDArray, types: NDArray) -> GroupedTrains:

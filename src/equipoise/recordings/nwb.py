@@ -167,7 +167,8 @@ def _tell_gaps(raw: Raw, observed: Sequence[Array]) -> None:
         if not raw.epochs and observed and len(observed[0]) > 1:
             raw.epochs = epochs_of(["observed"] * len(observed[0]), *observed[0].T)
     else:
-        raw.labels.setdefault("observed", tuple(", ".join(f"{a:g} to {b:g} s" for a, b in s) for s in observed))
+        when = tuple(", ".join(f"{a:g} to {b:g} s" for a, b in spans) for spans in observed)
+        raw.labels = {"observed": when, **raw.labels}
 
 
 def _window(raw: Raw, file: Any, observed: Sequence[Array]) -> tuple[float | None, float | None]:
