@@ -201,6 +201,8 @@ EXAMPLE = eq.recordings.example()
         (lambda: verdict(EXAMPLE, manipulation="optical"), "must name 'before' and at least one other phase"),
         (lambda: observe(EXAMPLE, {"before": "slep", "during": "wake"}), "no epoch 'slep'. Did you mean 'sleep'"),
         (lambda: observe(EXAMPLE, {"before": "sleep", "later": "wake"}), "got 'later'"),
+        (lambda: verdict(EXAMPLE, manipulation="optical", settings={"draws": 9}), "settings must be VerdictSettings"),
+        (lambda: predictions("optical", rules="calcum"), "got 'calcum'. Did you mean 'calcium'"),
         (lambda: VerdictSettings(threshold=1.5), "VerdictSettings.threshold"),
         (lambda: Operating(cv=(1.0 * Hz,)), "Operating.cv must be two positive numbers"),
         (

@@ -118,6 +118,8 @@ def verdict(
     names; without a manipulation the verdict is "undecided".
     """
     how = VerdictSettings() if settings is None else settings
+    if not isinstance(how, VerdictSettings):
+        raise TypeError(f"verdict: settings must be VerdictSettings, got {how!r}.")
     if manipulation is None and predicted is None:
         return Verdict(
             decision=UNDECIDED, status=Status.INSUFFICIENT_DATA,

@@ -237,7 +237,9 @@ def as_sample(
 
 def _check_ends(function: str, x_min: float | None, x_max: float, continuous: bool) -> None:
     for name, end in (("x_min", x_min), ("x_max", x_max)):
-        if (end is None and name == "x_min") or (end == np.inf and name == "x_max"):
+        if end is None and name == "x_max":
+            raise TypeError(f"{function}: x_max must be a number, got None. Without an upper end leave it out.")
+        if end is None or (end == np.inf and name == "x_max"):
             continue
         if continuous:
             finite(function, name, end, low=0.0, open_low=True)
