@@ -1,18 +1,13 @@
-"""Excitatory-inhibitory balance and its homeostasis. Public names only; the subpackages say what they do."""
+"""Excitatory-inhibitory balance and its homeostasis. Public names only; the subpackages say what they do.
 
-from equipoise import backends as backends
-from equipoise import branching as branching
-from equipoise import compare as compare
-from equipoise import dynamics as dynamics
-from equipoise import inference as inference
-from equipoise import measures as measures
-from equipoise import motifs as motifs
-from equipoise import rate as rate
-from equipoise import recordings as recordings
-from equipoise import renewal as renewal
-from equipoise import spiking as spiking
+Subpackages load on first use, so that importing the package stays fast.
+"""
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from equipoise import sweeps as sweeps
-from equipoise import theory as theory
 from equipoise import units as units
 from equipoise.model.adaptation import Adaptation as Adaptation
 from equipoise.model.adaptation import MCurrent as MCurrent
@@ -128,4 +123,45 @@ from equipoise.results import SpikeTrains as SpikeTrains
 from equipoise.results import Status as Status
 from equipoise.sweeps import sweep as sweep
 
+if TYPE_CHECKING:
+    from equipoise import backends as backends
+    from equipoise import branching as branching
+    from equipoise import compare as compare
+    from equipoise import dynamics as dynamics
+    from equipoise import inference as inference
+    from equipoise import measures as measures
+    from equipoise import motifs as motifs
+    from equipoise import rate as rate
+    from equipoise import recordings as recordings
+    from equipoise import renewal as renewal
+    from equipoise import spiking as spiking
+    from equipoise import theory as theory
+
 __version__ = "0.1.0"
+
+_LATER = frozenset(
+    {
+        "backends",
+        "branching",
+        "compare",
+        "dynamics",
+        "inference",
+        "measures",
+        "motifs",
+        "rate",
+        "recordings",
+        "renewal",
+        "spiking",
+        "theory",
+    }
+)
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LATER:
+        return import_module(f"equipoise.{name}")
+    raise AttributeError(f"module 'equipoise' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -147,7 +147,7 @@ def run(
 @app.command()
 def analyze(
     recording: Annotated[
-        str, typer.Argument(help="A file or folder that recordings.load reads, or the word 'example'.")
+        str, typer.Argument(help="A file or folder that recordings.load reads, or an example: a2929, eeg, grasshopper.")
     ],
     *,
     out: Annotated[Path, typer.Option(help="Directory for the report and the data.")] = Path("output"),
@@ -201,6 +201,27 @@ def analyze(
     surrogates: Annotated[int, _option("Surrogates", "Surrogate trains of each kind.", "--surrogates")] = 200,
     smoothing: Annotated[float, _option("Surrogates", "Kernel of the smoothed rate.", "--smoothing", _s, "s")] = "1 s",  # type: ignore[assignment]
     seed: Annotated[int, _option("Surrogates", "Seed of the surrogates.", "--seed")] = 1,
+    criticality_samples: Annotated[
+        int, _option("Criticality", "Bootstrap samples of avalanches.", "--criticality-samples")
+    ] = 50,
+    branching_lags: Annotated[
+        int, _option("Criticality", "Lags of the branching ratio, of 4 ms.", "--branching-lags")
+    ] = 250,
+    null_width: Annotated[
+        float, _option("Criticality", "Smoothing of the rate null.", "--null-width", _ms, "ms")
+    ] = "100 ms",  # type: ignore[assignment]
+    field_low: Annotated[float, _option("Fields", "Lower end of aperiodic fits.", "--field-low", _Hz, "Hz")] = "3 Hz",  # type: ignore[assignment]
+    field_high: Annotated[
+        float, _option("Fields", "Upper end, below the roll-off.", "--field-high", _Hz, "Hz")
+    ] = "40 Hz",  # type: ignore[assignment]
+    slope_low: Annotated[float, _option("Fields", "Lower end of slopes compared.", "--slope-low", _Hz, "Hz")] = "30 Hz",  # type: ignore[assignment]
+    slope_high: Annotated[float, _option("Fields", "Upper end of them.", "--slope-high", _Hz, "Hz")] = "50 Hz",  # type: ignore[assignment]
+    band_low: Annotated[float, _option("Fields", "Lower end of the band over time.", "--band-low", _Hz, "Hz")] = "8 Hz",  # type: ignore[assignment]
+    band_high: Annotated[float, _option("Fields", "Upper end of it.", "--band-high", _Hz, "Hz")] = "13 Hz",  # type: ignore[assignment]
+    field_window: Annotated[float, _option("Fields", "Segment of spectra.", "--field-window", _s, "s")] = "2 s",  # type: ignore[assignment]
+    field_length: Annotated[
+        float, _option("Fields", "Window of spectra over time.", "--field-length", _s, "s")
+    ] = "10 s",  # type: ignore[assignment]
     topic: Annotated[
         list[str] | None, typer.Option(help="One topic, such as cells; may be repeated. Default all.")
     ] = None,
@@ -224,6 +245,17 @@ def analyze(
             surrogates=surrogates,
             smoothing=smoothing,
             seed=seed,
+            criticality_samples=criticality_samples,
+            branching_lags=branching_lags,
+            null_width=null_width,
+            field_low=field_low,
+            field_high=field_high,
+            slope_low=slope_low,
+            slope_high=slope_high,
+            band_low=band_low,
+            band_high=band_high,
+            field_window=field_window,
+            field_length=field_length,
         )
         options = {"t_start": t_start, "t_stop": t_stop, "units": unit, "check_units": check_units}
         data = _load(recording, time_unit, epoch, **options)
@@ -548,8 +580,10 @@ def _load(name: str, time_unit: str, epochs: list[str] | None, **options: Any) -
     from equipoise import recordings
 
     parsed, unit = [_epoch(text) for text in epochs] if epochs else None, _tick(time_unit)
-    if name == "example" and not Path(name).exists():
-        return recordings.example(epochs=parsed, **{key: value for key, value in options.items() if value is not None})
+    shipped = "a2929" if name == "example" else name
+    if shipped in recordings.EXAMPLES and not Path(name).exists():
+        given = {key: value for key, value in options.items() if value is not None}
+        return recordings.example(shipped, epochs=parsed, **given)
     return recordings.load(name, time_unit=unit, epochs=parsed, **options)
 
 

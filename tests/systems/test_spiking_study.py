@@ -277,3 +277,19 @@ def test_every_circuit_is_studied_at_the_highest_level_that_knows_it():
     assert level_of(lif)[0] == "theory"
     assert level_of(lif.with_node("E", adaptation=eq.Adaptation(1 * mV / ms)))[0] == "spikes"
     assert level_of(replace(lif, sources=[eq.Volleys("X", times=[0.1])]))[0] == "spikes"
+
+
+def test_an_m_current_is_no_part_of_the_theory_beside(network):
+    """Its mean does not follow from the rate; the study runs and says so."""
+    gate = eq.MCurrent(20 * Hz, v_half=-40 * mV, slope=8 * mV, reversal=-85 * mV)
+    slowed = replace(
+        network,
+        populations=tuple(
+            replace(p, adaptation=gate) if isinstance(p, eq.Population) and p.name == "E" else p
+            for p in network.populations
+        ),
+    )
+    data = eq.spiking.study(slowed, duration=1.0, seed=3)
+    place = data["part"].values.tolist().index("rate of E by theory")
+    assert data["part_message"].values[place] == "its M-current moves with the membrane."
+    assert np.isnan(data["theory_rate"].values[0])

@@ -5,6 +5,8 @@ from equipoise.inference.analysis import analyze as analyze
 from equipoise.inference.candidates import CANDIDATES as CANDIDATES
 from equipoise.inference.candidates import Candidate as Candidate
 from equipoise.inference.cells import cells as cells
+from equipoise.inference.design import Contrast as Contrast
+from equipoise.inference.design import Design as Design
 from equipoise.inference.fit import FitSettings as FitSettings
 from equipoise.inference.fit import fit as fit
 from equipoise.inference.fit_network import NetworkFit as NetworkFit
@@ -19,9 +21,15 @@ from equipoise.inference.observations import observe as observe
 from equipoise.inference.operating import Operating as Operating
 from equipoise.inference.perturbations import PERTURBATIONS as PERTURBATIONS
 from equipoise.inference.perturbations import Perturbation as Perturbation
+from equipoise.inference.power import PowerSettings as PowerSettings
+from equipoise.inference.power import power as power
+from equipoise.inference.power import simulated_power as simulated_power
 from equipoise.inference.predictions import Predictions as Predictions
 from equipoise.inference.predictions import predictions as predictions
 from equipoise.inference.settings import AnalysisSettings as AnalysisSettings
+from equipoise.inference.variability import Variability as Variability
+from equipoise.inference.variability import assumed_variability as assumed_variability
+from equipoise.inference.variability import variability as variability
 from equipoise.inference.verdict import Verdict as Verdict
 from equipoise.inference.verdict import VerdictSettings as VerdictSettings
 from equipoise.inference.verdict import verdict as verdict

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from equipoise.inference.cells import cells, checked, provenance
 from equipoise.inference.settings import AnalysisSettings
+from equipoise.inference.topic_criticality import criticality_of, why_no_criticality
+from equipoise.inference.topic_fields import fields_of, why_no_fields
 from equipoise.quantities import suggest
 from equipoise.results import Recording, write_whole
 
@@ -37,6 +39,18 @@ TOPICS: dict[str, Topic] = {
         refusal=_no_units,
         compute=lambda recording, settings, tell: cells(recording, settings, progress=tell),
         share=1.0,
+    ),
+    "criticality": Topic(
+        about="avalanches, their exponents and the branching ratio, each beside chance",
+        refusal=why_no_criticality,
+        compute=criticality_of,
+        share=0.3,
+    ),
+    "fields": Topic(
+        about="spectra of continuous signals, their aperiodic part and rhythms",
+        refusal=why_no_fields,
+        compute=fields_of,
+        share=0.3,
     ),
 }
 

@@ -80,7 +80,7 @@ def observe(
     chosen = _epochs(recording, epochs)
     phases = tuple(p for p in PHASES if p in chosen)
     of_units = {p: _of_units(recording, chosen[p], sensor or Calcium()) for p in ("before", *phases)}
-    groups, caveats = _types(recording)
+    groups, caveats = types_of(recording)
     tables = np.stack([of_units[p] for p in ("before", *phases)])
     rng = np.random.default_rng(seed_sequence(seed))
     found = _logarithms(tables, groups)
@@ -93,15 +93,20 @@ def observe(
     )  # fmt: skip
 
 
-def _epochs(recording: Recording, epochs: Mapping[str, str | Epoch]) -> dict[str, Epoch]:
+def epoch_of(recording: Recording, epoch: str | Epoch) -> Epoch:
+    """An epoch of a recording by name, or as given; ValueError where there is none of that name."""
     known = {e.name: e for e in recording.epochs}
+    if not isinstance(epoch, Epoch) and epoch not in known:
+        raise ValueError(f"observe: the recording has no epoch {epoch!r}." + suggest(str(epoch), known))
+    return epoch if isinstance(epoch, Epoch) else known[epoch]
+
+
+def _epochs(recording: Recording, epochs: Mapping[str, str | Epoch]) -> dict[str, Epoch]:
     out = {}
     for phase, epoch in epochs.items():
         if phase not in ("before", *PHASES):
             raise ValueError(f"observe: epochs must be of 'before' and {PHASES}, got {phase!r}.")
-        if not isinstance(epoch, Epoch) and epoch not in known:
-            raise ValueError(f"observe: the recording has no epoch {epoch!r}." + suggest(str(epoch), known))
-        out[phase] = epoch if isinstance(epoch, Epoch) else known[epoch]
+        out[phase] = epoch_of(recording, epoch)
     if "before" not in out or len(out) < 2:
         raise ValueError(f"observe: epochs must name 'before' and at least one other phase, got {dict(epochs)}.")
     return out
@@ -116,7 +121,7 @@ def _of_units(recording: Recording, epoch: Epoch, sensor: Calcium) -> Array:
     )
 
 
-def _types(recording: Recording) -> tuple[list[Units], tuple[str, ...]]:
+def types_of(recording: Recording) -> tuple[list[Units], tuple[str, ...]]:
     """The units of E and of I, and what has to be said about that."""
     n = recording.spikes.n_units
     kinds = recording.labels.get("type", ())

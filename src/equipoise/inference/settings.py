@@ -21,6 +21,8 @@ class AnalysisSettings:
     `irregularity` says which C_v the model neuron must show: "local" (C_v,local, from neighbouring intervals) or
     "global". `rate_e` and `rate_i` are the rates [Hz] of each excitatory and inhibitory input, None for the mean rate
     of the recorded population in the same epoch. `smoothing` is the kernel width [s] of the rate estimate.
+    `field_low` and `field_high` are the range of aperiodic fits, `slope_low` and `slope_high` that of slopes compared
+    between epochs, `band_low` and `band_high` that of the rhythm followed over time, all in Hz.
     """
 
     neuron: LIF | EIF = CORTICAL_NEURON
@@ -34,11 +36,23 @@ class AnalysisSettings:
     lvr_refractory: float = quantity("refractory constant R of LvR", default=5 * ms, unit="ms", low=0.0, high=100 * ms)
     confidence: float = quantity("confidence level of intervals", default=0.95, low=0.5, high=0.9999)
     seed: int = quantity("seed of the surrogates", default=1, low=0)
+    criticality_samples: int = quantity("bootstrap samples of avalanches", default=50, low=20, high=100_000)
+    branching_lags: int = quantity("lags of the branching ratio, of 4 ms", default=250, low=10, high=100_000)
+    null_width: float = quantity("smoothing of the rate null", default=100 * ms, unit="ms", low=1 * ms, high=600.0)
+    field_low: float = quantity("lower end of aperiodic fits", default=3 * Hz, unit="Hz", low=0.0, open_low=True)
+    field_high: float = quantity("upper end of aperiodic fits", default=40 * Hz, unit="Hz", low=0.0, open_low=True)
+    slope_low: float = quantity("lower end of slopes compared", default=30 * Hz, unit="Hz", low=0.0, open_low=True)
+    slope_high: float = quantity("upper end of slopes compared", default=50 * Hz, unit="Hz", low=0.0, open_low=True)
+    band_low: float = quantity("lower end of the band over time", default=8 * Hz, unit="Hz", low=0.0, open_low=True)
+    band_high: float = quantity("upper end of the band over time", default=13 * Hz, unit="Hz", low=0.0, open_low=True)
+    field_window: float = quantity("segment of spectra", default=2 * second, unit="second", low=10 * ms, high=600.0)
+    field_length: float = quantity("window of spectra over time", default=10 * second, unit="second", low=0.1)
 
     def __post_init__(self):
         check_fields(self)
-        for name in ("surrogates", "seed"):
+        for name in ("surrogates", "seed", "criticality_samples", "branching_lags"):
             object.__setattr__(self, name, _whole(name, getattr(self, name)))
+        _check_ranges(self)
         if not isinstance(self.neuron, LIF | EIF):
             raise TypeError(
                 f"AnalysisSettings.neuron must be an eq.LIF or eq.EIF, whose membrane the report describes, "
@@ -78,6 +92,18 @@ def _rows(prefix: str, owner: object) -> list[tuple[str, str, str]]:
             value = f"{getattr(owner, f.name) / scale:g} {unit}".strip()
             rows.append((f"{prefix}.{f.name}".strip("."), value, about.meaning))
     return rows
+
+
+def _check_ranges(settings: AnalysisSettings) -> None:
+    for name in ("field", "slope", "band"):
+        low, high = (getattr(settings, f"{name}_{end}") for end in ("low", "high"))
+        if not low < high:
+            raise ValueError(f"AnalysisSettings.{name}_high must be above {name}_low={low:g} Hz, got {high:g} Hz.")
+    if settings.field_length < settings.field_window:
+        raise ValueError(
+            f"AnalysisSettings.field_length must be at least field_window={settings.field_window:g} s, got "
+            f"{settings.field_length:g} s."
+        )
 
 
 def _whole(name: str, value: float) -> int:

@@ -28,6 +28,7 @@ LONGEST = 1000
 FEWEST_TRIALS = 5
 FIRST, MISFIT = 5, 0.1
 """Lags whose slopes are compared with the fit, and the part of it by which they may differ."""
+NO_SLOPES = "the first slopes do not stand out from none"
 DRIFT = 0.68
 """Correlation of the means of 20 blocks with time that chance exceeds once in a thousand records."""
 
@@ -268,7 +269,7 @@ def _doubts(counts: Array, slopes: Array, found: Array, left_out: Array, others:
     elif slopes.size > 1 and _tau(m) > slopes.size:
         doubts.append(f"tau of {_tau(m):.3g} bins is beyond the window of {slopes.size} lags")
     if _within_error(slopes[:FIRST].mean(), left_out[:, :FIRST].mean(axis=1)):
-        doubts.append("the first slopes do not stand out from none")
+        doubts.append(NO_SLOPES)
     drift = _drift(counts)
     if abs(drift) > DRIFT:
         doubts.append(f"activity {'rises' if drift > 0.0 else 'falls'} over the record")

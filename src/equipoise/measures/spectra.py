@@ -88,8 +88,9 @@ def spectrogram(
 
 
 def averaged(spectrum: "xr.DataArray", dim: str = "channel", *, confidence: float = 0.95) -> "xr.DataArray":
-    """Mean spectrum over independent signals along `dim`, with that many times the degrees of freedom.
+    """Mean spectrum over independent signals along `dim`, with the sum of their degrees of freedom.
 
+    Where `dof` goes along `dim`, as of stretches of different length, each signal weighs as its degrees of freedom.
     Neighbouring electrodes are not independent: the interval of their mean is too narrow.
     """
     if dim not in getattr(spectrum, "dims", ()) or dim == "frequency" or "dof" not in spectrum.coords:
@@ -97,11 +98,16 @@ def averaged(spectrum: "xr.DataArray", dim: str = "channel", *, confidence: floa
             f"measures.averaged: spectrum must come from eq.measures.power_spectrum and have the dimension {dim!r} "
             f"beside frequency, got {getattr(spectrum, 'dims', type(spectrum).__name__)}."
         )
-    dof = spectrum["dof"].values * spectrum.sizes[dim]
+    values = np.moveaxis(spectrum.values, spectrum.dims.index(dim), -2)
+    weights = np.broadcast_to(spectrum["dof"].transpose(..., "frequency").values, values.shape[-2:])
+    dof = weights.sum(axis=0)
     below, above = _factors(dof, confidence)
-    mean = spectrum.mean(dim, keep_attrs=True)
+    mean = spectrum.isel({dim: 0}, drop=True).copy(data=(values * weights).sum(axis=-2) / dof)
     coords: dict = {"low": (mean.dims, mean.values * below), "high": (mean.dims, mean.values * above)}
-    return mean.assign_coords(coords | {"dof": ("frequency", dof)}).assign_attrs(confidence=confidence)
+    coords |= {"dof": ("frequency", dof)}
+    if "bin_correlation" in spectrum.coords:
+        coords["bin_correlation"] = float(spectrum["bin_correlation"].mean())
+    return mean.assign_coords(coords).assign_attrs(confidence=confidence)
 
 
 def _power(values: Array, plan: Segments, fs: float, method: Welch | Multitaper) -> Array:

@@ -1,5 +1,11 @@
 """Drawing: `draw_x(ax, data)` puts computed data on an axis and computes nothing itself."""
 
+from equipoise.plotting.avalanches import draw_beside_chance as draw_beside_chance
+from equipoise.plotting.avalanches import draw_slopes as draw_slopes
+from equipoise.plotting.avalanches import draw_survival as draw_survival
+from equipoise.plotting.fields import draw_channels as draw_channels
+from equipoise.plotting.fields import draw_course as draw_course
+from equipoise.plotting.fields import draw_spectra as draw_spectra
 from equipoise.plotting.recordings import draw_calcium as draw_calcium
 from equipoise.plotting.recordings import draw_irregularity as draw_irregularity
 from equipoise.plotting.recordings import draw_operating_points as draw_operating_points

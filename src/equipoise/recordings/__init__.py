@@ -2,6 +2,7 @@
 
 from equipoise.recordings.datasets import to_xarray as to_xarray
 from equipoise.recordings.digests import digest as digest
+from equipoise.recordings.examples import EXAMPLES as EXAMPLES
 from equipoise.recordings.examples import example as example
 from equipoise.recordings.loading import load as load
 from equipoise.recordings.neo_objects import to_neo as to_neo

@@ -7,7 +7,7 @@ from equipoise.quantities import suggest
 from equipoise.recordings.loading import load
 from equipoise.results import Recording
 
-_EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
+EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "a2929": ("a2929_spikes.npz", {"t_stop": 1200.0}),
     "eeg": ("eeg_eyes.npz", {}),
     "grasshopper": ("grasshopper_spikes.npz", {}),
@@ -26,8 +26,8 @@ def example(name: str = "a2929", **options: Any) -> Recording:
     >>> recordings.example("grasshopper")
     Recording(grasshopper_spikes.npz: SpikeTrains(2 units, 1797 spikes, 0 to 10 s); epochs: all 10 s)
     """
-    if name not in _EXAMPLES:
-        raise ValueError(f"recordings.example: no example {name!r}.{suggest(name, _EXAMPLES)}")
-    file, window = _EXAMPLES[name]
+    if name not in EXAMPLES:
+        raise ValueError(f"recordings.example: no example {name!r}.{suggest(name, EXAMPLES)}")
+    file, window = EXAMPLES[name]
     with resources.as_file(resources.files("equipoise") / "data" / file) as path:
         return load(path, **(window | options))

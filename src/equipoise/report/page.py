@@ -9,10 +9,12 @@ from equipoise import plotting
 from equipoise.inference import Analysis, AnalysisSettings
 from equipoise.report.cells_chapter import cells_chapter
 from equipoise.report.chapters import Chapter
+from equipoise.report.criticality_chapter import criticality_chapter
+from equipoise.report.fields_chapter import fields_chapter
 from equipoise.report.parts import bullets, figure, head, page, section, table
 from equipoise.results import Recording, write_whole
 
-CHAPTERS = {"cells": cells_chapter}
+CHAPTERS = {"cells": cells_chapter, "criticality": criticality_chapter, "fields": fields_chapter}
 
 
 def write_html(analysis: Analysis, recording: Recording, settings: AnalysisSettings, path: str | Path) -> Path:
@@ -43,7 +45,7 @@ def _facts(analysis: Analysis, recording: Recording) -> str:
     spikes = recording.spikes
     units = f"{spikes.n_units} units, {spikes.times.size:,} spikes; " if spikes.n_units else ""
     signals = "".join(
-        f"{escape(name)}: {len(it.names)} channels at {it.sampling_rate:g} Hz; "
+        f"{escape(name)}: {len(it.names)} channel{'s' if len(it.names) > 1 else ''} at {it.sampling_rate:g} Hz; "
         for name, it in recording.signals.items()
     )
     epochs = ", ".join(f"{escape(e.name)} {e.stop - e.start:g} s" for e in recording.epochs)

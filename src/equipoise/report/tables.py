@@ -21,6 +21,10 @@ STATUS_WORDS = {
     "INFEASIBLE": "infeasible",
     "INSUFFICIENT_DATA": "too few spikes",
     "NOT_CONVERGED": "not converged",
+    "DOUBTFUL": "doubtful",
+    "APPROXIMATE": "approximate",
+    "OUT_OF_BAND": "beyond the band",
+    "NOT_COMPARABLE": "not comparable",
 }
 
 
@@ -53,16 +57,20 @@ def percent(value: float) -> str:
     return f"{tenths:+.1f}".replace("-", "−")
 
 
+def interval(value: float, low: float, high: float) -> str:
+    """A value with the ends of its interval, a dash where there is none."""
+    if not np.isfinite(float(value)):
+        return NONE
+    ends = ("∞" if np.isposinf(float(end)) else number(end) for end in (low, high))
+    return f"{number(value)} [{', '.join(ends)}]"
+
+
 def _value(name: str, scale: float = 1.0, **where: object) -> Callable[["xr.Dataset"], str]:
     return lambda row: number(float(row[name].sel(where)) / scale)
 
 
 def _with_interval(name: str) -> Callable[["xr.Dataset"], str]:
-    def text(row: "xr.Dataset") -> str:
-        value, low, high = (float(row[name + end]) for end in ("", "_low", "_high"))
-        return f"{number(value)} [{number(low)}, {number(high)}]" if np.isfinite(value) else NONE
-
-    return text
+    return lambda row: interval(*(float(row[name + end]) for end in ("", "_low", "_high")))
 
 
 def _count(name: str) -> Callable[["xr.Dataset"], str]:

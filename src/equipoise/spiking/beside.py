@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equipoise.model.adaptation import Adaptation, MCurrent
 from equipoise.model.conductances import ShotConductance
 from equipoise.model.inputs import PoissonInputs
 from equipoise.model.neurons import ConductanceLIF
@@ -68,7 +69,7 @@ def _rate_of(seen: Watched, population: Population, rates: Mapping[str, float], 
         return float("nan"), Part(name, NOT_TREATED, why)
     given = [_shots(seen, p, rates[p.source], of[str(p)]) for p in onto if rates[p.source] > 0.0]
     own = population.adaptation
-    lost = own.increment * own.tau * rates[population.name] if own is not None else 0.0
+    lost = own.increment * own.tau * rates[population.name] if isinstance(own, Adaptation) else 0.0
     try:
         found = quasi_static_rate(population.neuron, [x for x in given if x], drive=population.drive - lost)
     except ValueError as error:
@@ -96,6 +97,8 @@ def _unknown(seen: Watched, population: Population, onto: list[Projection]) -> s
             return f"the trains of {source.name!r} are not Poisson."
         if not isinstance(p.synapse, ConductanceSynapse):
             return f"{p} brings currents beside conductances."
+    if isinstance(population.adaptation, MCurrent):
+        return "its M-current moves with the membrane."
     return "" if not population.spread.varying else "its neurons differ."
 
 

@@ -20,9 +20,12 @@ def digest_of(function: str, arguments: Mapping[str, Any]) -> str:
 def digest_of_function(function: Callable[..., Any]) -> str:
     """SHA-256 of a function: its code, defaults, what it closes over, and the functions and values of its own module.
 
-    A change in what it calls from other modules is not seen: sweep into another store then.
+    The package's version is in it. Another change in what it calls from other modules is not seen: sweep into another
+    store then.
     """
-    return _sha(_canonical(function, ()))
+    from equipoise import __version__
+
+    return _sha(__version__, _canonical(function, ()))
 
 
 def _sha(*parts: str) -> str:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ class Store:
     """Outcomes by digest; a point is written as soon as it is known, in a transaction of its own."""
 
     def __init__(self, path: str | Path):
+        import sqlite3
+
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -1,0 +1,124 @@
+"""The page's chapter on how many cells and recordings tell rules apart."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from equipoise import plotting
+from equipoise.plotting.design import draw_effects, draw_power
+from equipoise.report.chapters import Chapter, Grid
+from equipoise.report.parts import subplots
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+COLUMNS = 3
+METHODS = (
+    "A rule is refused where the mean over recordings of the mean log change of their units lies outside what the rule "
+    "predicts of all circuits and strengths of the priors, by more than chance (t-test over recordings). A quarter of "
+    "α is left out of the predictions at either end and given to chance on either side, so that the rate of wrong "
+    "refusals is α at most (Berger &amp; Boos 1994, J. Am. Stat. Assoc. 89:1012).",
+    "Recordings are the independent samples, cells are nested in them (Aarts et al. 2014, Nat. Neurosci. 17:491): the "
+    "variance of the mean over n cells of R recordings is (between² + within²/n)/R.",
+    "Numbers needed differ from draw to draw of the rule that is right; the mean power over draws is the assurance of "
+    "O'Hagan, Stevens &amp; Campbell (2005, Pharm. Stat. 4:187).",
+)
+POWER = (
+    "Power",
+    "One panel per rule to be refused, one line per rule that may be right: mean power over the priors of the best "
+    "test of that pair, against the number of recordings. A line that levels off below 1 does so because the rest of "
+    "the draws lie in what the other rule predicts. Dotted: the power asked for.",
+)
+EFFECTS = (
+    "What each observable tells",
+    "For the pairs that are told apart best: mean power of every test with the chosen number of recordings, by "
+    "observable. Circles compare with the state before the manipulation, triangles with the acute one. The full mark "
+    "is the test that is recommended, with its phase.",
+)
+
+
+def design_chapter(data: "xr.Dataset") -> Chapter:
+    """What the page says about a design; `data` is `Design.dataset()`, or the same read from netCDF."""
+    advice, _, assumed = data.attrs["recommendation"].partition("\n\nThis assumes:\n")
+    return Chapter(
+        title="How many cells and recordings",
+        glance=[escape(line) for line in advice.splitlines()],
+        figures=[(power_figure(data), *POWER), (effects_figure(data), *EFFECTS)],
+        tables=[_needed(data), _variability(data)],
+        caveats=[escape(line.removeprefix("- ")) for line in assumed.splitlines()],
+        methods=METHODS,
+    )
+
+
+def power_figure(data: "xr.Dataset") -> "Figure":
+    """Power curves, a panel for every rule that is to be refused."""
+    rules = list(dict.fromkeys(str(name) for name in data["refuted"].values))
+    columns = min(COLUMNS, len(rules))
+    rows = -(-len(rules) // columns)
+    figure, axes = subplots(rows, columns, 0.6 + 2.5 * rows, sharex=True, sharey=True)
+    truths = sorted(set(map(str, data["truth"].values)), key=rules.index)
+    for k, ax in enumerate(axes.flat):
+        if k < len(rules):
+            draw_power(ax, data, [d for d, name in enumerate(data["refuted"].values) if name == rules[k]], truths)
+            ax.set_title(f"to refuse {plotting.plain(rules[k])}")
+            ax.tick_params(labelbottom=True)
+        else:
+            ax.set_axis_off()
+    for ax in axes[:, 0]:
+        ax.set_ylabel("mean power")
+    shown = {h.get_label(): h for ax in axes.flat for h in ax.get_legend_handles_labels()[0]}
+    figure.legend(shown.values(), [f"if {name} is right" for name in shown], loc="outside lower center", ncols=3)
+    return figure
+
+
+def effects_figure(data: "xr.Dataset") -> "Figure":
+    """All tests of the directions with the most power, by observable."""
+    order = np.argsort(-data["stated_power"].values, kind="stable")[:COLUMNS]
+    figure, axes = subplots(1, len(order), 3.2, sharey=True)
+    for ax, d in zip(axes[0], order, strict=True):
+        draw_effects(ax, data, int(d))
+        truth, refuted = (plotting.plain(data[name].values[d]) for name in ("truth", "refuted"))
+        ax.set_title(f"if {truth} is right:\nrefuse {refuted}")
+    return figure
+
+
+def _needed(data: "xr.Dataset") -> Grid:
+    """Every direction with its test and the numbers it needs."""
+    rows = []
+    for d in range(data.sizes["direction"]):
+        best = data.isel(direction=d, contrast=int(data["best"].values[d]))
+        place = "{}, {} beside {}".format(*(str(best[name].values) for name in ("observable", "phase", "beside")))
+        rows.append(
+            [
+                str(best["truth"].values),
+                str(best["refuted"].values),
+                place,
+                f"{float(best['low']):+.2f} to {float(best['high']):+.2f}",
+                f"{float(best['effect']):+.2f}",
+                *(_numbers(best[name].values) for name in ("cells_alone", "cells_each", "recordings_needed")),
+                f"{float(best['never']):.0%}",
+                f"{float(best['stated_power']):.2f}",
+            ]
+        )
+    R = data.attrs["chosen_recordings"]
+    head = ["if right", "refuse", "by", "it predicts", "difference", "cells in one recording", f"cells in each of {R}",
+            f"recordings of {data.attrs['cells']} cells", "never", f"mean power of {R}"]  # fmt: skip
+    return Grid(title="Numbers needed: median, and the middle eight of ten draws", head=head, rows=rows)
+
+
+def _variability(data: "xr.Dataset") -> Grid:
+    """Standard deviations of the log change of each observable."""
+    columns = ("between", "within", "intraclass")
+    first = [list(data["observable"].values).index(name) for name in dict.fromkeys(data["observable"].values)]
+    rows = [
+        [str(data["observable"].values[c]), *(f"{float(data[name].values[c]):.3f}" for name in columns)] for c in first
+    ]
+    head = ["observable", "sd between recordings", "sd of units within one", "intraclass correlation"]
+    return Grid(title="Variability of log changes", head=head, rows=rows)
+
+
+def _numbers(quantiles: np.ndarray) -> str:
+    low, middle, high = (f"{x:.0f}" if np.isfinite(x) else "∞" for x in quantiles)
+    return f"{middle} [{low}, {high}]"
