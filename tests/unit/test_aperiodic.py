@@ -258,6 +258,16 @@ def test_too_few_frequencies_and_silent_channels_are_said():
     assert both.status.values.tolist() == ["INSUFFICIENT_DATA", "OK"]
 
 
+@pytest.mark.parametrize("detrend", ["mean", "linear"])
+def test_a_dead_channel_has_no_exponent(detrend):
+    """A constant leaves rounding where its mean is taken out, which has no power; the last digits of a signal have."""
+    noise = np.random.default_rng(22).standard_normal(5_000)
+    x = np.stack([np.full(5_000, 0.1), np.full(5_000, -1e5), 1.0 + 1e-12 * noise])
+    spectra = M.power_spectrum(x, sampling_rate=FS, method=M.Welch(detrend=detrend))
+    assert not spectra[:2].any()
+    assert M.aperiodic(spectra).status.values.tolist() == ["INSUFFICIENT_DATA", "INSUFFICIENT_DATA", "OK"]
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -268,6 +278,7 @@ def test_too_few_frequencies_and_silent_channels_are_said():
             ValueError,
             r"at most the last frequency, 200 Hz, got 300",
         ),
+        (lambda: M.aperiodic(-10.0 * exact(np.ones_like)), ValueError, r"at least 0, got -10\. Turn decibels"),
         (lambda: M.aperiodic(exact(np.ones_like)[::-1]), ValueError, r"frequencies of spectrum must increase"),
         (
             lambda: M.rhythms(exact(np.ones_like).expand_dims("channel"), None),

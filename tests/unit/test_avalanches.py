@@ -240,6 +240,7 @@ def test_too_little_is_said():
         (lambda: me.goodness_of_fit([1], 1.5, seed=1), TypeError, "fit must be a PowerLawFit, got 1.5"),
         (lambda: me.likelihood_ratios([1], 1.5), TypeError, "fit must be a PowerLawFit, got 1.5"),
         (lambda: me.power_law([0, 2]), ValueError, r"values must be finite and at least 1, got 0 at index \(0,\)"),
+        (lambda: me.power_law([1, 2], x_max=None), TypeError, "x_max must be a number, got None. Without an upper end"),
         (lambda: me.dynamic_range([1, 1], [0, 1]), ValueError, "drive must be 1-D, rising, and as long as response"),
         (lambda: me.crackling([1, 2, 3]), TypeError, r"found must be Avalanches, got \[1, 2, 3\]. Use measures.aval"),
         (lambda: me.susceptibility([1, 2], 0), ValueError, "size must be finite and above 0, got 0"),

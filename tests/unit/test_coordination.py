@@ -63,7 +63,7 @@ def test_shared_spikes_correlate_by_their_share_at_any_width():
     """Mean of 45 pairs over 400 s; four of 1/sqrt(n), the sd of one pair and an upper bound for their mean."""
     trains = sharing(np.random.default_rng(1), 10, 400.0)
     for window, slack in ((5 * ms, 0.015), (100 * ms, 0.065)):
-        found = measures.mean_correlation(trains, window=window, seed=1, repeats=20).sel(pair="all")
+        found = measures.mean_correlation(trains, window=window, seed=1, samples=20).sel(pair="all")
         assert abs(float(found.value) - 0.2) < slack
         assert float(found.value) > float(found.null_high)
         assert int(found.n) == 45
@@ -98,7 +98,7 @@ def test_the_null_covers_independent_units():
     rng = np.random.default_rng(4)
     inside = 0
     for k in range(60):
-        one = measures.mean_correlation(poisson(rng, 10.0, 6, 30.0), window=0.1, seed=k, repeats=60).sel(pair="all")
+        one = measures.mean_correlation(poisson(rng, 10.0, 6, 30.0), window=0.1, seed=k, samples=60).sel(pair="all")
         inside += bool(one.null_low < one.value < one.null_high)
     assert 50 <= inside < 60
 
@@ -207,7 +207,7 @@ def test_jitter_finds_fine_timing_and_not_a_shared_drift():
             trains.append(np.sort(np.concatenate([own, mother])))
         return many(trains, 60.0)
 
-    jitter = measures.Jitter(width=20 * ms, seed=1, repeats=100)
+    jitter = measures.Jitter(width=20 * ms, seed=1, samples=100)
     options = {"bin": 1 * ms, "max_lag": 15 * ms, "jitter": jitter}
     alarms = sum(float(measures.cross_correlogram(pair(False), **options).p_value[0]) <= 0.05 for _ in range(40))
     assert alarms <= 7
@@ -261,7 +261,7 @@ def test_synchrony_has_an_interval_and_a_null():
     rng = np.random.default_rng(14)
     inside, alarms = 0, 0
     for k in range(40):
-        found = measures.synchrony(poisson(rng, 10.0, 20, 40.0), seed=k, repeats=60)
+        found = measures.synchrony(poisson(rng, 10.0, 20, 40.0), seed=k, samples=60)
         assert float(found.independent) == 1 / 20
         inside += bool(found.low < 1 / 20 < found.high)
         alarms += bool(found.p_value <= 0.05)
@@ -277,6 +277,39 @@ def test_synchrony_has_an_interval_and_a_null():
 # Pooled ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("units", [2, 20])
+def test_the_interval_of_the_mean_correlation_covers(units):
+    """Spikes thinned from one train, r = 0.2, 60 times: what all pairs share in 40 s is no error over units.
+
+    53 hits or fewer have a chance of 2 % at 0.95; by the units alone there are none of 2 units and 42 of 20.
+    """
+    hits = 0
+    for seed in np.random.SeedSequence(17).spawn(60):
+        rng = np.random.default_rng(seed)
+        mother = np.sort(rng.uniform(0.0, 40.0, rng.poisson(2000)))
+        kept = [mother[rng.random(mother.size) < 0.2] for _ in range(units)]
+        ends = np.concatenate([[0], np.cumsum([t.size for t in kept])])
+        trains = SpikeTrains.by_unit(np.concatenate(kept), ends, t_start=0.0, t_stop=40.0)
+        found = measures.mean_correlation(trains, window=0.1, seed=seed, samples=60).sel(pair="all")
+        hits += float(found.low) <= 0.2 <= float(found.high)
+    assert hits >= 54
+
+
+def test_the_error_over_time_is_that_of_the_jackknife():
+    """Of one pair: 20 parts of the record left out in turn."""
+    rng = np.random.default_rng(18)
+    rates = 10.0 * np.exp(0.3 * rng.standard_normal(4000))
+    counts = rng.poisson(0.1 * rates, (2, rates.size))
+    times = [np.repeat(0.1 * np.arange(rates.size) + 0.05, c) for c in counts]
+    ends = np.concatenate([[0], np.cumsum([t.size for t in times])])
+    trains = SpikeTrains.by_unit(np.concatenate(times), ends, t_start=0.0, t_stop=400.0)
+    found = measures.mean_correlation(trains, window=0.1, seed=1, samples=20).sel(pair="all")
+    left_out = [np.corrcoef(np.delete(counts, part, axis=1))[0, 1] for part in np.array_split(np.arange(4000), 20)]
+    assert float(found.value) == pytest.approx(np.corrcoef(counts)[0, 1])
+    half = 2.093 * np.sqrt(19.0 * np.var(left_out))  # Student's t of 19 degrees of freedom
+    assert float(found.high - found.value) == pytest.approx(half, rel=0.05)
+
+
 def test_pooled_is_the_median_over_units_with_values():
     recording = recordings.example()
     found = measures.cv2(recording)
@@ -288,7 +321,7 @@ def test_pooled_is_the_median_over_units_with_values():
     both = measures.pooled(fano, seed=1, statistic="mean")
     np.testing.assert_allclose(both.values, fano.mean("unit"))
     assert both.dims == ("window",)
-    few = measures.pooled(found[:2], seed=1)
+    few = measures.pooled(found[:4], seed=1)
     assert few.status == "INSUFFICIENT_DATA"
     assert np.isnan(few)
 
@@ -299,8 +332,18 @@ def test_pooled_intervals_cover_the_median():
 
     rng = np.random.default_rng(15)
     values = xr.DataArray(np.exp(rng.standard_normal((40, 300))), dims=("unit", "set"))
-    found = measures.pooled(values, seed=1, repeats=400)
+    found = measures.pooled(values, seed=1, samples=400)
     assert 0.89 <= float(((found.low < 1) & (found.high > 1)).mean()) <= 0.985
+
+
+@pytest.mark.parametrize("units", [5, 8])
+def test_pooled_intervals_of_a_few_units_cover_too(units):
+    """1000 sets: plain percentiles of the mean cover 85 and 88 %; 0.905 is 4 binomial sd below 0.935."""
+    import xarray as xr
+
+    values = xr.DataArray(np.random.default_rng(16).standard_normal((units, 1000)), dims=("unit", "set"))
+    found = measures.pooled(values, seed=1, statistic="mean", samples=1000)
+    assert 0.905 <= float(((found.low < 0) & (found.high > 0)).mean()) <= 0.975
 
 
 @pytest.mark.parametrize(
@@ -330,7 +373,15 @@ def test_pooled_intervals_cover_the_median():
             r"pairs of two different units",
         ),
         (lambda r: measures.Jitter(width=0.0, seed=1), ValueError, r"Jitter\.width .* must lie in \(0"),
-        (lambda r: measures.pooled(r, seed=1), TypeError, r"found must be a DataArray over unit, got Recording"),
+        (lambda r: measures.pooled(r, seed=1), TypeError, r"must be a DataArray of numbers over unit, got Recording"),
+        (lambda r: measures.pooled(measures.summary(r), seed=1), TypeError, r"DataArray of numbers .* got Dataset"),
+        (
+            lambda r: measures.fano(r, window=1e-9),
+            ValueError,
+            r"1200 s in bins of 1e-09 s are 1.* counts, more than 1e",
+        ),
+        (lambda r: measures.synchrony(r, width=1e-9), ValueError, r"measures\.synchrony: 1200 s in bins of 1e-09 s"),
+        (lambda r: measures.branching_ratio(r, bin=1e-9), ValueError, r"measures\.activity: 1200 s in bins of 1e-09"),
         (
             lambda r: measures.pooled(measures.cv(r), seed=1, statistic="mode"),
             ValueError,

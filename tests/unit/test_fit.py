@@ -232,6 +232,10 @@ def test_bad_input_says_what_was_wanted():
     wrong = [1, 2]
     with pytest.raises(TypeError, match=r"fit: populations must be a label such as 'region', or a mapping"):
         fit(recording, populations=wrong)
+    with pytest.raises(ValueError, match=r"fit: populations='region' must be a label that says something"):
+        fit(replace(recording, labels={"region": ("",) * 10}), populations="region")
+    with pytest.raises(ValueError, match=r"fit: recording must have units, got none"):
+        fit(SpikeTrains([], [], 0, 0.0, 1.0))
     with pytest.raises(ValueError, match=r"fit: populations\['E'\] must be different indices in \[0, 9\]"):
         fit(recording, populations={"E": [1, 99]})
     with pytest.raises(ValueError, match=r"fit: epochs must be names of epochs, got 'wke'. Did you mean 'wake'\?"):

@@ -110,11 +110,37 @@ def test_units_of_a_mouse_move_more_than_their_population():
     assert found.dataset().change.shape == (15,)
 
 
-def test_two_units_are_too_few_for_statistics_over_units():
-    trains = poisson([1.0, 2.0], 100.0, np.random.default_rng(0))
+def test_four_units_are_too_few_for_statistics_over_units():
+    trains = poisson([1.0, 2.0, 3.0, 4.0], 100.0, np.random.default_rng(0))
     found = measures.drift(trains, trains, samples=100)
     assert found.unit.status is Status.INSUFFICIENT_DATA
-    assert np.isnan(found.unit.value)
+    assert np.isnan([found.unit.value, *found.null, found.p_counting, found.p_independent]).all()
+    assert found.change.tolist() == [0.0] * 4
+
+
+def test_units_of_other_names_are_not_compared():
+    """As many units, but others, or the same in another order."""
+    one, two = (eq.Recording(TRAINS, names, ()) for names in (("a", "b"), ("b", "a")))
+    measures.drift(one, one, samples=100)
+    measures.drift(one, TRAINS, samples=100)  # trains by themselves have no names
+    with pytest.raises(
+        ValueError, match=r"measures\.drift: all must have the same units in the same order, got a and b"
+    ):
+        measures.drift(one, two)
+    with pytest.raises(ValueError, match=r"measures\.isn_signature: .* in the same order, got a and b"):
+        measures.isn_signature(one, {1.0: two}, inhibitory=[True, False])
+
+
+def test_no_drive_of_a_few_units_is_seldom_a_signature():
+    """5 + 5 units, 200 times: both change beyond their errors by chance in 0.05^2 of the cases."""
+    inhibitory = np.arange(10) < 5
+    rng = np.random.default_rng(3)
+    base, same = ([poisson(np.full(10, 5.0), 20.0, rng) for _ in range(200)] for _ in range(2))
+    found = [
+        measures.isn_signature(a, {1.0: b}, inhibitory=inhibitory, samples=500).decision
+        for a, b in zip(base, same, strict=True)
+    ]
+    assert found.count("undecided") >= 196
 
 
 # --- recovery ---------------------------------------------------------------------------------------------------------
@@ -212,8 +238,8 @@ def test_three_points_tell_no_exponent():
 
 # --- shares -----------------------------------------------------------------------------------------------------------
 def test_shares_of_threshold_and_input_are_their_effects():
-    before = measures.Excitability(2.0, 5.0, np.full(4, 10.0))
-    found = measures.compensation_shares(before, measures.Excitability(2.0, 4.0, np.full(4, 10.5)), samples=100)
+    before = measures.Excitability(2.0, 5.0, np.full(5, 10.0))
+    found = measures.compensation_shares(before, measures.Excitability(2.0, 4.0, np.full(5, 10.5)), samples=100)
     got = [getattr(found, name).value for name in ("change", "intrinsic", "synaptic", "interaction", "share")]
     np.testing.assert_allclose(got, [3.0, 2.0, 1.0, 0.0, 2.0 / 3.0], atol=1e-12)
 
@@ -307,7 +333,7 @@ def test_no_response_or_few_units_decide_nothing():
     base, same = response(5.0, (0.0,), rng)
     assert measures.isn_signature(base, {1.0: same}, inhibitory=INHIBITORY).decision == "undecided"
     few = np.zeros(120, bool)
-    few[:2] = True
+    few[:4] = True
     assert "too few" in measures.isn_signature(base, {1.0: same}, inhibitory=few).reason
 
 
@@ -320,6 +346,13 @@ TRAINS = poisson([1.0, 2.0], 100.0, np.random.default_rng(0))
         (lambda: measures.calcium_moments(TRAINS, 3), "sensor must be an eq.Calcium"),
         (lambda: measures.drift(TRAINS, SpikeTrains.single([], t_start=0, t_stop=1)), "same units, got 2 and 1"),
         (lambda: measures.set_point_recovery(TRAINS, change=99.0, width=1.0), "got 99 and 1 bins of 1 s"),
+        (lambda: measures.set_point_recovery(TRAINS, change="noon", width=1.0), "change must be a number"),
+        (lambda: measures.drift(TRAINS, TRAINS, confidence=95), "must lie in .0.5, 0.9999., got 95"),
+        (lambda: measures.isn_signature(TRAINS, [TRAINS], inhibitory=[True, False]), "must map amplitudes to trains"),
+        (
+            lambda: measures.set_point_recovery(SpikeTrains([], [], 0, 0.0, 100.0), change=50.0, width=1.0),
+            "at least one unit, got none",
+        ),
         (lambda: measures.set_point_recovery(TRAINS, change=50.0, width=0.0), "width .* must be above 0"),
         (lambda: measures.weight_scaling([1, 2], [1, 2, 3]), "shapes that broadcast"),
         (lambda: measures.weight_scaling([1, -2, 3, 4], [1, 2, 3, 4]), "K must be finite and above 0"),

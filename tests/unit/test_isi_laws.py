@@ -178,8 +178,10 @@ def test_bad_input_is_named():
     train = SpikeTrains.single(np.arange(20.0), t_start=0.0, t_stop=20.0)
     with pytest.raises(ValueError, match=r"laws must be among those known, got 'gama'\. Did you mean 'gamma'\?"):
         measures.isi_laws(train, laws=("gama",))
-    with pytest.raises(ValueError, match=r"bootstraps must be a whole number of at least 20, got 5"):
-        measures.isi_laws(train, seed=1, bootstraps=5)
+    with pytest.raises(ValueError, match=r"laws must be different ones, got gamma, gamma"):
+        measures.isi_laws(train, laws=("gamma", "gamma"))
+    with pytest.raises(ValueError, match=r"samples must be a whole number of at least 20, got 5"):
+        measures.isi_laws(train, seed=1, samples=5)
     with pytest.raises(TypeError, match=r"found must come from measures\.isi_laws, got dict"):
         measures.isi_law({}, 0)
     found = measures.isi_laws(recordings.example(), laws=("gamma", "log_normal"))

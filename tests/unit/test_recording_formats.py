@@ -136,6 +136,29 @@ def test_spikes_of_a_file_are_not_copied(tmp_path):
     assert not {"times", "units"} & set(vars(spikes))
 
 
+def test_gaps_of_the_observation_are_told(tmp_path):
+    """Shared by all units they make epochs; else each unit says when it was observed."""
+    tables = {name: value for name, value in nwb_tables().items() if name.startswith("units")}
+    shared = {"units/obs_intervals": np.array([[0.0, 2.6], [3.0, 10.0]] * 3), "units/obs_intervals_index": [2, 4, 6]}
+    recording = recordings.load(write_hdf5(tmp_path / "a.nwb", tables | shared | {"units/electrodes": None}))
+    assert recording.epochs == (Epoch("observed", 0.0, 2.6), Epoch("observed 2", 3.0, 10.0))
+    assert "observed" not in recording.labels
+    own = recordings.load(write_hdf5(tmp_path / "b.nwb", tables | {"units/electrodes": None}))
+    assert own.labels["observed"] == ("0 to 2 s, 3 to 10 s", "0 to 10 s", "0 to 10 s")
+    assert own.epochs == (Epoch("all", 0.0, 10.0),)
+
+
+def test_epochs_without_a_length_are_left_out(tmp_path):
+    changes = {"intervals/epochs/stop_time": np.array([4.0, 4.0, 12.0])}
+    recording = recordings.load(write_hdf5(tmp_path / "a.nwb", nwb_tables() | changes))
+    assert recording.epochs == (Epoch("sleep", 0.0, 4.0), Epoch("sleep 2", 9.0, 10.0))
+    unknown = {"intervals/epochs/stop_time": np.array([4.0, np.nan, 12.0])}
+    path = write_hdf5(tmp_path / "b.nwb", nwb_tables() | unknown)
+    with pytest.raises(ValueError, match=r"row 1: goes from 4 to nan s\. Choose .* or none with intervals=None"):
+        recordings.load(path)
+    assert recordings.load(recordings.NWB(path, intervals=None)).epochs == (Epoch("all", 0.0, 10.0),)
+
+
 # --- Phy --------------------------------------------------------------------------------------------------------------
 def test_phy_folders(tmp_path):
     folder = write_phy(tmp_path / "sorted")
@@ -146,6 +169,17 @@ def test_phy_folders(tmp_path):
     assert every.unit_names == ("0", "1", "2", "3", "5")
     assert every.labels["group"] == ("good", "mua", "noise", "good", "unsorted")
     assert recordings.load(recordings.Phy(folder, groups=("mua",)), t_stop=9.0).spikes.t_stop == 9.0
+
+
+def test_whoever_curated_is_believed_before_the_sorter(tmp_path):
+    """Whatever the order of columns; without any verdict of a person the sorter's counts."""
+    folder = write_phy(tmp_path / "sorted", group=None)
+    info = folder / "cluster_info.tsv"
+    info.write_text("id\tgroup\tKSLabel\n0\tmua\tgood\n1\tgood\tmua\n2\t\tgood\n", encoding="utf-8-sig")
+    assert recordings.load(folder).unit_names == ("1",)
+    assert recordings.load(recordings.Phy(folder, groups=None)).labels["group"][:3] == ("mua", "good", "unsorted")
+    info.write_text("cluster_id\tKSLabel\tgroup\n0\tgood\t\n1\tmua\t\n2\tgood\t\n")
+    assert recordings.load(folder).unit_names == ("0", "2")
 
 
 def test_the_parameters_of_phy_are_never_run(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from equipoise import recordings
-from equipoise.results import Epoch
+from equipoise.results import Epoch, Recording, SpikeTrains
 
 
 def poisson_units(seed=0, n_units=3, rate=5.0, duration=100.0):
@@ -130,6 +130,8 @@ FAULTS = {
     "negative": ("time,unit\n-1,a\n2,a\n", r"must not lie before t_start=0 s, got -1 s\. .*give t_start"),
     "two types": ("time,unit,type\n1,a,E\n2,a,I\n", r"type must be one per unit, unit a has both 'E' and 'I'"),
     "empty": ("time,unit\n", r"holds no spikes; name its units with units="),
+    "no unit": ("time,unit\n1,a\n2,\n", r"line 3: every spike needs a unit, got ''"),
+    "unit lost": ("time,unit\n1,3.0\n2,nan\n", r"line 3: every spike needs a unit, got 'nan'"),
     "no window": ("time,unit\n0,a\n", r"the window must have a length.*Give t_start and t_stop"),
 }
 
@@ -139,6 +141,26 @@ def test_faults_of_a_table_are_named_with_their_line(fault, write_csv):
     text, message = FAULTS[fault]
     with pytest.raises(ValueError, match=message):
         recordings.load(write_csv(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"time","unit"\n0.5,10\n1.5,9\n',  # quotes around names alone, as R writes them
+        "time,unit\n0.5,10.0\n1.5,9.0\n",  # whole numbers as floats, as pandas writes a column that had gaps
+        "\ufefftime ; unit\r\n0.5 ; 10\r\n1.5 ; 9\r\n  \r\n",
+    ],
+)
+def test_tables_as_others_write_them(text, write_csv):
+    recording = recordings.load(write_csv(text))
+    assert recording.unit_names == ("9", "10")
+    assert [t.tolist() for t in recording.spikes] == [[1.5], [0.5]]
+
+
+def test_names_that_look_like_numbers_are_kept_with_their_table(tmp_path):
+    spikes = SpikeTrains(np.array([0.5, 1.0]), np.array([0, 1]), 2, 0.0, 2.0)
+    path = recordings.save(Recording(spikes, ("007", "7.0"), (Epoch("all", 0.0, 2.0),)), tmp_path / "a.csv")
+    assert recordings.load(path).unit_names == ("007", "7.0")
 
 
 def test_text_in_another_encoding_is_named(tmp_path):

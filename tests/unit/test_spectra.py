@@ -107,7 +107,12 @@ def test_windows_of_a_spectrogram_are_spectra():
             r"2 s \(1000 samples\) for 500 samples",
         ),
         (lambda: M.power_spectrum(NOISE, sampling_rate=FS, method=M.Welch(window=5 * ms)), ValueError, "8 samples"),
-        (lambda: M.averaged(NOISE), TypeError, r"have the dimension 'channel', got ndarray"),
+        (
+            lambda: M.averaged(M.power_spectrum(NOISE, sampling_rate=FS), "frequency"),
+            TypeError,
+            "have the dimension 'frequency' beside frequency",
+        ),
+        (lambda: M.averaged(NOISE), TypeError, r"have the dimension 'channel' beside frequency, got nda"),
         (lambda: M.Welch(detrend="constant"), ValueError, "must be 'none', 'mean', 'linear', got 'constant'"),
         (lambda: M.Welch(overlap=1.0), ValueError, r"Welch.overlap .* must lie in \[0, 0.9\]"),
         (lambda: M.Multitaper(bandwidth=0.1 * Hz), ValueError, r"at least 1, got 0.2. Did you mean bandwidth=1 \* Hz"),

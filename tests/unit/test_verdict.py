@@ -69,6 +69,19 @@ def test_data_without_information_decide_nothing(truths, predicted):
     assert undecided >= len(found) - 3  # chance refuses all rules at once in 2 % of the cases
 
 
+def test_a_rule_without_another_to_compare_is_no_verdict(truths, predicted):
+    """Its posterior is 1 whatever the data are; that they do not refuse it is all that is known."""
+    alone = [one for one in predicted if one.name == "output-centric"]
+    rng = np.random.default_rng(4)
+    for error in (0.02, 30.0):
+        found = verdict(observations(truths["output-centric"][0], error, rng), predicted=alone)
+        assert found.decision == "undecided"
+        assert found.compatible == ("output-centric",)
+        assert found.reason.endswith("but there was no other rule to compare it with.")
+    odd = observations(truths["output-centric"][0] + 2.0, 0.02, rng)
+    assert verdict(odd, predicted=alone).decision == "none of these"
+
+
 def test_data_of_no_rule_are_called_so(predicted):
     odd = np.zeros((3, len(OBSERVABLES)))
     odd[:, OBSERVABLES.index("rate_E")] = -1.0
@@ -188,6 +201,8 @@ EXAMPLE = eq.recordings.example()
         (lambda: verdict(EXAMPLE, manipulation="optical"), "must name 'before' and at least one other phase"),
         (lambda: observe(EXAMPLE, {"before": "slep", "during": "wake"}), "no epoch 'slep'. Did you mean 'sleep'"),
         (lambda: observe(EXAMPLE, {"before": "sleep", "later": "wake"}), "got 'later'"),
+        (lambda: verdict(EXAMPLE, manipulation="optical", settings={"draws": 9}), "settings must be VerdictSettings"),
+        (lambda: predictions("optical", rules="calcum"), "got 'calcum'. Did you mean 'calcium'"),
         (lambda: VerdictSettings(threshold=1.5), "VerdictSettings.threshold"),
         (lambda: Operating(cv=(1.0 * Hz,)), "Operating.cv must be two positive numbers"),
         (

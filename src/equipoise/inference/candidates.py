@@ -71,7 +71,7 @@ the threshold of E by its required input, in both readings, or by its rate."""
 def candidates_of(rules: Sequence[str | Candidate] | None) -> tuple[Candidate, ...]:
     """Candidates by name or as given, all by default; ValueError for unknown or repeated names."""
     out = []
-    for rule in CANDIDATES if rules is None else rules:
+    for rule in CANDIDATES if rules is None else [rules] if isinstance(rules, str) else rules:
         if not isinstance(rule, Candidate) and rule not in CANDIDATES:
             raise ValueError(f"rules must name candidates, got {rule!r}." + suggest(str(rule), CANDIDATES))
         out.append(rule if isinstance(rule, Candidate) else CANDIDATES[rule])

@@ -56,7 +56,7 @@ class Observed:
 def observe(spikes: SpikeTrains, units: Indices, irregularity: str) -> Observed:
     """Counts and irregularities of `units` over the window of `spikes`; "global" C_v or "local" C_v,local."""
     grouped = group(_only(spikes, units))
-    values, variances = grouped.statistics()
+    values, variances = grouped.statistics("interval", "cv")
     m = grouped.n_intervals.astype(float)
     enough = m >= MIN_INTERVALS
     cv, error = values["cv"], np.sqrt(variances["cv"])
@@ -110,6 +110,8 @@ def _only(spikes: SpikeTrains, units: Indices) -> SpikeTrains:
 def populations_of(recording: Recording, given: Any) -> dict[str, Indices]:
     """Indices of the units of each population: from a label, from {name: units}, or from the types E and I."""
     n = recording.spikes.n_units
+    if n == 0:
+        raise ValueError("fit: recording must have units, got none.")
     if given is None:
         types = recording.labels.get("type", ())
         return _by_label([t if t in ("E", "I") else "" for t in types]) or {"all": np.arange(n)}
@@ -118,7 +120,10 @@ def populations_of(recording: Recording, given: Any) -> dict[str, Indices]:
             raise ValueError(
                 f"fit: populations={given!r} must be a label of the units.{suggest(given, recording.labels)}"
             )
-        return _by_label(recording.labels[given])
+        found = _by_label(recording.labels[given])
+        if not found:
+            raise ValueError(f"fit: populations={given!r} must be a label that says something; all are empty.")
+        return found
     if not isinstance(given, Mapping) or not given:
         wanted = "a label such as 'region', or a mapping {name: indices of units}"
         raise TypeError(f"fit: populations must be {wanted}, got {given!r}.")

@@ -8,8 +8,9 @@ covariance that fills the gaps between the p_i near the data:
     posterior     Z over the sum of all rules' Z: all rules are equally likely before the data
     p             sum_i w_i P(chi^2 >= (y - p_i)' C^-1 (y - p_i)), w_i = N(y; p_i, C)/(n Z): a small one, incompatible
 
-The decision is a rule only if its posterior exceeds `threshold`, its p exceeds `least_p` and the draws near the data
-are more than `LEAST_DRAWS`; "none of these" if no rule's p exceeds `least_p`; "undecided" else, with the reason.
+The decision is a rule only if others were compared, its posterior exceeds `threshold`, its p exceeds `least_p` and the
+draws near the data are more than `LEAST_DRAWS`; "none of these" if no rule's p exceeds `least_p`; "undecided" else,
+with the reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -117,6 +118,8 @@ def verdict(
     names; without a manipulation the verdict is "undecided".
     """
     how = VerdictSettings() if settings is None else settings
+    if not isinstance(how, VerdictSettings):
+        raise TypeError(f"verdict: settings must be VerdictSettings, got {how!r}.")
     if manipulation is None and predicted is None:
         return Verdict(
             decision=UNDECIDED, status=Status.INSUFFICIENT_DATA,
@@ -244,6 +247,8 @@ def _decision(
     fits = [name for name, x in zip(names, p, strict=True) if x > how.least_p]
     if not fits:
         return NONE, f"No rule makes data like these: the largest p is {p.max():.2g}."
+    if len(names) == 1:
+        return UNDECIDED, f"{names[0]} is compatible (p {p[0]:.2g}), but there was no other rule to compare it with."
     leads = f"{names[best]} leads with posterior {posterior[best]:.2f}"
     if posterior[best] <= how.threshold:
         return UNDECIDED, f"{leads}, not above {how.threshold:g}. Compatible: {', '.join(fits)}."
@@ -255,5 +260,5 @@ def _decision(
 
 
 def _next(names: tuple[str, ...], posterior: Array) -> str:
-    order = np.argsort(-posterior)
-    return f"{names[order[1]]} with {posterior[order[1]]:.3f}" if len(names) > 1 else "not there"
+    second = int(np.argsort(-posterior)[1])
+    return f"{names[second]} with {posterior[second]:.3f}"

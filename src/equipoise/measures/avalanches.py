@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise import _core
+from equipoise.measures.trains import few_bins
 from equipoise.quantities import Quantity, check, finite
 from equipoise.results import Avalanches, Recording, SpikeTrains
 from equipoise.units import hour, ms
@@ -27,7 +28,8 @@ def activity(trains: SpikeTrains | Recording, *, bin: float) -> NDArray[np.int64
     A spike on an edge belongs to the bin that it begins, at the end of the window to the last.
     """
     spikes = spikes_of("measures.activity", trains)
-    counts = np.empty(_bins("measures.activity", spikes, bin), np.int64)
+    _bins("measures.activity", spikes, bin)
+    counts = np.empty(few_bins("measures.activity", spikes.duration, float(bin)), np.int64)
     _core.count_spikes(spikes.times, spikes.t_start, spikes.t_stop, float(bin), counts)
     return counts
 

@@ -19,6 +19,8 @@ from equipoise.units import hour, ms
 if TYPE_CHECKING:
     import xarray as xr
 
+PARTS = 20
+"""Parts of the record that say how much time matters."""
 _WINDOW = Quantity("counting window", unit="ms", low=0.0, high=1 * hour, open_low=True)
 
 
@@ -48,32 +50,34 @@ def mean_correlation(
     *,
     window: float,
     seed: int | np.random.SeedSequence,
-    repeats: int = 200,
+    samples: int = 200,
     confidence: float = 0.95,
 ) -> "xr.Dataset":
     """Mean count correlation over all pairs, and over pairs of types E-E, E-I and I-I, dims (pair,).
 
-    `value` with `low` and `high` from a bootstrap over units (pairs share units, so that pairs are not resampled; a
-    unit drawn twice makes no pair with itself); `null_low`, `null_high`: the central range where each unit is shifted
-    in time by its own number of windows; `n` pairs; `status`. Types are those of a recording's labels; "all" needs
-    none. Units whose count never changes do not enter; without a pair the result is NaN and INSUFFICIENT_DATA.
+    `value` with `low` and `high`, errors over units and over time in quadrature, rather too wide than too narrow: those
+    of a bootstrap over units (pairs share units, so that pairs are not resampled; a unit drawn twice makes no pair with
+    itself), and those of what chance does to all pairs together, from 20 parts of the record by the influence function
+    of Pearson's r. `null_low`, `null_high`: the central range where each unit is shifted in time by its own number of
+    windows; `n` pairs; `status`. Types are those of a recording's labels; "all" needs none. Units whose count never
+    changes do not enter; without a pair the result is NaN and INSUFFICIENT_DATA.
     """
     import xarray as xr
 
     grouped, z = group(trains), level(confidence)
-    repeats = whole("measures.mean_correlation: repeats", repeats, low=20)
+    samples = whole("measures.mean_correlation: samples", samples, low=20)
     scores, known = _scores("measures.mean_correlation", grouped, window)
     scores, types = scores[known], grouped.types[known]
     rng = np.random.default_rng(seed_sequence(seed))
     masks = type_pairs(types)
     correlations = scores @ scores.T
     value = _means(np.ones((1, len(scores))), correlations, masks)[0]
-    resampled = _means(_drawn(len(scores), repeats, rng), correlations, masks)
-    nulls = np.array([_shifted_means(scores, masks, rng) for _ in range(repeats)])
+    resampled = _means(_drawn(len(scores), samples, rng), correlations, masks)
+    nulls = np.array([_shifted_means(scores, masks, rng) for _ in range(samples)])
     enough = np.isfinite(value)
     columns = {"value": value}
-    for name, table in (("", resampled), ("null_", nulls)):
-        ends = _ends(table, z)
+    over_time = value + np.outer((-1.0, 1.0), _error_over_time(scores, correlations, masks, confidence))
+    for name, ends in (("", _in_quadrature(value, _ends(resampled, z), over_time)), ("null_", _ends(nulls, z))):
         columns |= {f"{name}low": np.where(enough, ends[0], np.nan), f"{name}high": np.where(enough, ends[1], np.nan)}
     pairs = [_number_of_pairs(a, b) for a, b in masks.values()]
     variables = {key: ("pair", column, {"units": "1"}) for key, column in columns.items()}
@@ -103,10 +107,10 @@ def _scores(function: str, grouped: GroupedTrains, window: float) -> tuple[Array
     return counts / np.where(known, size, 1.0)[:, None], known
 
 
-def _drawn(n: int, repeats: int, rng: np.random.Generator) -> Array:
-    """How often each of n units is drawn in each repeat (repeats, n)."""
-    places = rng.integers(0, max(n, 1), (repeats, n)) + n * np.arange(repeats)[:, None]
-    return np.bincount(places.ravel(), minlength=repeats * n).reshape(repeats, n).astype(np.float64)
+def _drawn(n: int, samples: int, rng: np.random.Generator) -> Array:
+    """How often each of n units is drawn in each repeat (samples, n)."""
+    places = rng.integers(0, max(n, 1), (samples, n)) + n * np.arange(samples)[:, None]
+    return np.bincount(places.ravel(), minlength=samples * n).reshape(samples, n).astype(np.float64)
 
 
 def _means(weights: Array, correlations: Array, masks: dict) -> Array:
@@ -119,6 +123,31 @@ def _means(weights: Array, correlations: Array, masks: dict) -> Array:
         pairs = left.sum(axis=1) * right.sum(axis=1) - own.sum(axis=1)
         columns.append(np.where(pairs > 0.5, total / np.maximum(pairs, 1.0), np.nan))
     return np.array(columns).T
+
+
+def _error_over_time(scores: Array, correlations: Array, masks: dict, confidence: float) -> Array:
+    """Half the interval of the mean correlation of each kind (kinds,) that finite time leaves, NaN without pairs.
+
+    A window t adds (z_i z_j - r_ij (z_i^2 + z_j^2)/2)/windows to r_ij (Hampel 1974, J. Am. Stat. Assoc. 69:383); the
+    sums over parts of the record are taken as independent.
+    """
+    from scipy.special import stdtrit
+
+    edges, squares = np.arange(PARTS) * scores.shape[1] // PARTS, scores**2
+    reach = float(stdtrit(PARTS - 1, 0.5 + 0.5 * confidence)) * np.sqrt(PARTS / (PARTS - 1.0))
+    between = correlations - np.diag(np.diag(correlations))
+    errors = []
+    for a, b in masks.values():
+        pairs = a.sum() * b.sum() - (a & b).sum()
+        own = (a & b) + 0.5 * (a * (between @ b) + b * (between @ a))
+        parts = np.add.reduceat((a @ scores) * (b @ scores) - own @ squares, edges)
+        errors.append(reach * np.sqrt((parts**2).sum()) / pairs if pairs else np.nan)
+    return np.array(errors)
+
+
+def _in_quadrature(value: Array, one: Array, other: Array) -> Array:
+    """Ends (2, kinds) of intervals about values whose errors are independent."""
+    return value + np.array([[-1.0], [1.0]]) * np.hypot(one - value, other - value)
 
 
 def _shifted_means(scores: Array, masks: dict, rng: np.random.Generator) -> Array:

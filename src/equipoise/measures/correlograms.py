@@ -27,16 +27,16 @@ _LAG = Quantity("largest lag", unit="ms", low=0.0, high=600 * second)
 
 @dataclass(frozen=True, kw_only=True)
 class Jitter:
-    """A null of interval jitter: `repeats` times the second unit's spikes anew within blocks of `width` [s]."""
+    """A null of interval jitter: `samples` times the second unit's spikes anew within blocks of `width` [s]."""
 
     width: float
     seed: int | np.random.SeedSequence
-    repeats: int = 200
+    samples: int = 200
 
     def __post_init__(self):
         check("Jitter.width", self.width, WIDTH)
         seed_sequence(self.seed)
-        whole("Jitter: repeats", self.repeats, low=20)
+        whole("Jitter: samples", self.samples, low=20)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -200,14 +200,14 @@ def _null(grouped: GroupedTrains, request: _Request, jitter: Jitter, counts: NDA
     """What jitter of the second units leaves, with ranges at each lag and over all of them."""
     from scipy.special import ndtr
 
-    if jitter.repeats * counts.size > 2 * MOST or (not request.sides and (request.first == request.second).any()):
+    if jitter.samples * counts.size > 2 * MOST or (not request.sides and (request.first == request.second).any()):
         raise ValueError(
             "measures: a null of jitter is for at most "
-            f"{2 * MOST // jitter.repeats:,} numbers at {jitter.repeats} repeats, and for pairs of two different "
+            f"{2 * MOST // jitter.samples:,} numbers at {jitter.samples} samples, and for pairs of two different "
             f"units, got {counts.size:,} numbers. Choose fewer pairs=."
         )
     rng = np.random.default_rng(seed_sequence(jitter.seed))
-    tables = np.array([request.counted(grouped, _jittered(grouped, jitter.width, rng)) for _ in range(jitter.repeats)])
+    tables = np.array([request.counted(grouped, _jittered(grouped, jitter.width, rng)) for _ in range(jitter.samples)])
     mean, sd = tables.mean(axis=0), tables.std(axis=0)
     scale = np.where(sd > 0.0, sd, 1.0)
     low, high = np.quantile(tables, [ndtr(-z), ndtr(z)], axis=0)
@@ -216,7 +216,7 @@ def _null(grouped: GroupedTrains, request: _Request, jitter: Jitter, counts: NDA
     beyond = furthest >= (np.abs(counts - mean) / scale).max(axis=1)
     columns = {"null_mean": mean, "null_low": low, "null_high": high, "band_low": mean - edge, "band_high": mean + edge}
     found: dict[str, Any] = {name: (("pair", "lag"), column) for name, column in columns.items()}
-    return found | {"p_value": ("pair", (1.0 + beyond.sum(axis=0)) / (jitter.repeats + 1.0))}
+    return found | {"p_value": ("pair", (1.0 + beyond.sum(axis=0)) / (jitter.samples + 1.0))}
 
 
 def _jittered(grouped: GroupedTrains, width: float, rng: np.random.Generator) -> GroupedTrains:

@@ -12,14 +12,16 @@ Drift beyond counting is sqrt(<d^2> - <error^2>). Slow changes within a stretch 
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.measures.bootstrap import Estimate, over_units, resampled
+from equipoise.measures.bootstrap import FEWEST, Estimate, over_units, resampled
+from equipoise.measures.estimates import level
 from equipoise.measures.irregularity import MIN_INTERVALS
-from equipoise.measures.trains import group
+from equipoise.measures.trains import group, same_units
 from equipoise.quantities import Array, finite, seed_sequence, whole
 from equipoise.results import Recording, SpikeTrains
 
@@ -75,17 +77,16 @@ def drift(
     active: float = 0.01,
     samples: int = 2000,
     confidence: float = 0.95,
-    seed: int = 0,
+    seed: int | np.random.SeedSequence = 0,
 ) -> Drift:
     """Drift of the same units between two stretches; `active` [Hz] is the rate above which a unit counts as active.
 
     Intervals are by bootstrap over units, of `samples` draws. Raises ValueError where the units are not the same.
-    Fewer than three units have status INSUFFICIENT_DATA.
+    Of fewer than five units nothing is known (NaN, INSUFFICIENT_DATA) but their own changes.
     """
     a, b = group(first), group(second)
-    if a.n_spikes.size != b.n_spikes.size:
-        raise ValueError(f"measures.drift: both must have the same units, got {a.n_spikes.size} and {b.n_spikes.size}.")
-    least = float(finite("measures.drift", "active", active, low=0.0))
+    same_units("measures.drift", a, b)
+    least, tail = float(finite("measures.drift", "active", active, low=0.0)), NormalDist().cdf(-level(confidence))
     n = whole("measures.drift: samples", samples, low=100, high=1_000_000)
     rng = np.random.default_rng(seed_sequence(seed))
     rates = np.array([(g.n_spikes + 0.5) / g.duration for g in (a, b)], dtype=np.float64)
@@ -101,11 +102,12 @@ def drift(
     }
     rows = resampled(change.size, n, rng)
     estimates = {name: over_units(statistic, rows, confidence) for name, statistic in found.items()}
+    about = {"names": a.names, "change": change, "error": error, **estimates}
+    if change.size < FEWEST:
+        return Drift(**about, null=(np.nan, np.nan), p_counting=np.nan, p_independent=np.nan)
     medians = np.median(np.abs(error * rng.standard_normal((n, error.size))), axis=1)
-    tail = 0.5 * (1.0 - confidence)
     return Drift(
-        names=a.names, change=change, error=error, **estimates,
-        null=(float(np.quantile(medians, tail)), float(np.quantile(medians, 1.0 - tail))),
+        **about, null=(float(np.quantile(medians, tail)), float(np.quantile(medians, 1.0 - tail))),
         p_counting=float((1 + (medians >= estimates["unit"].value).sum()) / (n + 1)),
         p_independent=_as_little(rates, change, n, rng),
     )  # fmt: skip
@@ -113,7 +115,7 @@ def drift(
 
 def _relative_variance(grouped) -> Array:
     """Variance of the logarithm of each unit's rate by counting."""
-    values, variances = grouped.statistics()
+    values, variances = grouped.statistics("interval")
     few = (grouped.n_intervals < MIN_INTERVALS) | ~(values["interval"] > 0.0)
     own = variances["interval"] / np.where(few, 1.0, values["interval"]) ** 2
     return np.where(few, 1.0 / (grouped.n_spikes + 0.5), own)

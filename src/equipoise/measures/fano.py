@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from equipoise import _core
 from equipoise.measures.estimates import judged, level, positive_interval
-from equipoise.measures.trains import GroupedTrains, Trains, group
+from equipoise.measures.trains import GroupedTrains, Trains, few_bins, group
 from equipoise.quantities import Array, Quantity, check, finite
 from equipoise.units import hour, ms
 
@@ -74,7 +74,7 @@ def local_fano(trains: Trains, *, window: float, stretch: float, confidence: flo
 def counted(grouped: GroupedTrains, width: float, units: slice = slice(None)) -> Array:
     """Spikes of each unit, or of a stretch of them, in windows of `width` [s] (unit, window); a rest is left out."""
     first, last, _ = units.indices(grouped.n_spikes.size)
-    bins = windows_in(grouped, width)
+    bins = few_bins("measures", grouped.duration, width, last - first)
     counts = np.empty((last - first) * bins)
     if bins:
         _core.bin_counts(grouped.times, grouped.offsets[first : last + 1], grouped.t_start, width, counts)

@@ -98,7 +98,7 @@ def isi_laws(
     *,
     laws: Sequence[str] = tuple(LAWS),
     seed: int | np.random.SeedSequence | None = None,
-    bootstraps: int = 200,
+    samples: int = 200,
     confidence: float = 0.95,
 ) -> "xr.Dataset":
     """Interval laws of each unit by maximum likelihood, dims (unit, law), and which describes it best.
@@ -125,8 +125,8 @@ def isi_laws(
     x = likelihoods.sums_of(intervals, _still_open(grouped))
     parts = [_one_law(LAWS[name], x, intervals, z) for name in names]
     if seed is not None:
-        repeats = whole("measures.isi_laws: bootstraps", bootstraps, low=20)
-        chances = [_Chance(name, repeats, seed_sequence(seed)) for name in names]
+        samples = whole("measures.isi_laws: samples", samples, low=20)
+        chances = [_Chance(name, samples, seed_sequence(seed)) for name in names]
         for part, chance in zip(parts, chances, strict=True):
             part["p_value"] = chance.p_values(part, x.n)
     return _dataset(grouped, names, parts, x.n)
@@ -154,6 +154,8 @@ def _names(laws: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in LAWS:
             raise ValueError(f"measures.isi_laws: laws must be among those known, got {name!r}.{suggest(name, LAWS)}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"measures.isi_laws: laws must be different ones, got {', '.join(names)}.")
     if not names:
         raise ValueError(f"measures.isi_laws: laws must name at least one.{suggest('', LAWS)}")
     return names
@@ -208,7 +210,7 @@ class _Chance:
     """Distances of a law from intervals drawn from it and fitted, by C_v and number of intervals."""
 
     name: str
-    repeats: int
+    samples: int
     seed: np.random.SeedSequence
 
     def p_values(self, part: dict[str, Array], n: Array) -> Array:
@@ -220,19 +222,19 @@ class _Chance:
             place = round(np.log(part["cv"][u]) / GRID) if self.name in ("gamma", "inverse_gaussian") else 0
             if (size, place) not in known:
                 known[size, place] = self.distances(size, place)
-            p[u] = (1 + np.sum(known[size, place] >= _scaled(part["ks"][u], n[u]))) / (self.repeats + 1)
+            p[u] = (1 + np.sum(known[size, place] >= _scaled(part["ks"][u], n[u]))) / (self.samples + 1)
         return p
 
     def distances(self, size: int, place: int) -> Array:
-        """Scaled distances (repeats,) of samples of the law at log C_v = `place` steps."""
+        """Scaled distances (samples,) of samples of the law at log C_v = `place` steps."""
         words = (*self.seed.spawn_key, list(LAWS).index(self.name), size, place + 2**31)
         rng = np.random.default_rng(np.random.SeedSequence(self.seed.entropy, spawn_key=words))
         family = LAWS[self.name]
         # A dead time only moves an exponential law.
         free = family.law if "cv" in family.fields else ExponentialISI
         law = free(rate=1.0, **({"cv": float(np.exp(place * GRID))} if "cv" in family.fields else {}))
-        rows = sample(law, self.repeats * size, rng).reshape(self.repeats, size)
-        fit = family.fit(likelihoods.sums_of(list(rows), np.zeros(self.repeats)))
+        rows = sample(law, self.samples * size, rng).reshape(self.samples, size)
+        fit = family.fit(likelihoods.sums_of(list(rows), np.zeros(self.samples)))
         return _scaled(_distances(family, fit, np.sort(rows, axis=1)), size)
 
 

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equipoise.measures.bootstrap import Estimate, Rows, over_units, resampled, unknown
-from equipoise.measures.trains import group
+from equipoise.measures.bootstrap import FEWEST, Estimate, Rows, over_units, resampled, unknown
+from equipoise.measures.trains import group, same_units
 from equipoise.quantities import Array, finite, seed_sequence, whole
 from equipoise.results import Recording, SpikeTrains
 
-LEAST_UNITS = 3
 WHOLE = 0.9
 """Driven part of the interneurons above which their rise speaks against an ISN."""
 DEEP = 0.5
@@ -63,14 +62,14 @@ def isn_signature(
     driven: ArrayLike | None = None,
     samples: int = 2000,
     confidence: float = 0.95,
-    seed: int = 0,
+    seed: int | np.random.SeedSequence = 0,
 ) -> ISNSignature:
     """Responses of E and I to drive of I, and what they say about stabilisation by inhibition.
 
     `stimulated` holds the same units under drive by its amplitude, of any unit; amplitudes below 0 are of drive that
     suppresses interneurons, whose responses count with the opposite sign. `inhibitory` (units,) says which units are
     interneurons, `driven` (units,) which of all units are driven (default: all interneurons). Intervals of the changes
-    are by bootstrap over units, at a confidence that allows for the number of amplitudes (Bonferroni). Fewer than three
+    are by bootstrap over units, at a confidence that allows for the number of amplitudes (Bonferroni). Fewer than five
     units of a type leave it undecided.
     """
     rates, amplitudes = _rates(baseline, stimulated)
@@ -101,15 +100,18 @@ def _rates(
     baseline: SpikeTrains | Recording, stimulated: Mapping[float, SpikeTrains | Recording]
 ) -> tuple[Array, Array]:
     """Rates before and under each amplitude (1 + a, units) [Hz], and the amplitudes, rising."""
+    if not isinstance(stimulated, Mapping):
+        raise TypeError(
+            f"measures.isn_signature: stimulated must map amplitudes to trains, such as {{1.0: trains}}, got "
+            f"{type(stimulated).__name__}."
+        )
     amplitudes = np.sort(finite("measures.isn_signature", "stimulated", list(stimulated)).ravel())
     if amplitudes.size == 0 or (amplitudes == 0.0).any():
         raise ValueError(
             f"measures.isn_signature: stimulated must have at least one amplitude other than 0, got {list(stimulated)}."
         )
     groups = [group(baseline), *(group(stimulated[a]) for a in amplitudes)]
-    sizes = {g.n_spikes.size for g in groups}
-    if len(sizes) > 1:
-        raise ValueError(f"measures.isn_signature: all must have the same units, got {sorted(sizes)} units.")
+    same_units("measures.isn_signature", *groups)
     return np.array([g.n_spikes / g.duration for g in groups]), amplitudes
 
 
@@ -135,14 +137,15 @@ def _part(I: NDArray[np.bool_], light: NDArray[np.bool_]) -> float:  # noqa: E74
 
 def _ratio(change: Array, I: NDArray[np.bool_], rows: tuple[Rows, Rows], confidence: float) -> Estimate:  # noqa: E741
     e, i = change[~I][rows[0]].mean(axis=1), change[I][rows[1]].mean(axis=1)
-    both = np.stack([e, i])
-    return over_units(lambda _: both[1] / both[0], rows[1], confidence)
+    with np.errstate(divide="ignore", invalid="ignore"):  # counts of a few units can add up to no change of E
+        ratio = i / e
+    return over_units(lambda _: ratio, rows[1], confidence)
 
 
 def _decision(
     e: tuple[Estimate, ...], i: tuple[Estimate, ...], weakest: int | None, rate: float, part: float
 ) -> tuple[str, str]:
-    if min(e[0].n, i[0].n) < LEAST_UNITS:
+    if min(e[0].n, i[0].n) < FEWEST:
         return "undecided", f"{e[0].n} excitatory and {i[0].n} inhibitory units are too few."
     if weakest is None:
         return "undecided", "At no amplitude do both E and I change beyond their errors."

@@ -48,6 +48,11 @@ def rows_of(function: str, spectrum: "xr.DataArray") -> tuple[Array, Array]:
     f, power = np.asarray(spectrum["frequency"].values, np.float64), np.asarray(spectrum.values, np.float64)
     if f.size < 2 or not (np.diff(f) > 0.0).all():
         raise ValueError(f"{function}: frequencies of spectrum must increase, got {f.size} of them.")
+    if (power < 0.0).any():
+        raise ValueError(
+            f"{function}: spectrum must be power, at least 0, got {power[power < 0.0][0]:g}. "
+            "Turn decibels or logarithms into power first."
+        )
     return f, power.reshape(-1, f.size)
 
 

@@ -116,10 +116,10 @@ def thin_spikes(data: SpikeTrains | Recording, share: float, *, seed: Seed) -> S
 
 
 def thin_units(data: SpikeTrains | Recording, share: float, *, seed: Seed) -> SpikeTrains:
-    """A random `share` of the units, one at least, numbered anew in their old order."""
+    """A random `share` of the units, one at least of those there are, numbered anew in their old order."""
     kept = check("measures.thin_units: share", share, _SHARE)
     spikes, rng = spikes_of("measures.thin_units", data), np.random.default_rng(seed_sequence(seed))
-    number = max(1, round(kept * spikes.n_units))
+    number = min(max(1, round(kept * spikes.n_units)), spikes.n_units)
     chosen = np.sort(rng.permutation(spikes.n_units)[:number])
     place = np.full(spikes.n_units, -1)
     place[chosen] = np.arange(number)

@@ -237,6 +237,8 @@ def as_sample(
 
 def _check_ends(function: str, x_min: float | None, x_max: float, continuous: bool) -> None:
     for name, end in (("x_min", x_min), ("x_max", x_max)):
+        if end is None and name == "x_max":
+            raise TypeError(f"{function}: x_max must be a number, got None. Without an upper end leave it out.")
         if end is None or (end == np.inf and name == "x_max"):
             continue
         if continuous:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.measures.bootstrap import Estimate, Rows, from_samples, over_units, resampled, unknown
+from equipoise.measures.bootstrap import FEWEST, Estimate, Rows, from_samples, over_units, resampled, unknown
 from equipoise.measures.trains import GroupedTrains, group
-from equipoise.quantities import Array, Quantity, check, seed_sequence, whole
+from equipoise.quantities import Array, Quantity, check, finite, seed_sequence, whole
 from equipoise.results import Recording, SpikeTrains
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def set_point_recovery(
     width: float,
     samples: int = 500,
     confidence: float = 0.95,
-    seed: int = 0,
+    seed: int | np.random.SeedSequence = 0,
 ) -> SetPointRecovery:
     """Recovery of recorded rates after a change at the time `change` [s], in bins of `width` [s].
 
@@ -94,7 +94,10 @@ def set_point_recovery(
     displacement does not differ from none, the time constant also where it lies at an end of those that are tried.
     """
     grouped, spikes = group(trains), trains.spikes if isinstance(trains, Recording) else trains
+    if grouped.names.size == 0:
+        raise ValueError("measures.set_point_recovery: trains must have at least one unit, got none.")
     w = check("measures.set_point_recovery: width", width, _WIDTH)
+    change = float(finite("measures.set_point_recovery", "change", change))
     before, after = (int((b - a) / w + 1e-9) for a, b in ((spikes.t_start, change), (change, spikes.t_stop)))
     if before < 1 or after < LEAST_BINS:
         raise ValueError(
@@ -121,7 +124,7 @@ def _measured(names: NDArray, rates: Array, bins: tuple[int, float], rows: Rows,
     mean, level = after[rows].mean(axis=1), base[rows].mean(axis=1)
     tau, early, late = _fitted(time, mean - level[:, None], w)
     n = rates.shape[0]
-    displacement = from_samples(float(early[0]), early[1:], n, confidence) if n >= 3 else unknown(n)
+    displacement = from_samples(float(early[0]), early[1:], n, confidence) if n >= FEWEST else unknown(n)
     moved = bool(displacement.low * displacement.high > 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         complete = 1.0 - late / early

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equipoise.measures.bootstrap import Estimate, from_samples, unknown
+from equipoise.measures.bootstrap import FEWEST, Estimate, from_samples, unknown
 from equipoise.model.rate_neurons import RateNeuron, ThresholdLinear
 from equipoise.quantities import Array, finite, seed_sequence, together, whole
-
-LEAST_CELLS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +67,14 @@ def compensation_shares(
     paired: bool = False,
     samples: int = 1000,
     confidence: float = 0.95,
-    seed: int = 0,
+    seed: int | np.random.SeedSequence = 0,
 ) -> Shares:
     """Intrinsic and synaptic parts of a change of rate, with intervals by bootstrap over cells.
 
     `neuron` gives the shape of the f-I curve (default threshold-linear). Cells are other ones before and after, unless
     `paired`: then they are the same, in the same order. Unpaired, every cell before meets the mean cell: f-I curves and
     inputs are averaged over cells first. The share is unknown where the change does not differ from none; so is all of
-    fewer than three cells.
+    fewer than five cells.
     """
     one, two = before.table, after.table
     if paired and one.shape != two.shape:
@@ -84,7 +82,7 @@ def compensation_shares(
             f"measures.compensation_shares: paired cells must be as many before and after, got {one.shape[1]} and "
             f"{two.shape[1]}."
         )
-    if min(one.shape[1], two.shape[1]) < LEAST_CELLS:
+    if min(one.shape[1], two.shape[1]) < FEWEST:
         nothing = unknown(min(one.shape[1], two.shape[1]))
         return Shares(change=nothing, intrinsic=nothing, synaptic=nothing, interaction=nothing, share=nothing)
     curve = ThresholdLinear() if neuron is None else neuron

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 BLOCK = 1 << 20
 """Samples under tapers at a time: what fits into the cache of a core."""
 
+ROUNDING = 500.0
+"""Standard deviation of a signal, in last digits of its largest value, below which it is taken to be constant."""
+
 _LENGTH = Quantity("length of a window", unit="second", low=0.0, open_low=True)
 _STEP = Quantity("time between windows", unit="second", low=0.0, open_low=True)
 
@@ -90,10 +93,10 @@ def averaged(spectrum: "xr.DataArray", dim: str = "channel", *, confidence: floa
     Where `dof` goes along `dim`, as of stretches of different length, each signal weighs as its degrees of freedom.
     Neighbouring electrodes are not independent: the interval of their mean is too narrow.
     """
-    if dim not in getattr(spectrum, "dims", ()) or "dof" not in spectrum.coords:
+    if dim not in getattr(spectrum, "dims", ()) or dim == "frequency" or "dof" not in spectrum.coords:
         raise TypeError(
-            f"measures.averaged: spectrum must come from eq.measures.power_spectrum and have the dimension {dim!r}, "
-            f"got {getattr(spectrum, 'dims', type(spectrum).__name__)}."
+            f"measures.averaged: spectrum must come from eq.measures.power_spectrum and have the dimension {dim!r} "
+            f"beside frequency, got {getattr(spectrum, 'dims', type(spectrum).__name__)}."
         )
     values = np.moveaxis(spectrum.values, spectrum.dims.index(dim), -2)
     weights = np.broadcast_to(spectrum["dof"].transpose(..., "frequency").values, values.shape[-2:])
@@ -122,6 +125,9 @@ def _power(values: Array, plan: Segments, fs: float, method: Welch | Multitaper)
     total[:, 0] /= 2.0
     if plan.n % 2 == 0:
         total[:, -1] /= 2.0
+    # What is left of a constant channel is the rounding of its mean, and no power.
+    rounding = ROUNDING * np.finfo(np.float64).eps * np.abs(values).max(axis=1)
+    total[total.sum(axis=1) * fs / plan.n <= rounding**2] = 0.0
     if method.differences:
         total[:, 1:] /= 4.0 * np.sin(np.pi * np.arange(1, total.shape[1]) / plan.n) ** 2
     return total

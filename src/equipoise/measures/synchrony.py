@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.measures.estimates import estimate, level
-from equipoise.measures.trains import Trains, group
+from equipoise.measures.trains import Trains, few_bins, group
 from equipoise.quantities import Array, Quantity, check, finite, seed_sequence, whole
 from equipoise.units import Hz, ms, second
 
@@ -27,7 +27,7 @@ def synchrony(
     *,
     width: float = 5 * ms,
     seed: int | np.random.SeedSequence | None = None,
-    repeats: int = 200,
+    samples: int = 200,
     confidence: float = 0.95,
 ) -> "xr.DataArray":
     """Synchrony index chi^2 = Var(mean count)/mean(Var(count)) of spike counts in bins of `width` [s], from 1/N to 1.
@@ -39,7 +39,7 @@ def synchrony(
     Phys. Rev. E 48:4810, of counts in place of potentials.
     """
     grouped, width, z = group(trains), check("measures.synchrony.width", width, _BIN), level(confidence)
-    bins, n = int(grouped.duration / width * (1.0 + 1e-12)), grouped.n_spikes.size
+    bins, n = few_bins("measures.synchrony", grouped.duration, width), grouped.n_spikes.size
     if bins < BLOCKS:
         raise ValueError(
             f"measures.synchrony: trains must last {BLOCKS} bins of {width / ms:g} ms or more, got "
@@ -54,10 +54,10 @@ def synchrony(
     if seed is None or not np.isfinite(value):
         return found
     rng = np.random.default_rng(seed_sequence(seed))
-    repeats = whole("measures.synchrony: repeats", repeats, low=20)
-    nulls = np.array([places.shifted(rng.integers(0, bins, n)) for _ in range(repeats)])
+    samples = whole("measures.synchrony: samples", samples, low=20)
+    nulls = np.array([places.shifted(rng.integers(0, bins, n)) for _ in range(samples)])
     low, high = np.quantile(nulls, [0.5 - 0.5 * confidence, 0.5 + 0.5 * confidence])
-    return found.assign_coords(null_low=low, null_high=high, p_value=(1.0 + np.sum(nulls >= value)) / (repeats + 1.0))
+    return found.assign_coords(null_low=low, null_high=high, p_value=(1.0 + np.sum(nulls >= value)) / (samples + 1.0))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -12,6 +12,8 @@ from equipoise.quantities import Array
 from equipoise.results import Recording, SpikeTrains
 
 Trains: TypeAlias = "SpikeTrains | Recording | GroupedTrains"
+MOST_NUMBERS = 10**9
+"""Counts that are held at a time at most, 8 GB."""
 ROWS: tuple[str, ...] = ("interval", "cv", "cv2", "lv", "lvr")
 
 
@@ -85,6 +87,31 @@ def group(trains: Trains) -> GroupedTrains:
         f"measures: trains must be SpikeTrains or a Recording, got {type(trains).__name__}. "
         "For the spike times of one unit use SpikeTrains.single(times, t_start=..., t_stop=...)."
     )
+
+
+def same_units(function: str, *groups: GroupedTrains) -> None:
+    """ValueError where stretches of a recording do not hold the same units in the same order."""
+    first = groups[0].names
+    for other in (g.names for g in groups[1:]):
+        if other.size != first.size:
+            raise ValueError(f"{function}: all must have the same units, got {first.size} and {other.size} units.")
+        # Trains without a recording have numbers for names, which say nothing.
+        if other.dtype.kind == first.dtype.kind and (other != first).any():
+            at = int(np.argmax(other != first))
+            raise ValueError(
+                f"{function}: all must have the same units in the same order, got {first[at]} and {other[at]}."
+            )
+
+
+def few_bins(function: str, duration: float, width: float, rows: int = 1) -> int:
+    """Whole bins of `width` [s] in `duration` [s]; ValueError where `rows` of them are more than `MOST_NUMBERS`."""
+    bins = int(duration / width * (1.0 + 1e-12))
+    if bins * rows > MOST_NUMBERS:
+        raise ValueError(
+            f"{function}: {duration:g} s in bins of {width:g} s are {bins * rows:.2g} counts, more than "
+            f"{MOST_NUMBERS:.0e}. Take wider bins; times are in s."
+        )
+    return bins
 
 
 def _grouped(spikes: SpikeTrains, names: NDArray, types: NDArray) -> GroupedTrains:

@@ -6,9 +6,10 @@ signals: data * conversion * channel_conversion + offset [V]. Other numeric Time
 by name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,13 @@ _SERIES = ("ElectricalSeries", "TimeSeries")
 
 @dataclass(frozen=True)
 class NWB:
-    """An NWB file, its epochs taken from the table `intervals` ("epochs", "trials", ...) where it has one.
+    """An NWB file, its epochs taken from the table `intervals` ("epochs", "trials", ...; None for none) if it has one.
 
     `signals` names the series to keep, by default the electrical ones; none is read before it is asked for.
     """
 
     path: str | Path
-    intervals: str = "epochs"
+    intervals: str | None = "epochs"
     signals: tuple[str, ...] | None = None
 
 
@@ -54,8 +55,10 @@ def read_nwb(wanted: NWB) -> Raw:
             raise refuse(path.name, f"has no units and no series; it has {', '.join(file) or 'nothing'}.")
         if "units" in file:
             _add_units(raw, file)
-        raw.window = _window(raw, file)
-        raw.epochs = _epochs(raw, file, wanted.intervals)
+        observed = _observed(raw, file)
+        raw.window = _window(raw, file, observed)
+        raw.epochs = () if wanted.intervals is None else _epochs(raw, file, wanted.intervals)
+        _tell_gaps(raw, observed)
         raw.signals, raw.spans = _signals(path, file, found, wanted.signals)
     return raw
 
@@ -150,12 +153,30 @@ def _region_of_electrodes(raw: Raw, file: Any, n: int) -> tuple[str, ...] | None
     return None
 
 
-def _window(raw: Raw, file: Any) -> tuple[float | None, float | None]:
+def _observed(raw: Raw, file: Any) -> list[Array]:
+    """The observed intervals (n, 2) of each unit; none where the file does not say."""
+    if "units" not in file or "obs_intervals" not in file["units"]:
+        return []
+    spans, offsets = _ragged(raw, file["units"], "obs_intervals", len(raw.offsets) - 1)  # type: ignore[arg-type]
+    return [spans[a:b] for a, b in pairwise(offsets)]
+
+
+def _tell_gaps(raw: Raw, observed: Sequence[Array]) -> None:
+    """Gaps that all units share make epochs, if there are no others; else a label says when each unit was observed."""
+    if all(np.array_equal(spans, observed[0]) for spans in observed):
+        if not raw.epochs and observed and len(observed[0]) > 1:
+            raw.epochs = epochs_of(["observed"] * len(observed[0]), *observed[0].T)
+    else:
+        when = tuple(", ".join(f"{a:g} to {b:g} s" for a, b in spans) for spans in observed)
+        raw.labels = {"observed": when, **raw.labels}
+
+
+def _window(raw: Raw, file: Any, observed: Sequence[Array]) -> tuple[float | None, float | None]:
     """From the start of the first observed interval to the end of the last one."""
     if WINDOW in file:
         spans = _floats(raw, file, WINDOW).reshape(-1, 2)
-    elif "units" in file and "obs_intervals" in file["units"]:
-        spans, _ = _ragged(raw, file["units"], "obs_intervals", len(raw.offsets) - 1)  # type: ignore[arg-type]
+    elif observed:
+        spans = np.concatenate(observed)
     else:
         return None, None
     if spans.ndim != 2 or spans.shape[1:] != (2,):
@@ -166,7 +187,7 @@ def _window(raw: Raw, file: Any) -> tuple[float | None, float | None]:
 
 
 def _epochs(raw: Raw, file: Any, table: str) -> tuple[Epoch, ...]:
-    """The rows of a table of intervals, cut to the window; those outside it are left out."""
+    """The rows of a table of intervals, cut to the window; those outside it, and instants, are left out."""
     tables = {name: file["intervals"][name] for name in file.get("intervals", ())}
     tables |= {"epochs": file["epochs"]} if "start_time" in file.get("epochs", ()) else {}
     if table not in tables:
@@ -177,14 +198,18 @@ def _epochs(raw: Raw, file: Any, table: str) -> tuple[Epoch, ...]:
     starts, stops = _floats(raw, group, "start_time"), _floats(raw, group, "stop_time")
     if starts.shape != stops.shape or starts.ndim != 1:
         raise refuse(raw.source, f": {group.name} must have one start and one stop per row.")
-    bad = ~(starts < stops)
+    bad = ~(starts <= stops)
     if bad.any():
         at = int(np.argmax(bad))
-        raise refuse(raw.source, f": {group.name}, row {at}: goes from {starts[at]:g} to {stops[at]:g} s.")
+        raise refuse(
+            raw.source,
+            f": {group.name}, row {at}: goes from {starts[at]:g} to {stops[at]:g} s. Choose another table with "
+            "recordings.NWB(path, intervals=...), or none with intervals=None.",
+        )
     low, high = (end if end is not None else limit for end, limit in zip(raw.window, (-np.inf, np.inf), strict=True))
     inside = (starts < high) & (stops > low)
-    rows = epochs_of(_row_names(raw, group, table, starts.size), starts.clip(low, high), stops.clip(low, high))
-    return tuple(epoch for epoch, keep in zip(rows, inside, strict=True) if keep)
+    names = np.array(_row_names(raw, group, table, starts.size), dtype=object)
+    return epochs_of(names[inside], starts[inside].clip(low, high), stops[inside].clip(low, high))
 
 
 def _row_names(raw: Raw, group: Any, table: str, n: int) -> list[str]:

@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from equipoise.quantities import Array
 from equipoise.recordings.raw import Raw, numbers, reading, refuse
 
-_VERDICTS = (("cluster_info.tsv", "group"), ("cluster_group.tsv", "group"), ("cluster_KSLabel.tsv", "KSLabel"))
-_MORE = {"group": "group", "KSLabel": "group", "region": "region", "location": "region", "cell_type": "type"}
+_VERDICTS = (
+    ("cluster_info.tsv", "group"), ("cluster_group.tsv", "group"), ("cluster_info.tsv", "KSLabel"),
+    ("cluster_KSLabel.tsv", "KSLabel"),
+)  # fmt: skip
+_MORE = {"region": "region", "location": "region", "cell_type": "type"}
 
 
 @dataclass(frozen=True)
@@ -77,22 +80,23 @@ def _sampling_rate(folder: Path) -> float:
 
 
 def _verdicts(folder: Path) -> dict[int, dict[str, str]]:
-    """The known labels of each cluster, from the first table that holds a verdict."""
+    """The known labels of each cluster, from the first table that holds a verdict on any."""
     for name, column in _VERDICTS:
         rows = _table(folder / name) if (folder / name).is_file() else []
-        if rows and column in rows[0]:
+        if any(row.get(column, "").strip() for row in rows):
             ids = [_cluster(folder, name, row) for row in rows]
             if len(set(ids)) != len(ids):
                 twice = next(c for c in ids if ids.count(c) > 1)
                 raise refuse(f"{folder.name}/{name}", f": cluster {twice} stands there more than once.")
-            texts = ({_MORE[k]: v for k, v in row.items() if k in _MORE} for row in rows)
+            # Only this column judges: a table may hold the sorter's opinion beside that of whoever curated.
+            texts = ({"group": row[column]} | {_MORE[k]: v for k, v in row.items() if k in _MORE} for row in rows)
             return dict(zip(ids, texts, strict=True))
     return {}
 
 
 def _table(path: Path) -> list[dict[str, str]]:
     where = f"{path.parent.name}/{path.name}"
-    with reading(where, "table"), path.open(encoding="utf-8", newline="") as stream:
+    with reading(where, "table"), path.open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
     for line, row in enumerate(rows, start=2):
         if None in row or None in row.values():

@@ -180,8 +180,6 @@ def differing(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def epochs_of(names: Iterable[Any], starts: Iterable[Any], stops: Iterable[Any]) -> tuple[Epoch, ...]:
-    """Epochs from three columns of one length, those of equal names told apart by number."""
-    limits = zip(starts, stops, strict=True)
-    return tuple(
-        Epoch(name, float(a), float(b)) for name, (a, b) in zip(differing(map(str, names)), limits, strict=True)
-    )
+    """Epochs from three columns of one length without instants, those of equal names told apart by number."""
+    rows = [(str(name), float(a), float(b)) for name, a, b in zip(names, starts, stops, strict=True) if a != b]
+    return tuple(Epoch(name, a, b) for name, (_, a, b) in zip(differing(row[0] for row in rows), rows, strict=True))

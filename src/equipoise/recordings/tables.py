@@ -19,6 +19,7 @@ from equipoise.recordings.raw import LABELS, Raw, known_names, need, numbers, pa
 from equipoise.results import Epoch, Recording, write_whole
 
 _KEY = b"equipoise_recording"
+_GAPS = {"", "nan", "NaN", "NA"}
 
 
 def read_csv(path: Path) -> Raw:
@@ -31,7 +32,9 @@ def read_csv(path: Path) -> Raw:
     table, places = _cells(path.name, lines, delimiter, columns)
     raw = Raw(source=path.name, times=_csv_times(path.name, table["time"], places), lines=places)
     labels = {key: table[key] for key in columns if key not in ("time", "unit")}
-    return _with_facts(raw, _as_numbers(table["unit"]), labels, facts)
+    # Names saved with the table are what they are: "007" is not 7.
+    unit = np.array(table["unit"], dtype=str) if facts else _units(path.name, table["unit"], places)
+    return _with_facts(raw, unit, labels, facts)
 
 
 def read_parquet(path: Path) -> Raw:
@@ -44,7 +47,7 @@ def read_parquet(path: Path) -> Raw:
     known_names(name, columns, {"time", "unit", *LABELS, *_labels_in(facts)}, "column")
     need(name, columns, ("time", "unit"), "column")
     raw = Raw(source=name, times=numbers(name, "time", columns.pop("time")))
-    unit = columns.pop("unit")
+    unit = _whole(columns.pop("unit"))
     if unit.dtype.kind == "f" or any(value is None for value in (unit if unit.dtype.kind == "O" else ())):
         raise refuse(name, f": unit must hold integers or names, got {unit.dtype} with or without gaps.")
     unit = unit if unit.dtype.kind in "iu" else unit.astype(str)
@@ -140,7 +143,7 @@ def _text(path: Path) -> str:
 
 def _header(source: str, line: str, delimiter: str, facts: Mapping[str, Any]) -> list[str]:
     """The column names, which must be known and complete."""
-    columns = [name.strip() for name in line.split(delimiter)]
+    columns = [name.strip() for row in csv.reader([line], delimiter=delimiter) for name in row] or [""]
     if columns == [""] or re.fullmatch(r"[-+.\d]*", columns[0]):
         raise refuse(source, f": the first line must name the columns, such as 'time,unit', got {line[:80]!r}.")
     known_names(source, columns, {"time", "unit", *LABELS, *_labels_in(facts)}, "column")
@@ -155,7 +158,7 @@ def _cells(
 ) -> tuple[dict[str, list[str]], NDArray[np.int64]]:
     """The cells of each column, and the line of each row."""
     width = len(columns)
-    body = [(n, line) for n, line in enumerate(lines[1:], start=2) if line]
+    body = [(n, line) for n, line in enumerate(lines[1:], start=2) if line and not line.isspace()]
     flat = delimiter.join(line for _, line in body)
     if '"' in flat:
         body = _quoted(source, lines, delimiter)
@@ -173,7 +176,7 @@ def _cells(
 def _quoted(source: str, lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
     """The rows of a table with quotes, and their lines."""
     try:
-        return [(n, row) for n, row in enumerate(csv.reader(lines[1:], delimiter=delimiter), start=2) if row]
+        return [(n, row) for n, row in enumerate(csv.reader(lines[1:], delimiter=delimiter), start=2) if any(row)]
     except csv.Error as error:
         raise refuse(source, f"is no readable table ({error}). Is a quote left open?") from None
 
@@ -195,12 +198,24 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _as_numbers(cells: list[str]) -> NDArray:
-    """Unit names as integers where all are, so that unit 10 follows unit 9."""
+def _units(source: str, cells: list[str], lines: NDArray) -> NDArray:
+    """Unit names as integers where all are, so that unit 10 follows unit 9; refuses a spike without a unit."""
+    gaps = _GAPS & set(cells)
+    if gaps:
+        at = min(cells.index(gap) for gap in gaps)
+        raise refuse(source, f", line {lines[at]}: every spike needs a unit, got {cells[at]!r}.")
     try:
-        return np.array([int(c) for c in cells], dtype=np.int64)
-    except (ValueError, OverflowError):
+        numbers_ = _whole(np.array(cells, dtype=np.float64))
+    except ValueError:
         return np.array(cells, dtype=str)
+    return numbers_ if numbers_.dtype.kind == "i" else np.array(cells, dtype=str)
+
+
+def _whole(unit: NDArray) -> NDArray:
+    """Whole numbers that came as floats as integers, since a column with a gap once had no others; the rest as is."""
+    if unit.dtype.kind != "f" or not (np.abs(unit) < 2.0**53).all() or (unit != np.floor(unit)).any():
+        return unit
+    return unit.astype(np.int64)
 
 
 def _label_of_units(source: str, key: str, unit: NDArray, cells: Sequence[str]) -> tuple[str, ...]:
