@@ -79,7 +79,7 @@ def _epoch(part: Recording, settings: AnalysisSettings, seed: np.random.SeedSequ
 
 def _laws(part: Recording, settings: AnalysisSettings, seed: np.random.SeedSequence) -> "dict[Any, xr.DataArray]":
     """How well each law describes the intervals of each unit, and which describes them best."""
-    found = isi_laws(part, seed=seed, bootstraps=settings.surrogates, confidence=settings.confidence)
+    found = isi_laws(part, seed=seed, samples=settings.surrogates, confidence=settings.confidence)
     columns = {new: found[old] for old, new in LAW.items()}
     best = found["law"] == found["best"]
     return columns | {
@@ -98,7 +98,7 @@ def _correlations(
     part: Recording, settings: AnalysisSettings, seed: np.random.SeedSequence
 ) -> "dict[Any, xr.DataArray]":
     window, repeats = settings.count_window, settings.surrogates
-    found = mean_correlation(part, window=window, seed=seed, repeats=repeats, confidence=settings.confidence)
+    found = mean_correlation(part, window=window, seed=seed, samples=repeats, confidence=settings.confidence)
     columns = {f"correlation_{name}": found[name] for name in (*ENDS, "n", "status")}
     for end in ("low", "high"):
         columns[f"correlation_{end}"] = found[end].where(found["n"] >= LEAST_PAIRS)
@@ -107,7 +107,7 @@ def _correlations(
 
 def _synchrony(part: Recording, settings: AnalysisSettings, seed: np.random.SeedSequence) -> "dict[Any, Any]":
     width, repeats = settings.coincidence_window, settings.surrogates
-    found = synchrony(part, width=width, seed=seed, repeats=repeats, confidence=settings.confidence)
+    found = synchrony(part, width=width, seed=seed, samples=repeats, confidence=settings.confidence)
     names = (*ENDS, "p_value", "independent")
     return {"synchrony": float(found)} | {
         f"synchrony_{name}": float(found[name]) if name in found.coords else np.nan for name in names
@@ -117,7 +117,7 @@ def _synchrony(part: Recording, settings: AnalysisSettings, seed: np.random.Seed
 def _coincidences(part: Recording, settings: AnalysisSettings, seed: np.random.SeedSequence) -> "xr.Dataset":
     """Correlograms beside those of jittered spikes; without a null where there are too many spikes for one."""
     width, repeats = settings.coincidence_window, _copies(part, settings)
-    jitter = Jitter(width=BLOCK * width, seed=seed, repeats=repeats) if repeats else None
+    jitter = Jitter(width=BLOCK * width, seed=seed, samples=repeats) if repeats else None
     found = mean_correlogram(part, bin=width, max_lag=LAGS * width, jitter=jitter, confidence=settings.confidence)
     if jitter is None:
         nothing = found["covariance"] * np.nan
