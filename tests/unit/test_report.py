@@ -304,8 +304,8 @@ def test_quantities_with_and_without_units():
         "2e4 us": 0.02,
         ".5 min": 30.0,
     }.items():
-        np.testing.assert_allclose(cli.parse_quantity(text, cli.TIME, "ms"), value, rtol=1e-15)
-    assert cli.parse_quantity("-70", cli.POTENTIAL, "mV") == -0.07
-    assert cli.parse_quantity("0.5 µM", cli.CALCIUM, "uM") == 0.5
+        np.testing.assert_allclose(cli.options.parse_quantity(text, cli.options.TIME, "ms"), value, rtol=1e-15)
+    assert cli.options.parse_quantity("-70", cli.options.POTENTIAL, "mV") == -0.07
+    assert cli.options.parse_quantity("0.5 µM", cli.options.CALCIUM, "uM") == 0.5
     with pytest.raises(ValueError, match=r"unknown unit 'msec'\. Did you mean 'ms'"):
-        cli.parse_quantity("20 msec", cli.TIME, "ms")
+        cli.options.parse_quantity("20 msec", cli.options.TIME, "ms")

@@ -178,7 +178,7 @@ def test_a_stopped_command_goes_on_with_resume(tmp_path, monkeypatch):
     (tmp_path / "all.toml").write_text(circuit().to_toml())
     arguments = (tmp_path / "all.toml", "--out", tmp_path, "--duration", "2 s", "--no-report")
     asked = []
-    original = cli._simulated
+    original = cli.circuits.simulated
 
     def stopping(bar, task, seconds):
         tell = original(bar, task, seconds)
@@ -191,7 +191,7 @@ def test_a_stopped_command_goes_on_with_resume(tmp_path, monkeypatch):
 
         return progress
 
-    monkeypatch.setattr(cli, "_simulated", stopping)
+    monkeypatch.setattr(cli.circuits, "simulated", stopping)
     stopped = run(*arguments)
     assert stopped.exit_code == 1, stopped.output
     assert "simulation: interrupted" in stopped.output

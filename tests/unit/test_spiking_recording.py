@@ -347,7 +347,7 @@ def test_the_command_tells_simulated_time_speed_and_what_is_left():
         def update(self, task, **how):
             told.append((task, how))
 
-    tell = cli._simulated(Bar(), 7, 20.0)
+    tell = cli.circuits.simulated(Bar(), 7, 20.0)
     tell(0.0)
     tell(0.5)
     assert told[0] == (7, {"description": "Simulating 0.0 s of 20.0 s", "completed": 0.0, "total": 1.0})
