@@ -251,17 +251,20 @@ def available_memory() -> float:
 
 
 def processors() -> int:
-    """How many threads this process may use: as OMP_NUM_THREADS says, else one for each of its processors."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
+    """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def most_threads() -> int:
+    """As OMP_NUM_THREADS says, the convention of numerical programs, else one for each processor."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) > 0 else processors()
 
 
 def _threads(given: int | None, sizes: tuple[int, ...]) -> int:
     """By default one for each processor, but none without at least two columns of neurons."""
     if given is None:
-        return max(1, min(processors(), sum(-(-n // COLUMN) for n in sizes) // 2))
+        return max(1, min(most_threads(), sum(-(-n // COLUMN) for n in sizes) // 2))
     number = check("spiking.threads", given, Quantity("number of threads", low=1.0, high=1024.0))
     if number != int(number):
         raise ValueError(f"spiking: threads must be a whole number, got {given!r}.")
