@@ -52,7 +52,7 @@ def run_to(
         bar.update(task, description="Drawing figures", total=None)
         saved = [save_dataset(study, out / f"{name}.nc")]
         if compared is not None:
-            saved.append(save_dataset(compared, out / f"{name}levels_of.nc"))
+            saved.append(save_dataset(compared, out / f"{name}_levels.nc"))
         page_path = out / f"{name}.html"
         written = report.write_circuit_html(study, page_path, levels=compared) if page else saved[0]
     console = Console()
