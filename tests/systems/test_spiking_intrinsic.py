@@ -131,11 +131,11 @@ def test_neurons_end_where_renewal_theory_has_them(name):
 def test_neither_threads_nor_a_pause_change_anything(name):
     circuit, plan = unlike(n=600), regulated(RULES[name])
     whole, threads = (
-        eq.spiking.run(BUILD(circuit, seed=5, threads=n), duration=2 * second, homeostasis=plan) for n in (1, 3)
+        eq.spiking.run(BUILD(circuit, seed=5, threads=n), duration=1 * second, homeostasis=plan) for n in (1, 3)
     )
     built = BUILD(circuit, seed=5, threads=2)
-    first = eq.spiking.run(built, duration=730 * ms, homeostasis=plan)  # in the midst of a window
-    pieces = eq.spiking.run(built, duration=1270 * ms, start=first.end, homeostasis=plan)
+    first = eq.spiking.run(built, duration=365 * ms, homeostasis=plan)  # in the midst of a window
+    pieces = eq.spiking.run(built, duration=635 * ms, start=first.end, homeostasis=plan)
     assert np.std(whole.slow_variables["E"][name]) > 0.0
     for other in (threads, pieces):
         for population in "EI":
