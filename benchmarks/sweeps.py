@@ -45,7 +45,7 @@ def spiking_point(seed: int) -> int:
     ]
     drive = [eq.Projection(source="X", target=post, weight=0.2 * mV, in_degree=200) for post in sizes]
     circuit = eq.Circuit(populations=[*populations, eq.Source("X", rate=12 * Hz)], projections=[*wires, *drive])
-    return eq.spiking.simulate(circuit, duration=20 * second, seed=seed, threads=1, progress=False).spikes.times.size
+    return eq.spiking.simulate(circuit, duration=200 * second, seed=seed, threads=1, progress=False).spikes.times.size
 
 
 def main(repetitions: int) -> None:
