@@ -11,7 +11,7 @@ from equipoise import plotting
 from equipoise.report import circuit_figures, circuit_tables
 from equipoise.report.circuit_words import CAPTIONS, CAVEATS, METHODS
 from equipoise.report.levels import levels_section
-from equipoise.report.parts import bullets, circuit_section, figure, head, page, section, table
+from equipoise.report.parts import bullets, closing, figure, head, known, page, section, table
 from equipoise.results import write_whole
 from equipoise.theory.study import LEVELS
 
@@ -31,13 +31,11 @@ def circuit_html(data: "xr.Dataset", *, levels: "xr.Dataset | None" = None) -> s
     sections = [
         _head(data),
         section("At a glance", _glance(data)),
-        *([section("What to know", table(["part", "status", "why"], noted, words=True))] if noted else []),
+        *known(noted),
         section("Figures", _figures(data)),
         *([levels_section(levels, 1 + len(circuit_figures.figures_of(data)))] if levels is not None else []),
         section("Tables", _tables(data)),
-        section("What these numbers do not mean", bullets(CAVEATS)),
-        section("Methods", bullets(METHODS)),
-        circuit_section(data.attrs["circuit"]),
+        *closing(CAVEATS, METHODS, data.attrs["circuit"]),
     ]
     return page(f"{data.attrs['title']}: excitatory-inhibitory balance in theory", sections)
 

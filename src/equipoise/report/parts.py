@@ -48,6 +48,22 @@ def circuit_section(text: str) -> str:
     return section("The circuit", f"<details><summary>as TOML</summary><pre>{escape(text)}</pre></details>")
 
 
+def known(noted: Sequence[Sequence[str]]) -> list[str]:
+    """The section on parts that did not end well: part, status and why; none where there are none."""
+    if not noted:
+        return []
+    return [section("What to know", table(["part", "status", "why"], noted, words=True))]
+
+
+def closing(caveats: Sequence[str], methods: Sequence[str], circuit: str) -> list[str]:
+    """The sections that end the page of a circuit."""
+    return [
+        section("What these numbers do not mean", bullets(caveats)),
+        section("Methods", bullets(methods)),
+        circuit_section(circuit),
+    ]
+
+
 def section(title: str, body: str) -> str:
     """A part of the page under its heading."""
     return f"<section>\n<h2>{title}</h2>\n{body}\n</section>"

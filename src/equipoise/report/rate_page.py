@@ -8,7 +8,7 @@ from equipoise import plotting
 from equipoise.plotting import circuits, rates, schematic
 from equipoise.report import rate_tables as tables
 from equipoise.report.circuit_figures import MOST_NODES
-from equipoise.report.parts import bullets, circuit_section, figure, head, page, section, subplots, table
+from equipoise.report.parts import bullets, closing, figure, head, known, page, section, subplots, table
 from equipoise.report.tables import number
 from equipoise.results import write_whole
 
@@ -63,12 +63,10 @@ def rate_html(data: "xr.Dataset") -> str:
     sections = [
         _head(data),
         section("At a glance", _glance(data)),
-        *([section("What to know", table(["part", "status", "why"], noted, words=True))] if noted else []),
+        *known(noted),
         section("Figures", _figures(data)),
         section("Tables", _tables(data)),
-        section("What these numbers do not mean", bullets(CAVEATS)),
-        section("Methods", bullets(METHODS)),
-        circuit_section(data.attrs["circuit"]),
+        *closing(CAVEATS, METHODS, data.attrs["circuit"]),
     ]
     return page(f"{data.attrs['title']}: rates and homeostasis", sections)
 

@@ -9,7 +9,7 @@ import numpy as np
 from equipoise import plotting
 from equipoise.report import spiking_figures, spiking_tables
 from equipoise.report.circuit_tables import rate_text
-from equipoise.report.parts import bullets, circuit_section, figure, head, page, section, table
+from equipoise.report.parts import bullets, closing, figure, head, known, page, section, table
 from equipoise.report.spiking_words import CAPTIONS, CAVEATS, METHODS
 from equipoise.report.tables import number
 from equipoise.results import write_whole
@@ -31,12 +31,10 @@ def spiking_html(data: "xr.Dataset") -> str:
     sections = [
         _head(data),
         section("At a glance", _glance(data)),
-        *([section("What to know", table(["part", "status", "why"], noted, words=True))] if noted else []),
+        *known(noted),
         section("Figures", _figures(data)),
         section("Tables", _tables(data)),
-        section("What these numbers do not mean", bullets(CAVEATS)),
-        section("Methods", bullets(METHODS)),
-        circuit_section(data.attrs["circuit"]),
+        *closing(CAVEATS, METHODS, data.attrs["circuit"]),
     ]
     return page(f"{data.attrs['title']}: spikes", sections)
 
