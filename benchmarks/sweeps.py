@@ -16,6 +16,7 @@ import equipoise as eq
 from equipoise.units import Hz, ms, mV, second
 
 POINTS = 2000
+SPIKING = 24
 
 
 def timed(call: Callable[[], xr.Dataset]) -> tuple[float, xr.Dataset]:
@@ -45,7 +46,7 @@ def spiking_point(seed: int) -> int:
     ]
     drive = [eq.Projection(source="X", target=post, weight=0.2 * mV, in_degree=200) for post in sizes]
     circuit = eq.Circuit(populations=[*populations, eq.Source("X", rate=12 * Hz)], projections=[*wires, *drive])
-    return eq.spiking.simulate(circuit, duration=200 * second, seed=seed, threads=1, progress=False).spikes.times.size
+    return eq.spiking.simulate(circuit, duration=150 * second, seed=seed, threads=1, progress=False).spikes.times.size
 
 
 def main(repetitions: int) -> None:
@@ -58,12 +59,12 @@ def main(repetitions: int) -> None:
     gains = []
     for _ in range(repetitions):
         (one, a), (two, b) = (
-            timed(lambda w=w: eq.sweep(spiking_point, seed=range(12), workers=w, progress=False)) for w in (1, 2)
+            timed(lambda w=w: eq.sweep(spiking_point, seed=range(SPIKING), workers=w, progress=False)) for w in (1, 2)
         )
         assert not eq.sweeps.failures(a), eq.sweeps.failures(a)
         assert a["value"].equals(b["value"])
         gains.append(one / two)
-        print(f"12 spiking points: one worker {one:.2f} s, two {two:.2f} s, gain {one / two:.2f}")
+        print(f"{SPIKING} spiking points: one worker {one:.2f} s, two {two:.2f} s, gain {one / two:.2f}")
     print(f"median gain of two workers: {statistics.median(gains):.2f}")
 
 
