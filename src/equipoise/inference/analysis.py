@@ -1,7 +1,7 @@
 """A recording analysed as far as it allows: `analyze`, and the `Analysis` that it gives."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from equipoise.inference.topic_spikes import spikes, too_short
 from equipoise.inference.topic_stability import nothing_to_compare, stability
 from equipoise.inference.topic_verdict import judged, not_asked
 from equipoise.quantities import suggest
-from equipoise.results import Recording, write_whole
+from equipoise.results import Epoch, Recording, write_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -83,7 +83,7 @@ TOPICS: dict[str, Topic] = {
 }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Analysis:
     """One Dataset per topic, why topics are `left_out`, and `attrs` with source, digest, settings and version."""
 
@@ -102,6 +102,12 @@ class Analysis:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.topics)
+
+    def __repr__(self) -> str:
+        rows = [f"Analysis({self.attrs.get('source', '')})"]
+        rows += [f"  {name:<12} {TOPICS[name].about}" for name in self.topics]
+        rows += [f"  {name:<12} left out: {why}" for name, why in self.left_out.items()]
+        return "\n".join(rows)
 
     def save(self, path: str | Path) -> Path:
         """Write all topics to one netCDF-4 file, a group each, whole or not at all."""
@@ -135,10 +141,14 @@ def analyze(
     """Everything that `recording` allows, or the `topics` asked for, as an Analysis.
 
     A topic that the recording does not allow (no units, one epoch only, no signals, ...) is left out with the reason.
+    A recording without epochs is one epoch, "all".
     `progress` is called with the fraction done. Raises TypeError or ValueError for bad arguments, and ValueError for a
     recording that allows none.
     """
     settings = checked("analyze", recording, settings)
+    if not recording.epochs:
+        whole = Epoch("all", recording.spikes.t_start, recording.spikes.t_stop)
+        recording = replace(recording, epochs=(whole,))
     wanted = _wanted(topics)
     refusals = {name: TOPICS[name].refusal(recording, settings) for name in wanted}
     left_out = {name: why for name, why in refusals.items() if why}
