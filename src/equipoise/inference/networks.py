@@ -6,7 +6,7 @@ averages over cells. The state of a network is x = (r, q), the first two moments
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -72,6 +72,10 @@ class Networks:
         """The networks a part x of the way to others."""
         pairs = zip(self.wirings, last.wirings, strict=True)
         return replace(self, wirings=tuple(_between(a, b, x) for a, b in pairs))
+
+    def take(self, rows: Any) -> Self:
+        """Some of the networks."""
+        return replace(self, wirings=tuple(self.wirings[i] for i in np.arange(len(self.wirings))[rows]))
 
     def irregularity(self, r: Array) -> Array:
         """C_v averaged over the cells of each population (n, P)."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.dynamics import duration_text
 from equipoise.inference.batch import RAMP
@@ -12,7 +13,7 @@ from equipoise.inference.doses import Dose
 from equipoise.inference.networks import Networks, networks_of
 from equipoise.inference.operating import POPULATIONS, Operating
 from equipoise.inference.predictions import courses
-from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, grid, step
+from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, follow
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
@@ -26,9 +27,6 @@ FAR = np.log(100.0)
 """Logarithm of a gain beyond which a weight counts as gone, or as growing without end."""
 SILENT = 1e-3
 """Rate [Hz] below which a population has no required input."""
-LEAP, DEEPEST = 0.01, 12
-STEEP = 0.3
-"""Largest change in a step of a slow variable, of its scale, and of a rate; how often a step is halved at most."""
 BRANCHING_BIN = 4 * ms
 
 
@@ -218,43 +216,15 @@ def _reached(at: Resting, under: Networks, i: int) -> float:
 
 # --- in time ----------------------------------------------------------------------------------------------------------
 def followed(system: SlowBatch[Networks], z: Array, r: Array, span: float) -> Course:
-    """The course of each network by itself, in steps as short as it needs, until a weight is gone or its state ends."""
-    edges = grid(system, span)
-    z_all, r_all = np.full((len(edges), *z.shape), np.nan), np.full((len(edges), *r.shape), np.nan)
-    for i in range(len(z)):
-        one = replace(system, batch=Networks(system.batch.wirings[i : i + 1]), speed=system.speed[i : i + 1])
-        here, x = z[i : i + 1], r[i : i + 1]
-        for k, h in enumerate(np.diff(edges, prepend=0.0)):
-            if k:
-                here, x = _careful(one, here, x, float(h))
-            z_all[k, i], r_all[k, i] = here[0], x[0]
-            if not np.isfinite(x).all() or np.abs(one.parts(here)[0]).max() > FAR or _blind(one, x):
-                break
-    return Course(time=edges, z=z_all, r=r_all)
+    """The course of each network, until a weight is gone or its state ends."""
+    return follow(system, z, r, span, ended=_over)
 
 
-def _careful(system: SlowBatch[Networks], z: Array, r: Array, h: float, depth: int = 0) -> tuple[Array, Array]:
-    """A step, in halves of halves where slow variables or rates would leap."""
-    if not np.isfinite(r).all():
-        return z, r
-    there, x = step(system, z, r, h)
-    if depth == DEEPEST or (np.isfinite(x).all() and not _leaps(system, z, r, there, x)):
-        return there, x
-    z, r = _careful(system, z, r, 0.5 * h, depth + 1)
-    return _careful(system, z, r, 0.5 * h, depth + 1)
-
-
-def _leaps(system: SlowBatch[Networks], z: Array, r: Array, there: Array, x: Array) -> bool:
-    """Whether a step is too long: slow variables by 1 % of their scale, more far out, rates by a third."""
-    P = r.shape[1] // 2
-    slow = np.abs(there - z) > LEAP * (system.scale + 4.0 * z * z / system.scale)
-    fast = np.abs(x[:, :P] - r[:, :P]) > STEEP * (r[:, :P] + 1.0)
-    return bool(slow.any() or fast.any())
-
-
-def _blind(system: SlowBatch[Networks], x: Array) -> bool:
-    """Whether a rule senses the required input of a population that is silent."""
-    return any(x[0, system.names.index(name)] < SILENT for name in _required(system))
+def _over(system: SlowBatch[Networks], z: Array, x: Array) -> NDArray[np.bool_]:
+    """Whether a weight is gone or grows without end, or a population is silent whose required input is sensed (n,)."""
+    gone = np.abs(system.parts(z)[0]).max(axis=(1, 2)) > FAR
+    blind = [x[:, system.names.index(name)] < SILENT for name in _required(system)]
+    return np.any([gone, *blind], axis=0)
 
 
 def _required(system: SlowBatch[Networks]) -> list[str]:
