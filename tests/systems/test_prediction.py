@@ -224,7 +224,18 @@ def test_a_rule_that_the_level_does_not_represent_is_reported():
 def test_a_level_says_why_it_has_no_entry():
     found = predict(NETWORK, "optical", rules=["no homeostasis"], observables=["aperiodic_exponent"], spans=SPANS).data
     assert found["value"].isnull().all()
-    assert found["note"].item().startswith("a mean field of constant rates has no spectrum")
+    assert "where common oscillations grow by themselves" in found["note"].item()  # as they do with delays of 1.5 ms
+
+
+def test_light_makes_the_field_steeper_and_the_rule_takes_that_back():
+    light = predict(small_network(), {"optical": 0.3}, rules=["calcium", "no homeostasis"], spans=(20 * day, 1 * day))
+    exponent = light.data["value"].isel(dose=0).sel(level="theory", observable="aperiodic_exponent")
+    rest = light.data["baseline"].sel(level="theory", observable="aperiodic_exponent").item()
+    acute, during = (exponent.sel(phase=p).values - rest for p in ("acute", "during"))
+    assert acute[0] == pytest.approx(acute[1])
+    assert abs(acute[0]) > 0.02
+    np.testing.assert_allclose(during[1], acute[1], atol=1e-9)
+    assert abs(during[0]) < abs(acute[0])
 
 
 # --- doses ------------------------------------------------------------------------------------------------------------
@@ -289,7 +300,13 @@ def test_a_page_is_drawn_from_the_saved_data(tmp_path):
     assert repr(again).startswith("Prediction(Balanced network: theory)\noptical 0.3162\n")
     page = report.predict_html(again)
     assert page == report.predict_html(found)
-    for words in ("planning an experiment", "does not hold this circuit", "+42.2", "data:image/png", "no spectrum"):
+    for words in (
+        "planning an experiment",
+        "does not hold this circuit",
+        "+42.2",
+        "data:image/png",
+        "common oscillations",
+    ):
         assert words in page
 
 

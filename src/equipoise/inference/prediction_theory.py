@@ -20,14 +20,19 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.slow_variables import RequiredInput
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
+from equipoise.theory.fluctuations import Fluctuations, refusal
 from equipoise.theory.network import mean_field
-from equipoise.units import ms
+from equipoise.units import Hz, ms
 
 FAR = np.log(100.0)
 """Logarithm of a gain beyond which a weight counts as gone, or as growing without end."""
 SILENT = 1e-3
 """Rate [Hz] below which a population has no required input."""
 BRANCHING_BIN = 4 * ms
+BAND = (30 * Hz, 50 * Hz)
+"""Of the aperiodic exponent."""
+FOLLOWED = 40
+"""Neurons of E whose input makes the LFP proxy."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +60,15 @@ class Resting(Operating):
     def calcium(self) -> Array:
         """Mean [µM] and second moment [µM^2] (2, 2) over the cells of E and I."""
         return self.moments
+
+    @cached_property
+    def fluctuations(self) -> Fluctuations | None:
+        """What linear response needs beside the wiring; None where it is not known, see `fluctuations.refusal`."""
+        assert self.circuit is not None
+        if refusal(self.circuit):
+            return None
+        sizes = np.array([float(p.size) for p in self.circuit.populations])
+        return Fluctuations(wiring=self.network.wirings[0], delay=self.circuit.delays(), sizes=sizes)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -234,8 +248,13 @@ def _required(system: SlowBatch[Networks]) -> list[str]:
 
 
 # --- observables ------------------------------------------------------------------------------------------------------
-def observed(net: Networks, z: Array, x: Array, system: SlowBatch[Networks], at: Resting) -> Array:
-    """Observables (n, observable) of networks at slow variables z and states x, in the order of `observables`."""
+def observed(
+    net: Networks, z: Array, x: Array, system: SlowBatch[Networks], at: Resting, *, field: bool = True
+) -> Array:
+    """Observables (n, observable) of networks at slow variables z and states x, in the order of `observables`.
+
+    Without `field` the exponent of the field, which takes longest, is left out.
+    """
     here = replace(system, batch=net).moved(np.nan_to_num(z))
     P = len(at.names)
     r, q = x[:, :P], x[:, P:]
@@ -246,8 +265,22 @@ def observed(net: Networks, z: Array, x: Array, system: SlowBatch[Networks], at:
     growth = here.growth(x)
     columns = [
         r, np.sqrt(np.maximum(q - r * r, 0.0)), cv, cv, calcium[:, 0].T, calcium[:, 1].T, gains[..., 0], gains[..., 1],
-        threshold, np.exp(BRANCHING_BIN * growth / at.tau_m)[:, None], np.full((len(x), 1), np.nan),
+        threshold, np.exp(BRANCHING_BIN * growth / at.tau_m)[:, None],
+        _exponents(here, x, at, field)[:, None],
     ]  # fmt: skip
     out = np.concatenate(columns, axis=1)
     out[~np.isfinite(x).all(axis=1)] = np.nan
     return out
+
+
+def _exponents(here: Networks, x: Array, at: Resting, field: bool) -> Array:
+    """Exponents of the field of E (n,) at states x; NaN where linear response is not known or does not hold."""
+    e, known = at.names.index("E"), at.fluctuations
+    if known is None or not field:
+        return np.full(len(x), np.nan)
+    return np.array(
+        [
+            replace(known, wiring=w).exponent(y, BAND, target=e, cells=FOLLOWED)
+            for w, y in zip(here.wirings, x, strict=True)
+        ]
+    )
