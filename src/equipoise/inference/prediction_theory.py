@@ -10,7 +10,7 @@ from equipoise.dynamics import duration_text
 from equipoise.inference.batch import RAMP
 from equipoise.inference.candidates import Candidate, rules_of
 from equipoise.inference.doses import Dose
-from equipoise.inference.networks import Networks, networks_of
+from equipoise.inference.networks import SILENT, Networks, networks_of
 from equipoise.inference.operating import POPULATIONS, Operating
 from equipoise.inference.predictions import courses
 from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, follow
@@ -26,8 +26,6 @@ from equipoise.units import Hz, ms
 
 FAR = np.log(100.0)
 """Logarithm of a gain beyond which a weight counts as gone, or as growing without end."""
-SILENT = 1e-3
-"""Rate [Hz] below which a population has no required input."""
 BRANCHING_BIN = 4 * ms
 BAND = (30 * Hz, 50 * Hz)
 """Of the aperiodic exponent."""
@@ -74,6 +72,17 @@ class Resting(Operating):
     def names(self) -> tuple[str, ...]:
         """All populations."""
         return self.network.wirings[0].names
+
+    @property
+    def unit(self) -> Array:
+        """sigma/sqrt(tau_m) (2,) [V/s] of the mean cells, the unit of drives; TypeError for neurons without a leak."""
+        neurons = [self.network.neurons[self.names.index(name)] for name in POPULATIONS]
+        if not all(hasattr(neuron, "tau_m") for neuron in neurons):
+            raise TypeError(
+                "predict: strengths of drives are in units of sigma/sqrt(tau_m), which neurons without a leak do not "
+                "have. Give a protocol in V/s, such as eq.OpticalDrive(drive=20.0)."
+            )
+        return self.input[1] / np.sqrt([getattr(neuron, "tau_m") for neuron in neurons])  # noqa: B009
 
     @property
     def tau_m(self) -> float:

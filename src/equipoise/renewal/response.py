@@ -68,7 +68,8 @@ def frequency_response(neuron: LIF, *, frequency: ArrayLike, mu: ArrayLike, sigm
 
 def _response(neuron: LIF, f: Array, mu: Array, sigma: Array, r: Array) -> Complex:
     """chi_mu, chi_s and P_L (3, F, n) of neurons that fire."""
-    tau, a = neuron.tau_m, 2j * np.pi * f * neuron.tau_m
+    tau = neuron.tau_m
+    a = (2j * np.pi * f * tau).astype(np.complex128)
     low, high = (
         (v - neuron.v_leak - mu * tau) / (sigma * math.sqrt(tau)) for v in (neuron.v_reset, neuron.v_threshold)
     )
@@ -83,7 +84,9 @@ def _response(neuron: LIF, f: Array, mu: Array, sigma: Array, r: Array) -> Compl
     bend = 2.0 * (a + 2.0 * high * at_high) - left * 2.0 * (a + 2.0 * low * at_low)
     by_mu = r * math.sqrt(tau) / sigma / (1.0 + a) * slope / (1.0 - isi)
     by_s = r / (2.0 * sigma**2) / (2.0 + a) * bend / (1.0 - isi)
-    return np.where(far, np.nan, np.stack([by_mu, by_s, isi]))
+    out = np.stack([by_mu, by_s, isi]).astype(np.complex128)
+    out[..., far] = np.nan
+    return out
 
 
 def _fraction(a: Complex, y: Array) -> Complex:

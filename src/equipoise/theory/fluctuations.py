@@ -54,9 +54,9 @@ class Fluctuations:
             weights = points.weights[kept] / points.weights[kept].sum()
             mu, sigma = points.mu[kept], np.sqrt(points.s[kept])
             found = frequency_response(neuron, frequency=frequency, mu=mu, sigma=sigma)
-            out.append([part @ weights for part in (found.by_mu, found.by_s, found.spectrum)])
+            out.append((found.by_mu @ weights, found.by_s @ weights, found.spectrum @ weights))
         by_mu, by_s, spectrum = (np.stack(part, axis=1) for part in zip(*out, strict=True))
-        return by_mu, by_s, spectrum.real
+        return by_mu, by_s, spectrum
 
     def loop(self, frequency: Array, by_mu: Complex, by_s: Complex) -> Complex:
         """H (F, n, n)."""
