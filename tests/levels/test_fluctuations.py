@@ -92,3 +92,26 @@ def test_circuits_whose_response_is_not_known_are_told_so():
         replace(plain, projections=[replace(p, delay=law) for p in plain.projections])
     )
     assert refusal(plain.with_node("E", neuron=eq.EIF())) == "the linear response of LIF neurons only is known"
+
+
+def test_spectra_by_name_are_those_of_linear_response():
+    circuit = network()
+    here, x = at_rest(circuit)
+    f = np.array([10.0, 40.0])
+    found = eq.theory.network_spectrum(circuit, f, cells=FOLLOWED)
+    shared, single = here.spectra(x, f)
+    np.testing.assert_allclose(found["power"].values[0], shared[:, 0, 0].real, rtol=1e-6)
+    np.testing.assert_allclose(found["single"].values, single.T, rtol=1e-6)
+    np.testing.assert_allclose(found["field"].values, here.field(x, f, cells=FOLLOWED), rtol=1e-6)
+    assert found.attrs["stable"] == 1
+    larger = eq.theory.network_spectrum(circuit.with_node("E", size=2000).with_node("I", size=2000), f)
+    np.testing.assert_allclose(larger["power"], 0.5 * found["power"], rtol=1e-9)  # 1/N
+
+
+def test_a_spectrum_that_cannot_be_had_is_refused():
+    with pytest.raises(ValueError, match="no population is named 'PV'"):
+        eq.theory.network_spectrum(network(), 40.0, target="PV")
+    with pytest.raises(TypeError, match="network_spectrum: the linear response of LIF neurons only is known"):
+        eq.theory.network_spectrum(network().with_node("E", neuron=eq.EIF()), 40.0)
+    with pytest.raises(ValueError, match="frequency must be finite and above 0"):
+        eq.theory.network_spectrum(network(), [0.0, 40.0])

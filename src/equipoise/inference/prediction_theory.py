@@ -20,7 +20,7 @@ from equipoise.model.circuit import Circuit
 from equipoise.model.slow_variables import RequiredInput
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
-from equipoise.theory.fluctuations import Fluctuations, refusal
+from equipoise.theory.fluctuations import Fluctuations, fluctuations_of, refusal
 from equipoise.theory.network import mean_field
 from equipoise.units import Hz, ms
 
@@ -63,10 +63,7 @@ class Resting(Operating):
     def fluctuations(self) -> Fluctuations | None:
         """What linear response needs beside the wiring; None where it is not known, see `fluctuations.refusal`."""
         assert self.circuit is not None
-        if refusal(self.circuit):
-            return None
-        sizes = np.array([float(p.size) for p in self.circuit.populations])
-        return Fluctuations(wiring=self.network.wirings[0], delay=self.circuit.delays(), sizes=sizes)
+        return None if refusal(self.circuit) else fluctuations_of(self.circuit, self.network.wirings[0])
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def _response(neuron: LIF, f: Array, mu: Array, sigma: Array, r: Array) -> Compl
     bend = 2.0 * (a + 2.0 * high * at_high) - left * 2.0 * (a + 2.0 * low * at_low)
     by_mu = r * math.sqrt(tau) / sigma / (1.0 + a) * slope / (1.0 - isi)
     by_s = r / (2.0 * sigma**2) / (2.0 + a) * bend / (1.0 - isi)
-    out = np.stack([by_mu, by_s, isi]).astype(np.complex128)
+    out: Complex = np.array([by_mu, by_s, isi], dtype=np.complex128)
     out[..., far] = np.nan
     return out
 

@@ -12,17 +12,23 @@ Shea-Brown & Josic, PLoS Comput. Biol. 8:e1002408 (2012).
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from equipoise.measures.fields import DELAY, INHIBITION
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import LIF
-from equipoise.quantities import Array
+from equipoise.quantities import Array, finite, suggest, whole
 from equipoise.renewal.response import Complex, frequency_response
 from equipoise.theory import quenched
+from equipoise.theory.network import mean_field, wiring_of
 from equipoise.theory.wiring import Wiring
 from equipoise.units import Hz, kHz
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 NODES = 21
 """Quadrature nodes of the averages over cells."""
@@ -106,10 +112,52 @@ class Fluctuations:
         return float(-np.polyfit(np.log(f), np.log(power), 1)[0])
 
 
+def network_spectrum(circuit: Circuit, frequency: ArrayLike, *, target: str = "E", cells: int = 40) -> "xr.Dataset":
+    """Spectra of population rates and of the field of `target` in the mean-field state, at `frequency` (F,) > 0 [Hz].
+
+    Two-sided: `power` (population, frequency) [Hz^2/Hz], which falls with the number of cells, `single` [Hz] that of
+    single trains, `field` [(V/s)^2/Hz] of `measures.lfp` of the mean input of so many `cells`; `stable` in attrs says
+    whether common fluctuations die out: where they do not, the spectra mean nothing. TypeError for circuits other than
+    LIF neurons of one kind with delta synapses and fixed delays, NumericalFailure without a state.
+    """
+    why = refusal(circuit)
+    if why:
+        raise TypeError(f"network_spectrum: {why}.")
+    if target not in (names := [p.name for p in circuit.populations]):
+        raise ValueError(f"network_spectrum: no population is named {target!r}.{suggest(target, names)}")
+    f = np.ravel(finite("network_spectrum", "frequency", frequency, low=0.0, open_low=True))
+    x, here = mean_field(circuit).x, fluctuations_of(circuit, wiring_of(circuit))
+    shared, single = here.spectra(x, f)
+    field = here.field(x, f, target=names.index(target), cells=whole("network_spectrum: cells", cells, low=1))
+    return _dataset(names, f, np.diagonal(shared, axis1=1, axis2=2).real.T, single.T, field, here.stable(x))
+
+
+def _dataset(names: list[str], f: Array, power: Array, single: Array, field: Array, stable: bool) -> "xr.Dataset":
+    import xarray as xr
+
+    along = ("population", "frequency")
+    return xr.Dataset(
+        {
+            "power": (along, power, {"units": "Hz^2/Hz"}), "single": (along, single, {"units": "Hz"}),
+            "field": ("frequency", field, {"units": "(V/s)^2/Hz"}),
+        },
+        coords={"population": names, "frequency": ("frequency", f, {"units": "Hz"})},
+        attrs={"stable": int(stable)},
+    )  # fmt: skip
+
+
+def fluctuations_of(circuit: Circuit, wiring: Wiring) -> Fluctuations:
+    """What linear response needs of a circuit that is not refused, with its wiring."""
+    sizes = np.array([float(p.size) for p in circuit.populations])
+    return Fluctuations(wiring=wiring, delay=circuit.delays(), sizes=sizes)
+
+
 def refusal(circuit: Circuit) -> str:
     """Why the fluctuations of a circuit are not known here, or nothing."""
     if not all(isinstance(p.neuron, LIF) for p in circuit.populations):
         return "the linear response of LIF neurons only is known"
+    if any(p.spread.varying for p in circuit.populations):
+        return "linear response is for neurons of one kind in a population"
     if (circuit.synaptic_times() > 0.0).any():
         return "linear response is for delta synapses"
     if not all(isinstance(p.delay, float | int) for p in circuit.projections):
