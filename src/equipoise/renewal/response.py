@@ -84,14 +84,13 @@ def _response(neuron: LIF, f: Array, mu: Array, sigma: Array, r: Array) -> Compl
     bend = 2.0 * (a + 2.0 * high * at_high) - left * 2.0 * (a + 2.0 * low * at_low)
     by_mu = r * math.sqrt(tau) / sigma / (1.0 + a) * slope / (1.0 - isi)
     by_s = r / (2.0 * sigma**2) / (2.0 + a) * bend / (1.0 - isi)
-    out: Complex = np.array([by_mu, by_s, isi], dtype=np.complex128)
-    out[..., far] = np.nan
-    return out
+    isi[:, far] = by_mu[:, far] = by_s[:, far] = np.nan
+    return np.array([by_mu, by_s, isi], np.complex128)
 
 
 def _fraction(a: Complex, y: Array) -> Complex:
     """R by its continued fraction at y (n,) far below 0."""
-    out = np.sqrt(0.5 * (a + TERMS)) + 0.5 * y
+    out: Complex = np.sqrt(0.5 * (a + TERMS)) + 0.5 * y
     for k in range(TERMS - 1, -1, -1):
         out = (a + k) / (2.0 * (out - y))
     return out
