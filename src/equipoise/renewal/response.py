@@ -90,7 +90,7 @@ def _response(neuron: LIF, f: Array, mu: Array, sigma: Array, r: Array) -> Compl
 
 def _fraction(a: Complex, y: Array) -> Complex:
     """R by its continued fraction at y (n,) far below 0."""
-    out: Complex = np.sqrt(0.5 * (a + TERMS)) + 0.5 * y
+    out: Complex = (np.sqrt(0.5 * (a + TERMS)) + 0.5 * y).astype(np.complex128)
     for k in range(TERMS - 1, -1, -1):
         out = (a + k) / (2.0 * (out - y))
     return out
