@@ -6,7 +6,7 @@ averages over cells. The state of a network is x = (r, q), the first two moments
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,13 +20,15 @@ from equipoise.results import Status
 from equipoise.theory import quenched
 from equipoise.theory.network import wiring_of
 from equipoise.theory.network_loop import calcium
-from equipoise.theory.network_state import Equations, newton
+from equipoise.theory.network_state import Equations, newton, relaxed
 from equipoise.theory.wiring import Wiring
 
 NODES = 91
 """Quadrature nodes of the averages: 1e-6 of the rates."""
 STEPS = 20
 """Newton steps from a nearby state."""
+SILENT = 1e-3
+"""Rate [Hz] below which a population counts as silent."""
 MIXED = ("J", "K", "V", "p", "source_rates", "source_fano", "drive")
 
 
@@ -73,6 +75,10 @@ class Networks:
         pairs = zip(self.wirings, last.wirings, strict=True)
         return replace(self, wirings=tuple(_between(a, b, x) for a, b in pairs))
 
+    def take(self, rows: Any) -> Self:
+        """Some of the networks."""
+        return replace(self, wirings=tuple(self.wirings[i] for i in np.arange(len(self.wirings))[rows]))
+
     def irregularity(self, r: Array) -> Array:
         """C_v averaged over the cells of each population (n, P)."""
         return np.array([_irregularity(w, x) for w, x in zip(self.wirings, r, strict=True)])
@@ -103,6 +109,8 @@ def _settled(wiring: Wiring, x: Array) -> Array:
         return nothing
     equations = Equations(wiring, NODES)
     found = newton(equations, x, max_steps=STEPS)
+    if found.status is not Status.OK and (x[: wiring.n] < SILENT).all():  # nothing to follow: what silence turns into
+        found = newton(equations, relaxed(wiring, x[: wiring.n]).x, max_steps=STEPS)
     if found.status is not Status.OK:
         return nothing
     growth = np.linalg.eigvals(equations.jacobian(found.x)).real.max()

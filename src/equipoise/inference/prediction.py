@@ -169,7 +169,9 @@ def predict(
         refuse_endless(circuit)
     at = resting(circuit, how.sensor, check("predict.tau", tau, SPAN))
     found = [foreseen(rule, at, doses, lasting) for rule in asked]
-    data = _dataset(at, doses, found, lasting).assign_attrs(_about(circuit, doses, lasting, tau, how))
+    data = _dataset(at, doses, found, lasting, field="aperiodic_exponent" in names).assign_attrs(
+        _about(circuit, doses, lasting, tau, how)
+    )
     if "spiking" in LEVELS[level]:
         data = _with_spikes(data, at, doses, found, how)
     data = data.assign(pull=(data["value"].dims, _pulls(data, found), {"units": "1/h, V/s/h"}))
@@ -203,9 +205,9 @@ def _text(circuit: Circuit) -> str:
 
 
 def _dataset(
-    at: Resting, doses: Sequence[Dose], found: Sequence[Foreseen | Refused], spans: tuple[float, float]
+    at: Resting, doses: Sequence[Dose], found: Sequence[Foreseen | Refused], spans: tuple[float, float], *, field: bool
 ) -> "xr.Dataset":
-    """All that theory says; spikes are NaN."""
+    """All that theory says, of the field where asked for; spikes are NaN."""
     import xarray as xr
 
     known = observables_of(at.names)
@@ -215,10 +217,10 @@ def _dataset(
     time = np.full((len(found), 2 * (STEPS + 1)), np.nan)
     for j, one in enumerate(found):
         if isinstance(one, Foreseen):
-            course[:, j], time[j] = _course(one, at)
+            course[:, j], time[j] = _course(one, at, field)
             value[0, :, j] = course[:, j][:, [0, STEPS, STEPS + 1, -1]]
     baseline = np.full((2, len(known)), np.nan)
-    baseline[0] = _baseline(at)
+    baseline[0] = _baseline(at, field)
     status = [[(f.status.name, f.reason) if isinstance(f, Refused) else (f.status[i].name, f.reason[i]) for f in found]
               for i in range(len(doses))]  # fmt: skip
     levels, names, cell = LEVELS["both"], [k.name for k in known], ("level", "dose", "rule", "phase", "observable")
@@ -255,19 +257,24 @@ def _pulls(data: "xr.Dataset", found: Sequence[Foreseen | Refused]) -> Array:
     return out
 
 
-def _course(one: Foreseen, at: Resting) -> tuple[Array, Array]:
-    """Observables (dose, moment, observable) and the times of a rule, through the manipulation and after it."""
+def _course(one: Foreseen, at: Resting, field: bool) -> tuple[Array, Array]:
+    """Observables (dose, moment, observable) and the times of a rule, through the manipulation and after it.
+
+    The exponent of the `field` is told at the ends only.
+    """
     out = []
     for net, course in ((one.under, one.during), (one.system.batch, one.after)):
-        out += [observed(net, z, r, one.system, at) for z, r in zip(course.z, course.r, strict=True)]
+        last = len(course.time) - 1
+        for k, (z, r) in enumerate(zip(course.z, course.r, strict=True)):
+            out.append(observed(net, z, r, one.system, at, field=field and k in (0, last)))
     times = np.concatenate([one.during.time, one.during.time[-1] + one.after.time])
     return np.stack(out, axis=1), times
 
 
-def _baseline(at: Resting) -> Array:
+def _baseline(at: Resting, field: bool) -> Array:
     """The state of rest; no rule has moved."""
     system = SlowBatch(batch=at.network, names=at.names, rules=(), speed=np.zeros((1, 0)))
-    return observed(at.network, np.zeros((1, 0)), at.x[None], system, at)[0]
+    return observed(at.network, np.zeros((1, 0)), at.x[None], system, at, field=field)[0]
 
 
 def _with_spikes(
