@@ -168,7 +168,7 @@ def settled(batch: Batch, start: Array) -> Array:
             at_rest = np.asarray((np.abs(rest) <= CLOSE * (r + FAINT)).all(axis=1))
             if (at_rest | lost).all():
                 break
-            r = np.maximum(np.clip(r + _solved(eye - slopes, rest), r / 3.0, 3.0 * r + 1e-3), FAINT)
+            r = np.maximum(np.clip(r + solved(eye - slopes, rest), r / 3.0, 3.0 * r + 1e-3), FAINT)
             lost = lost | _unknown(r)
             r = np.where(lost[:, None], 1.0, r)
     return np.where((at_rest & ~lost)[:, None], r, np.nan)
@@ -196,7 +196,7 @@ def _unknown(x: Array) -> NDArray[np.bool_]:
     return np.asarray(~np.isfinite(x).all(axis=tuple(range(1, x.ndim))))
 
 
-def _solved(matrices: Array, right: Array) -> Array:
+def solved(matrices: Array, right: Array) -> Array:
     """matrices^-1 right (n, P); 0 where a matrix is singular."""
     flat = ~(np.abs(np.linalg.det(matrices)) > 1e-12)
     safe = np.where(flat[:, None, None], np.eye(right.shape[1]), matrices)
