@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.inference.operating import NAMES
+from equipoise.inference.operating import WORDS as UNKNOWNS
 from equipoise.inference.predictions import OBSERVABLES
 from equipoise.inference.variability import Variability
 from equipoise.quantities import Array, finite
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 QUANTILES = (0.1, 0.5, 0.9)
 """Of numbers that are needed, over the draws of the rule that is right."""
+SEEN = 2.9
+"""Rank correlations beyond this over sqrt(draws) are told: 5 % for the largest of eleven by chance."""
 WORDS = {"rate": "firing rate", "cv": "irregularity (C_v,local)", "calcium_mean": "mean calcium",
          "calcium_second": "second moment of calcium"}  # fmt: skip
 
@@ -70,7 +73,14 @@ class Contrast:
     def words(self) -> str:
         """What is compared with what."""
         name, population = self.observable.rsplit("_", 1)
-        return f"the {WORDS[name]} of {population}, {self.phase} beside {self.beside}"
+        return f"the {WORDS[name]} of {population}, {when(self.phase)} beside {self.beside}"
+
+
+def when(phase: str) -> str:
+    """A phase, or a moment between phases, in words: "3 h" is 3 h into the manipulation."""
+    if phase.endswith(" h"):
+        return f"{phase} into the manipulation"
+    return f"{phase} it" if phase.endswith(" h after") else phase
 
 
 def refused(means: Array, low: float, high: float, tail: float) -> NDArray[np.bool_]:
@@ -92,7 +102,8 @@ class Design:
     suffices: `cells_alone` in one recording, `cells_each` in each of `recordings`, and `recordings_needed` of `cells`
     units. `never` (D, C) is the share of draws that no number up to 1000 tells apart, `expected` (D, C, len(curve))
     the mean power with `curve` recordings of `cells` units. `best` (D,) is the contrast with the largest one at
-    `recordings`; `sensitivity` (D, len(NAMES)) is the rank correlation of its number of recordings with each unknown.
+    `recordings`; `sensitivity` (D, len(NAMES)) is the rank correlation of its number of recordings with each unknown,
+    over so many `draws` (D,) of `truth`, NaN where that unknown is the same for all.
     """
 
     manipulation: str
@@ -117,6 +128,7 @@ class Design:
     curve: NDArray[np.int64]
     best: NDArray[np.int64]
     sensitivity: Array
+    draws: NDArray[np.int64]
     assumptions: tuple[str, ...]
 
     def direction(self, truth: str, refuted: str) -> int:
@@ -185,12 +197,12 @@ class Design:
         return f"With {self.cells} cells in each, the median draw {half} ({spread})."
 
     def _decides(self, d: int) -> str:
-        """The unknown that the number needed depends on most."""
-        rho = self.sensitivity[d]
-        if not np.isfinite(rho).any():
+        """The unknown that the number needed depends on most; none where that could be chance."""
+        rho = np.nan_to_num(self.sensitivity[d])
+        k = int(np.argmax(np.abs(rho)))
+        if abs(rho[k]) < SEEN / np.sqrt(self.draws[d]):
             return ""
-        k = int(np.nanargmax(np.abs(rho)))
-        return f" The number depends most on {NAMES[k]} (rank correlation {rho[k]:+.2f})."
+        return f" The number depends most on {UNKNOWNS[NAMES[k]]} (rank correlation {rho[k]:+.2f})."
 
     def dataset(self) -> "xr.Dataset":
         """Everything by direction and contrast, for netCDF; the test of a pair is that at its `best` contrast."""
@@ -210,6 +222,7 @@ class Design:
             "best": ("direction", self.best),
             "stated_power": ("direction", self.stated),
             "sensitivity": (("direction", "unknown"), self.sensitivity),
+            "draws": ("direction", self.draws),
         }
         coords = {
             "truth": ("direction", list(self.truth)), "refuted": ("direction", list(self.refuted)),

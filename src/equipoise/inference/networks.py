@@ -30,8 +30,9 @@ NODES = 91
 """Quadrature nodes of the averages: 1e-6 of the rates."""
 STEPS = 20
 """Newton steps from a nearby state."""
-CLOSE, LEAST = 1e-11, 1e-6
-"""Residual of a state beside itself, and the rate [Hz], or second moment [Hz^2], below which it is absolute."""
+CLOSE, LEAST = 1e-7, 1e-6
+"""Residual of a state beside itself before the last Newton step, which squares it, and the rate [Hz], or second moment
+[Hz^2], below which it is absolute."""
 MIXED = ("J", "K", "V", "p", "source_rates", "source_fano", "drive")
 
 
@@ -145,9 +146,9 @@ def _newton(equations: Equations, start: Array) -> tuple[Array, Array]:
         here = Equations(_rows(equations.wiring, rows), equations.nodes)
         rest, slopes = here.system(z)
         done = (np.abs(rest) <= CLOSE * (np.abs(z) + LEAST)).all(axis=1)
-        out[rows[done]], growth[rows[done]] = np.maximum(here.state(z[done]), 0.0), _growth(slopes[done])
         with np.errstate(all="ignore"):
             z = z + solved(-slopes, rest)
+        out[rows[done]], growth[rows[done]] = np.maximum(here.state(z[done]), 0.0), _growth(slopes[done])
         good = ~done & np.isfinite(z).all(axis=1) & (z >= BELOW).all(axis=1)
         rows, z = rows[good], z[good]
     return out, growth

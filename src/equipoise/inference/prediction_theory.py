@@ -1,7 +1,6 @@
 """What rules make of a manipulation of a given circuit, by mean field: slow paths, observables, why some have none."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -10,16 +9,13 @@ from equipoise.inference.batch import RAMP
 from equipoise.inference.candidates import Candidate, rules_of
 from equipoise.inference.doses import Dose
 from equipoise.inference.networks import Networks, networks_of
-from equipoise.inference.operating import POPULATIONS, Operating
 from equipoise.inference.predictions import courses
+from equipoise.inference.resting import Resting
 from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, grid, step
 from equipoise.model.attached_rules import AttachedRule
-from equipoise.model.calcium import Calcium
-from equipoise.model.circuit import Circuit
 from equipoise.model.slow_variables import RequiredInput
 from equipoise.quantities import Array
-from equipoise.results import NumericalFailure, Status
-from equipoise.theory.network import mean_field
+from equipoise.results import Status
 from equipoise.units import ms
 
 FAR = np.log(100.0)
@@ -30,66 +26,6 @@ LEAP, DEEPEST = 0.01, 12
 STEEP = 0.3
 """Largest change in a step of a slow variable, of its scale, and of a rate; how often a step is halved at most."""
 BRANCHING_BIN = 4 * ms
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Resting(Operating):
-    """Where a network of unequal cells rests, as rules see it: averages over its own cells.
-
-    `moments` (2, 2): mean [µM] and second moment [µM^2] of calcium of E and I; `means` (2, 2): mu [V/s] and sigma
-    [V/sqrt(s)] of their mean cells; `network` and `x` its state.
-    """
-
-    moments: Array
-    means: Array
-    network: Networks
-    x: Array
-
-    def __post_init__(self):
-        """Nothing to check: the state was found."""
-
-    @cached_property
-    def input(self) -> tuple[Array, Array]:
-        """mu [V/s] and sigma [V/sqrt(s)] of the mean cells of E and I (2,)."""
-        return self.means[0], self.means[1]
-
-    @property
-    def calcium(self) -> Array:
-        """Mean [µM] and second moment [µM^2] (2, 2) over the cells of E and I."""
-        return self.moments
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All populations."""
-        return self.network.wirings[0].names
-
-    @property
-    def tau_m(self) -> float:
-        """Membrane time constant of E [s]."""
-        return float(getattr(self.neuron, "tau_m", np.nan))
-
-
-def resting(circuit: Circuit, sensor: Calcium, tau: float) -> Resting:
-    """The state of rest of a circuit without its rules; NumericalFailure where it has no stable one."""
-    names = [p.name for p in circuit.populations]
-    if not set(POPULATIONS) <= set(names):
-        raise ValueError(f"predict: circuit must have populations named 'E' and 'I', got {', '.join(names)}.")
-    plain = circuit.with_rules([])
-    network = networks_of([plain])
-    found = mean_field(plain)
-    if not (found.status.usable and found.stable):
-        raise NumericalFailure(Status.UNSTABLE, f"predict: the circuit has no stable state to set out from. {found}")
-    x = network.settled(found.x[None])
-    pair = [names.index(name) for name in POPULATIONS]
-    mu, s = network.inputs(x)
-    moments = np.array([network.calcium(sensor, a, x) for a in pair])[..., 0].T
-    cv = network.irregularity(x)[0]
-    first = circuit.populations[pair[0]].neuron
-    return Resting(
-        rate=(float(x[0, pair[0]]), float(x[0, pair[1]])), cv=(float(cv[pair[0]]), float(cv[pair[1]])),
-        neuron=first, sensor=sensor, tau=tau, circuit=plain, moments=moments,  # pyright: ignore[reportArgumentType]
-        means=np.array([mu[0, pair], np.sqrt(s[0, pair])]), network=network, x=x[0],
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,7 +60,6 @@ class Refused:
 
 def foreseen(rule: Candidate, at: Resting, doses: tuple[Dose, ...], spans: tuple[float, float]) -> Foreseen | Refused:
     """Follow a rule through all doses; refused where it is not stable, or is one that mean field does not represent."""
-    assert at.circuit is not None
     try:
         rules = rules_of(rule, at)
     except TypeError as error:
