@@ -26,6 +26,10 @@ from equipoise.quantities import Array, finite
 if TYPE_CHECKING:
     import xarray as xr
 
+ASSUMES = "\n\nThis assumes:\n"
+"""Between what is recommended and what that assumes."""
+SHOWN = 4
+"""Pairs of rules that are told first."""
 QUANTILES = (0.1, 0.5, 0.9)
 """Of numbers that are needed, over the draws of the rule that is right."""
 SEEN = 2.9
@@ -72,8 +76,18 @@ class Contrast:
     @property
     def words(self) -> str:
         """What is compared with what."""
-        name, population = self.observable.rsplit("_", 1)
-        return f"the {WORDS[name]} of {population}, {when(self.phase)} beside {self.beside}"
+        return f"{_named(self.observable)}, {when(self.phase)} beside {self.beside}"
+
+
+def _named(observable: str) -> str:
+    """An observable in words."""
+    name, population = observable.rsplit("_", 1)
+    return f"the {WORDS[name]} of {population}"
+
+
+def percent(log: float) -> str:
+    """A change of a logarithm in per cent."""
+    return f"{100.0 * np.expm1(log):+.0f} %"
 
 
 def when(phase: str) -> str:
@@ -165,14 +179,35 @@ class Design:
         others = [f"{self.refuted[d]} if {self.truth[d]} is right" for d in np.flatnonzero(~told)]
         if others:
             rows.append(f"What this manipulation does not refuse: {'; '.join(others)}.")
-        return "\n".join([self._terms(), *rows, "", "This assumes:", *(f"- {one}" for one in self.assumptions)])
+        head = [self._summary(), self._terms()]
+        return "\n".join([*head, *rows]) + ASSUMES + "\n".join(f"- {one}" for one in self.assumptions)
+
+    def _summary(self) -> str:
+        """What to record for all pairs together, and how many of them that tells apart."""
+        each = self.expected[np.arange(self.best.size), self.best] >= self.power  # (D, curve)
+        reached, all_at_once = each.sum(axis=0), each.any(axis=1)
+        places = [self.places[c] for c in self.best[all_at_once if all_at_once.any() else slice(None)]]
+        what = ", ".join(dict.fromkeys(_named(observable) for observable, _, _ in places))
+        times = ", ".join(dict.fromkeys(when(p) for _, *pair in places for p in (pair[1], pair[0])))
+        told = [f"{n} recordings of {self.cells} cells tell {k} of {self.best.size}"
+                for n, k in self._steps(reached)]  # fmt: skip
+        return (
+            f"Record {what}, {times}. Of all cases, one rule right and another refused, "
+            f"{'; '.join(told) or 'none is told'} with a mean power of {self.power:g}."
+        )
+
+    def _steps(self, reached: Array) -> list[tuple[int, int]]:
+        """Recordings that one has, and the least that tell as many cases as any number does: each with its cases."""
+        here = list(self.curve).index(self.recordings)
+        steps = {here, int(np.argmax(reached))} if reached.any() else set()
+        return [(int(self.curve[k]), int(reached[k])) for k in sorted(steps) if k >= here]
 
     def _terms(self) -> str:
         columns = [OBSERVABLES.index(self.places[c][0]) for c in self.best]
         between = self.variability.between[columns] ** 2
         share = np.median(between / np.maximum(between + self.variability.unit[columns] ** 2 / self.cells, 1e-300))
         return (
-            "A draw is a circuit with a speed of its rule and a strength of the manipulation, as the priors have them. "
+            "A draw is a circuit with a speed of its rule and a strength of the manipulation, as stated below. "
             f"Of the variance with {self.cells} cells in each recording {share:.0%} lies between recordings, which "
             "more cells do not reduce."
         )
@@ -184,8 +219,8 @@ class Design:
             alone = f" One recording alone takes {self.cells_alone[d, c, 1]:.0f} cells."
         return (
             f"If {contrast.truth} is right, to refuse {contrast.refuted}: {contrast.words}; {contrast.refuted} "
-            f"predicts a log change of {contrast.low:+.2f} to {contrast.high:+.2f}. {self._needed(d, c)} Mean power "
-            f"with {self.recordings}: {self.stated[d]:.2f}.{alone}{self._decides(d)}"
+            f"predicts a change of {percent(contrast.low)} to {percent(contrast.high)}. {self._needed(d, c)} "
+            f"Mean power with {self.recordings}: {self.stated[d]:.2f}.{alone}{self._decides(d)}"
         )
 
     def _needed(self, d: int, c: int) -> str:
@@ -250,3 +285,19 @@ class Design:
                 f"{self.stated[d]:7.2f}"
             )
         return "\n".join(rows)
+
+
+def foremost(data: "xr.Dataset") -> list[str]:
+    """The recommendation of `Design.dataset` in lines: what to record, and the cases that are told apart best.
+
+    One for each pair of rules, four at most; what cannot be told, and why rules are left out.
+    """
+    lines = data.attrs["recommendation"].partition(ASSUMES)[0].splitlines()
+    if "best" not in data:
+        return lines
+    cases = [line for line in lines if line.startswith("If ")]
+    order = np.argsort(-data["stated_power"].values, kind="stable")
+    pairs = [{str(data[name].values[d]) for name in ("truth", "refuted")} for d in order]
+    first = [k for k in range(len(cases)) if pairs[k] not in pairs[:k]][:SHOWN]
+    count = [f"{len(first)} of {len(pairs)} cases are told here."] if len(first) < len(pairs) else []
+    return [*lines[:2], *(cases[k] for k in first), *count, *(one for one in lines[2:] if one not in cases)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from equipoise.inference.candidates import Candidate, candidates_of, rules_of
-from equipoise.inference.design import Design
+from equipoise.inference.design import ASSUMES, Design
 from equipoise.inference.doses import Dose, What, doses_of
 from equipoise.inference.power import PowerSettings, power
 from equipoise.inference.predictions import SPAN, Predictions, predictions
@@ -72,7 +72,7 @@ class Planned:
         """What to measure for every pair of rules, in words; or why there is nothing to recommend."""
         lost = [f"Left out: {name}, {why}" for name, why in self.left_out.items()]
         found = NOTHING if self.design is None else self.design.recommendation
-        head, gap, assumed = found.partition("\n\n")
+        head, gap, assumed = found.partition(ASSUMES)
         return "\n".join([head, *lost]) + gap + assumed
 
     def dataset(self) -> "xr.Dataset":

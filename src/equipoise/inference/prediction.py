@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from equipoise.inference.candidates import Candidate, candidates_of
+from equipoise.inference.design import foremost
 from equipoise.inference.doses import Dose, What, doses_of
 from equipoise.inference.planned import DesignSettings, planned
 from equipoise.inference.prediction_observables import chosen, note_of, observables_of
@@ -110,7 +111,7 @@ class Prediction:
             for rule in data["rule"].values:
                 rows += _lines(self, str(dose), str(rule), shown)
         for design in self.designs:
-            rows += [f"design for {design.attrs['dose']}", *design.attrs["recommendation"].splitlines()]
+            rows += [f"To tell the rules apart by {design.attrs['dose']}:", *(f"- {one}" for one in foremost(design))]
         return "\n".join(rows)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equipoise import plotting
+from equipoise.inference.design import ASSUMES, foremost, percent, when
 from equipoise.plotting.design import draw_effects, draw_power
 from equipoise.report.chapters import Chapter, Grid
 from equipoise.report.parts import subplots
@@ -41,12 +42,12 @@ EFFECTS = (
 
 def design_chapter(data: "xr.Dataset") -> Chapter:
     """What the page says about a design; `data` is `Design.dataset()`, or the same read from netCDF."""
-    advice, _, assumed = data.attrs["recommendation"].partition("\n\nThis assumes:\n")
+    assumed, known = data.attrs["recommendation"].partition(ASSUMES)[2], "best" in data
     return Chapter(
         title="How many cells and recordings",
-        glance=[escape(line) for line in advice.splitlines()],
-        figures=[(power_figure(data), *POWER), (effects_figure(data), *EFFECTS)],
-        tables=[_needed(data), _variability(data)],
+        glance=[escape(line) for line in foremost(data)],
+        figures=[(power_figure(data), *POWER), (effects_figure(data), *EFFECTS)] if known else [],
+        tables=[_needed(data), *_sensitivity(data), _variability(data)] if known else [],
         caveats=[escape(line.removeprefix("- ")) for line in assumed.splitlines()],
         methods=METHODS,
     )
@@ -89,14 +90,15 @@ def _needed(data: "xr.Dataset") -> Grid:
     rows = []
     for d in range(data.sizes["direction"]):
         best = data.isel(direction=d, contrast=int(data["best"].values[d]))
-        place = "{}, {} beside {}".format(*(str(best[name].values) for name in ("observable", "phase", "beside")))
+        observable, phase, beside = (str(best[name].values) for name in ("observable", "phase", "beside"))
+        place = f"{observable}, {when(phase)} beside {beside}"
         rows.append(
             [
                 str(best["truth"].values),
                 str(best["refuted"].values),
                 place,
-                f"{float(best['low']):+.2f} to {float(best['high']):+.2f}",
-                f"{float(best['effect']):+.2f}",
+                f"{percent(float(best['low']))} to {percent(float(best['high']))}",
+                percent(float(best["effect"])),
                 *(_numbers(best[name].values) for name in ("cells_alone", "cells_each", "recordings_needed")),
                 f"{float(best['never']):.0%}",
                 f"{float(best['stated_power']):.2f}",
@@ -106,6 +108,22 @@ def _needed(data: "xr.Dataset") -> Grid:
     head = ["if right", "refuse", "by", "it predicts", "difference", "cells in one recording", f"cells in each of {R}",
             f"recordings of {data.attrs['cells']} cells", "never", f"mean power of {R}"]  # fmt: skip
     return Grid(title="Numbers needed: median, and the middle eight of ten draws", head=head, rows=rows)
+
+
+def _sensitivity(data: "xr.Dataset") -> list[Grid]:
+    """On which unknowns the number of recordings depends; none where nothing is unknown."""
+    rho = data["sensitivity"].values
+    columns, rows = np.isfinite(rho).any(axis=0), np.isfinite(rho).any(axis=1)
+    if not columns.any():
+        return []
+    names = [str(name) for name in data["unknown"].values[columns]]
+    lines = [
+        [str(data["truth"].values[d]), str(data["refuted"].values[d]),
+         *("–" if not np.isfinite(x) else f"{x:+.2f}" for x in rho[d, columns])]
+        for d in np.flatnonzero(rows)
+    ]  # fmt: skip
+    title = f"What the number of recordings depends on: rank correlation over {int(data['draws'].min())} draws or more"
+    return [Grid(title=title, head=["if right", "refuse", *names], rows=lines)]
 
 
 def _variability(data: "xr.Dataset") -> Grid:
