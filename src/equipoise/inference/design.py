@@ -87,7 +87,7 @@ def _named(observable: str) -> str:
 
 def percent(log: float) -> str:
     """A change of a logarithm in per cent."""
-    return f"{100.0 * np.expm1(log):+.0f} %"
+    return f"{np.round(100.0 * np.expm1(log)) + 0.0:+.0f} %"
 
 
 def when(phase: str) -> str:
@@ -189,11 +189,10 @@ class Design:
         places = [self.places[c] for c in self.best[all_at_once if all_at_once.any() else slice(None)]]
         what = ", ".join(dict.fromkeys(_named(observable) for observable, _, _ in places))
         times = ", ".join(dict.fromkeys(when(p) for _, *pair in places for p in (pair[1], pair[0])))
-        told = [f"{n} recordings of {self.cells} cells tell {k} of {self.best.size}"
-                for n, k in self._steps(reached)]  # fmt: skip
+        told = [f"{n} recordings of {self.cells} cells tell {k or 'none'}" for n, k in self._steps(reached)]
         return (
-            f"Record {what}, {times}. Of all cases, one rule right and another refused, "
-            f"{'; '.join(told) or 'none is told'} with a mean power of {self.power:g}."
+            f"Record {what}: {times}. Of {self.best.size} cases, one rule right and another to be refused, "
+            f"{', '.join(told) or 'no number of recordings tells any'} with a mean power of {self.power:g}."
         )
 
     def _steps(self, reached: Array) -> list[tuple[int, int]]:
@@ -299,5 +298,6 @@ def foremost(data: "xr.Dataset") -> list[str]:
     order = np.argsort(-data["stated_power"].values, kind="stable")
     pairs = [{str(data[name].values[d]) for name in ("truth", "refuted")} for d in order]
     first = [k for k in range(len(cases)) if pairs[k] not in pairs[:k]][:SHOWN]
-    count = [f"{len(first)} of {len(pairs)} cases are told here."] if len(first) < len(pairs) else []
+    more = f"These are {len(first)} of {len(pairs)} cases, those that are told apart best, one for each pair of rules."
+    count = [more] if len(first) < len(pairs) else []
     return [*lines[:2], *(cases[k] for k in first), *count, *(one for one in lines[2:] if one not in cases)]

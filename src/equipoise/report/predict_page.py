@@ -170,7 +170,7 @@ def _designs(found: Prediction) -> list[str]:
     parts, number = [], found.data.sizes["dose"] + 1
     with style():
         for data in found.designs:
-            chapter = design_chapter(data)
+            chapter = design_chapter(data, [str(name) for name in found.data["rule"].values])
             drawn = [figure(number + i, *one) for i, one in enumerate(chapter.figures)]
             number += len(drawn)
             grids = "\n".join(grid.html() for grid in chapter.tables)
