@@ -108,7 +108,7 @@ def test_what_the_other_rule_predicts_is_refused_by_no_number():
     back = found.direction("single-loop", "no homeostasis")
     assert found.never[back].min() == 1.0
     assert np.isinf(found.recordings_needed[back]).all()
-    assert found.recommendation.splitlines()[2] == (
+    assert found.recommendation.splitlines()[3] == (
         "What this manipulation does not refuse: no homeostasis if single-loop is right."
     )
 
@@ -324,8 +324,14 @@ def test_the_chapter_is_drawn_from_the_file(design):
     d = design.direction("single-loop", "no homeostasis")
     assert any(np.array_equal(y, design.expected[d, design.best[d]]) for y in curves)
     assert len(chapter.tables[0].rows) == 6
-    assert chapter.glance[0].startswith("A draw is")
-    assert chapter.glance[1].startswith("If ")
+    assert chapter.glance[0].startswith("Record the second moment of calcium of E: before, ")
+    assert chapter.glance[1].startswith("A draw is")
+    assert chapter.glance[2].startswith("If ")
+    assert chapter.glance[-1].startswith("These are 3 of 6 cases")
+    depends = chapter.tables[1]
+    assert depends.title.startswith("What the number of recordings depends on")
+    assert depends.head[-1] == "strength"
+    assert "rate_E" not in depends.head  # set points are known here
 
 
 SHORT = made("calcium", np.zeros(39))

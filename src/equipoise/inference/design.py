@@ -215,7 +215,8 @@ class Design:
         """The advice for one direction."""
         c, contrast, alone = int(self.best[d]), self.contrast(self.truth[d], self.refuted[d]), ""
         if np.isfinite(self.cells_alone[d, c, 1]):
-            alone = f" One recording alone takes {self.cells_alone[d, c, 1]:.0f} cells."
+            cells = int(self.cells_alone[d, c, 1])
+            alone = f" One recording alone takes {cells} cell{'s' if cells > 1 else ''}."
         return (
             f"If {contrast.truth} is right, to refuse {contrast.refuted}: {contrast.words}; {contrast.refuted} "
             f"predicts a change of {percent(contrast.low)} to {percent(contrast.high)}. {self._needed(d, c)} "

@@ -96,14 +96,16 @@ def neighbours_of(at: Resting, u: Array) -> Neighbours:
     points = _points(at, network, start, circuits)
     speed = log_uniform(u[rows][:, SPEEDS], 1.0 / known.speed, known.speed)
     found = Neighbours(
-        points=points, u=_used(u[rows]), network=network, start=start, speed=speed, which=np.arange(len(rows))
+        points=points, u=_used(at, u[rows]), network=network, start=start, speed=speed, which=np.arange(len(rows))
     )
     return found.take(np.flatnonzero(np.isfinite(start).all(axis=1)))
 
 
-def _used(u: Array) -> Array:
-    """The unknowns with those in the middle that a given circuit does not have: the recurrent shares."""
-    return np.concatenate([u[:, :2], np.full((len(u), 2), 0.5), u[:, 4:]], axis=1)
+def _used(at: Resting, u: Array) -> Array:
+    """The unknowns, in the middle where they are known or not of a given circuit, as the recurrent shares."""
+    known = at.unknowns
+    factors = [known.in_degree] * 2 + [1.0] * 2 + [known.speed] * 2 + [known.rate] * 2 + [known.cv] * 2 + [np.inf]
+    return np.where(np.array(factors) > 1.0, u, 0.5)
 
 
 def _toward(at: Resting, aims: Array) -> Array:

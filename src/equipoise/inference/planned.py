@@ -48,9 +48,10 @@ class DesignSettings:
     def __post_init__(self):
         check_fields(self)
         whole("DesignSettings.draws", self.draws, low=LEAST_PRIOR, high=100_000)
-        for name, kind in (("variability", Variability | None), ("power", PowerSettings), ("unknowns", Unknowns)):
-            if not isinstance(getattr(self, name), kind):
-                raise TypeError(f"DesignSettings.{name} has the wrong type, got {getattr(self, name)!r}.")
+        for name, kind in (("variability", Variability), ("power", PowerSettings), ("unknowns", Unknowns)):
+            given = getattr(self, name)
+            if not isinstance(given, kind) and not (given is None and name == "variability"):
+                raise TypeError(f"DesignSettings.{name} must be a {kind.__name__}, got {given!r}.")
         for t in self.moments or ():
             check("DesignSettings.moments", t, SPAN)
 

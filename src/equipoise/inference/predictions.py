@@ -186,8 +186,11 @@ def _predicted(
     if isinstance(drawn, Draws):
         known &= (np.abs(values[:, 0, :2]) <= LARGEST).all(axis=1)
     kept = row[known]
+    u = drawn.u[kept]
+    if what.how.low == what.how.high:
+        u[:, -1] = 0.5
     return Predictions(
-        rule=one, what=what, values=values[known], u=drawn.u[kept], strength=under[1][kept], stable=share,
+        rule=one, what=what, values=values[known], u=u, strength=under[1][kept], stable=share,
         lost=int((~known).sum()),
     )  # fmt: skip
 
