@@ -1,4 +1,4 @@
-"""The experiment that tells rules apart in a given circuit: circuits around it, moments, and the power that is stated."""
+"""The experiment that tells rules apart in a given circuit: circuits around it, moments, and the stated power."""
 
 from dataclasses import replace
 
@@ -208,7 +208,7 @@ def test_the_words_name_what_to_record_and_what_that_assumes(planned):
     words = planned.recommendation
     assert words.startswith("Record the ")
     for part in ("in-degrees within a factor 2 either way", "strength within 1.5", "of unequal cells",
-                 "Mean power with 6", "Variability is assumed", "stretches are short beside 20 min"):  # fmt: skip
+                 "Mean power with 6", "Variability is assumed", "which takes the fastest drawn 20 min"):  # fmt: skip
         assert part in words, part
 
 

@@ -188,7 +188,8 @@ class Design:
         reached, all_at_once = each.sum(axis=0), each.any(axis=1)
         places = [self.places[c] for c in self.best[all_at_once if all_at_once.any() else slice(None)]]
         what = ", ".join(dict.fromkeys(_named(observable) for observable, _, _ in places))
-        times = ", ".join(dict.fromkeys(when(p) for _, *pair in places for p in (pair[1], pair[0])))
+        used, order = {p for _, *pair in places for p in pair}, ["before", *dict.fromkeys(p for _, p, _ in self.places)]
+        times = ", ".join(when(phase) for phase in order if phase in used)
         told = [f"{n} recordings of {self.cells} cells tell {k or 'none'}" for n, k in self._steps(reached)]
         return (
             f"Record {what}: {times}. Of {self.best.size} cases, one rule right and another to be refused, "

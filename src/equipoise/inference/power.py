@@ -285,8 +285,8 @@ def _assumptions(
         f"{1.0 - how.power:g} at the number needed, each pair by itself",
         shared,
         f"the same cells in all phases, in stretches of {noise.duration / minute:g} min; t-test on means of recordings",
-        f"acute and rebound are seen before rules move: stretches are short beside {_fastest(what.at) / minute:g} min, "
-        "the time scale of the fastest rule drawn",
+        "acute and rebound are the states before rules move, which takes the fastest drawn "
+        f"{_fastest(what.at) / minute:g} min: stretches there should be shorter",
         f"mean-field predictions of {'unequal' if isinstance(what.at, Resting) else 'equal'} cells, right to "
         f"{how.tolerance:g} of each logarithm; calcium is that of the spikes",
         *noise.caveats,
