@@ -152,6 +152,7 @@ def test_the_number_needed_depends_on_the_one_thing_that_is_unknown():
                          power=PowerSettings(phases=("acute", "3 h")))  # fmt: skip
     (found,) = design_of(EQUAL, {"optical": 0.3}, rules=["output-centric", "single-loop"], settings=how)
     design = found.design
+    assert design is not None
     rho = dict(zip(NAMES, design.sensitivity[design.direction("output-centric", "single-loop")], strict=True))
     assert rho["speed_1"] > 0.95  # up to ties: whole numbers of recordings, and none at all for the fastest
     assert all(np.isnan(x) for name, x in rho.items() if name not in ("speed_1", "speed_2"))

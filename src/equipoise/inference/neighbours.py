@@ -131,6 +131,7 @@ def _gains(at: Resting, log_factors: Array, aims: Array) -> Array:
     """log gains (n, 2, 2) of excitatory and inhibitory weights onto E and I; NaN where none bring the aims about."""
     n, x = len(aims), np.tile(at.x, (len(aims), 1))
     z, base = np.zeros((n, 4)), Networks(at.network.wirings * n, nodes=NODES)
+    there = base
     for part in np.arange(1, LEGS + 1) / LEGS:
         there = _denser(base, at, part * log_factors)
         for _ in range(ROUNDS):
@@ -140,11 +141,11 @@ def _gains(at: Resting, log_factors: Array, aims: Array) -> Array:
             slopes = np.empty((n, 4, 4))
             for j in range(4):
                 slopes[:, :, j] = (_missed(there, at, z + NUDGE * np.eye(4)[j], x, part * aims)[0] - error) / NUDGE
-            known = np.isfinite(slopes).all(axis=(1, 2)) & np.isfinite(error).all(axis=1)
+            known = np.asarray(np.isfinite(slopes).all(axis=(1, 2)) & np.isfinite(error).all(axis=1))
             move = solved(np.where(known[:, None, None], slopes, np.eye(4)), np.where(known[:, None], -error, np.nan))
             z = z + np.clip(move, -STRIDE, STRIDE)
     error, _ = _missed(there, at, z, x, aims)
-    found = (np.abs(error) <= CLOSE).all(axis=1)
+    found = np.asarray((np.abs(error) <= CLOSE).all(axis=1))
     return np.where(found[:, None, None], z.reshape(n, 2, 2), np.nan)
 
 
@@ -164,7 +165,8 @@ def _missed(base: Networks, at: Resting, z: Array, x: Array, aims: Array) -> tup
     gains = np.ones((len(z), len(at.names), 2))
     gains[:, at.pair] = np.exp(np.nan_to_num(z)).reshape(-1, 2, 2)
     there = base.moved(gains, np.zeros(base.drive.shape))
-    x = there.settled(np.where(np.isfinite(z).all(axis=1)[:, None], x, np.nan))
+    known = np.asarray(np.isfinite(z).all(axis=1))
+    x = there.settled(np.where(known[:, None], x, np.nan))
     here = np.concatenate([x[:, at.pair], there.irregularity(x)[:, at.pair]], axis=1)
     return np.log(here / [*at.rate, *at.cv]) - aims, x
 

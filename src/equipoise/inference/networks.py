@@ -79,13 +79,13 @@ class Networks:
     def settled(self, start: Array) -> Array:
         """The stable state at which each network rests near `start` (n, 2 P); NaN where there is none."""
         found, growth = _newton(Equations(self.stack, self.nodes), start)
-        for k in np.flatnonzero(np.isfinite(start).all(axis=1) & ~np.isfinite(found).all(axis=1)):
+        for k in np.flatnonzero(_known(start) & ~_known(found)):
             found[k], growth[k] = _searched(Equations(self.wirings[k], self.nodes), start[k])
         return np.where((growth < 0.0)[:, None], found, np.nan)
 
     def calcium(self, sensor: Calcium, a: int, r: Array) -> tuple[Array, Array]:
         """Mean [µM] and second moment [µM^2] over the cells of population a (n,)."""
-        out, known = np.full((2, len(r)), np.nan), np.isfinite(r).all(axis=1)
+        out, known = np.full((2, len(r)), np.nan), _known(r)
         if known.any():
             some, points = self._sample(a, r, known)
             out[:, known] = calcium(sensor, some.neurons[a], some.tau_s[a], points.mu, points.s) @ points.weights
@@ -98,14 +98,14 @@ class Networks:
 
     def irregularity(self, r: Array) -> Array:
         """C_v averaged over the cells of each population (n, P)."""
-        out, known = np.full(self.drive.shape, np.nan), np.isfinite(r).all(axis=1)
-        for a in range(out.shape[1] if known.any() else 0):
+        out, known = np.full(self.drive.shape, np.nan), _known(r)
+        for a in range(len(self.neurons) if known.any() else 0):
             out[known, a] = _irregularity(*self._sample(a, r, known), a)
         return out
 
     def growth(self, r: Array) -> Array:
         """Leading eigenvalue (real part) of dx/dt = E(x) - x at each state (n,), in units of 1/tau_m."""
-        out, known = np.full(len(r), np.nan), np.isfinite(r).all(axis=1)
+        out, known = np.full(len(r), np.nan), _known(r)
         if known.any():
             out[known] = _growth(Equations(_rows(self.stack, known), self.nodes).jacobian(r[known]))
         return out
@@ -130,6 +130,11 @@ def networks_of(circuits: Sequence[Circuit]) -> Networks:
     return Networks(tuple(wiring_of(circuit) for circuit in circuits))
 
 
+def _known(x: Array) -> NDArray[np.bool_]:
+    """Networks whose state is known (n,)."""
+    return np.asarray(np.isfinite(x).all(axis=1))
+
+
 def _rows(stack: Wiring, rows: NDArray[Any]) -> Wiring:
     """Some of the networks of a stack."""
     return replace(stack, **{name: getattr(stack, name)[rows] for name in STACKED})
@@ -138,7 +143,7 @@ def _rows(stack: Wiring, rows: NDArray[Any]) -> Wiring:
 def _newton(equations: Equations, start: Array) -> tuple[Array, Array]:
     """The state (n, 2 P) of each network near `start` by whole Newton steps, and its growth (n,); NaN without one."""
     out, growth = np.full_like(start, np.nan), np.full(len(start), np.nan)
-    rows = np.flatnonzero(np.isfinite(start).all(axis=1))
+    rows = np.flatnonzero(_known(start))
     z = equations.unknowns(start)[rows]
     for _ in range(STEPS):
         if not rows.size:

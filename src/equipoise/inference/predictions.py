@@ -206,7 +206,7 @@ def pool(
     near = isinstance(at, Resting)
     offers = _near(at, n, rng) if near else _anywhere(at, n, rng)
     few, most = (NEAR_FEW, NEAR_MOST) if near else (FEW, MOST)
-    parts, stables, offered = [], [], 0
+    parts, stables, offered, found = [], [], 0, np.zeros((len(candidates), 0), bool)
     for some, count in offers:
         offered += count
         stables.append(np.array([held(system(one, some), some.start) for one in candidates]))
@@ -216,7 +216,7 @@ def pool(
         hopeless = ~found.any(axis=1) & (offered >= few * n)
         if (enough | hopeless).all() or offered >= most * n:
             break
-    return (together(parts) if near else joined(parts)), found, offered  # pyright: ignore[reportPossiblyUnbound]
+    return (together(parts) if near else joined(parts)), found, offered
 
 
 def _anywhere(at: Operating, n: int, rng: np.random.Generator) -> Iterator[tuple[Draws, int]]:
@@ -291,7 +291,7 @@ def _between(system: SlowBatch[C], course: Course, moments: Sequence[float]) -> 
     if not moments:
         return []
     scale = course.time[1]
-    known = np.isfinite(course.z).all(axis=(0, 2)) & np.isfinite(course.r).all(axis=(0, 2))
+    known = np.asarray(np.isfinite(course.z).all(axis=(0, 2)) & np.isfinite(course.r).all(axis=(0, 2)))
     path = PchipInterpolator(np.arcsinh(course.time / scale), np.where(known[:, None], course.z, 0.0), axis=0)
     out = []
     for t in moments:

@@ -147,7 +147,7 @@ class Equations:
     def _alike(self, r: Array) -> tuple[Array, Array]:
         """The same where all cells of a population fire at one rate: f(mu, s) - r."""
         n, (mu, s) = self.wiring.n, self.wiring.means(np.maximum(r, LEAST))
-        f, by_mu, by_s = np.empty((3, *mu.shape))
+        f, by_mu, by_s = (np.empty(mu.shape) for _ in range(3))
         for (kinds, tau_s), at in self.wiring.kinds(self.nodes):
             f[..., at], by_mu[..., at], by_s[..., at] = firing(kinds.neurons[0], tau_s, mu[..., at], s[..., at])
         KJ, KJ2 = self.wiring.strengths
