@@ -291,17 +291,20 @@ def test_the_command_line_plans_with_the_variability_of_a_recording(tmp_path):
     file.write_text(EQUAL.to_toml())
     args = ["predict", str(file), "--manipulation", "optical=0.5", "--rules", "single-loop,output-centric",
             "--draws", "40", "--out", str(tmp_path)]  # fmt: skip
-    more = ["--recording", "a2929", "--between", "sleep,wake", "--cells", "15", "--recordings", "8", "--alpha", "0.1"]
+    more = ["--recording", "a2929", "--between", "sleep,wake", "--cells", "15", "--recordings", "8", "--alpha", "0.1",
+            "--moments", "2,90 min"]  # fmt: skip
     done = CliRunner().invoke(app, [*args, *more])
     assert done.exit_code == 0, done.output
     (design,) = Prediction.load(tmp_path / "equal_prediction.nc").designs
     assert (design.attrs["cells"], design.attrs["chosen_recordings"], design.attrs["alpha"]) == (15, 8, 0.1)
+    assert {"1.5 h", "2 h", "2 h after"} < set(design["phase"].values.tolist())
     assert "all count as excitatory" in design.attrs["recommendation"]
     assert "To tell the rules apart by optical 0.5" in done.output
     for wrong, words in (
         (["--recording", "a2929", "--between", "slep,wake"], "Did you mean 'sleep'"),
         (["--recording", "a2929", "--between", "sleep"], "--between must name two epochs"),
         (["--alpha", "0.7"], "alpha"),
+        (["--moments", "2 parsecs"], "parsecs"),
     ):
         refused = CliRunner().invoke(app, [*args, *wrong])
         assert refused.exit_code == 2

@@ -21,6 +21,7 @@ from equipoise.cli.circuits import (
 from equipoise.cli.designed import variability_of
 from equipoise.cli.options import (
     errors,
+    hours_of,
     in_day,
     in_h,
     in_Hz,
@@ -290,6 +291,16 @@ def predict(
     recordings: Annotated[int, option("Design", "Recordings (animals) that can be had.", "--recordings")] = 6,
     alpha: Annotated[float, option("Design", "Rate of refusing a rule that is right.", "--alpha")] = 0.05,
     power: Annotated[float, option("Design", "Rate of refusing one that is wrong.", "--power")] = 0.8,
+    moments: Annotated[
+        tuple,
+        option(
+            "Design",
+            "Times after each onset that may be recorded; default 1/16 and 1/4 of it.",
+            "--moments",
+            hours_of,
+            "h,h,...",
+        ),
+    ] = "",  # type: ignore[assignment]
     draws: Annotated[int, option("Design", "Circuits drawn around this one, for each rule.", "--draws")] = 64,
     recording: Annotated[
         list[str] | None, option("Design", "A recording whose variability counts; may be repeated.", "--recording")
@@ -314,7 +325,9 @@ def predict(
         must_be_writable(out)
         afford = inference.PowerSettings(alpha=alpha, power=power, cells=cells, recordings=recordings)
         noise = variability_of(recording, epoch or [], between) if recording else None
-        planned = inference.DesignSettings(variability=noise, power=afford, draws=draws, seed=seed)
+        planned = inference.DesignSettings(
+            variability=noise, power=afford, moments=moments or None, draws=draws, seed=seed
+        )
         found = inference.predict(
             described, strengths_of(manipulation), rules=asked, level=level, spans=(duration, washout), tau=tau,  # pyright: ignore[reportArgumentType]
             spikes=inference.Spikes(seed=seed), design=planned if design else None,

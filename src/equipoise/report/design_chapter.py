@@ -26,6 +26,9 @@ METHODS = (
     "variance of the mean over n cells of R recordings is (between² + within²/n)/R.",
     "Numbers needed differ from draw to draw of the rule that is right; the mean power over draws is the assurance of "
     "O'Hagan, Stevens &amp; Campbell (2005, Pharm. Stat. 4:187).",
+    "What is unknown: in_degree_E and _I, the numbers of inputs; recurrent_E and _I, the recurrent shares of "
+    "excitation; speed_1 of rules on excitation or thresholds, speed_2 on inhibition; rate and cv of E and I before, "
+    "which are the set points; and the strength of the manipulation.",
 )
 POWER = (
     "Power",

@@ -55,7 +55,7 @@ def predict_html(found: Prediction) -> str:
     data = found.data
     sections = [
         _head(data),
-        section("At a glance", bullets([*_glance(found), *_advice(found)])),
+        section("At a glance", bullets(_both(_glance(found), _advice(found)))),
         section("What became of each rule", table(["manipulation", "rule", "status", "why"], _ends(data), words=True)),
         section("Trajectories", _figures(found)),
         *_designs(found),
@@ -108,6 +108,13 @@ def _advice(found: Prediction) -> list[str]:
         f"{escape(one.attrs['recommendation'].splitlines()[0])}"
         for one in found.designs
     ]
+
+
+def _both(seen: list[str], advice: list[str]) -> list[str]:
+    """What happens under each dose, followed by what to record."""
+    if len(seen) != len(advice):
+        return [*seen, *advice]
+    return [line for pair in zip(seen, advice, strict=True) for line in pair]
 
 
 def _ends(data: "xr.Dataset") -> list[list[str]]:
