@@ -118,6 +118,15 @@ def test_circuits_denser_than_their_cells_allow_are_left_out():
         np.testing.assert_allclose(eq.theory.mean_field(one).rates, at.rate, rtol=2e-4)
 
 
+def test_gains_that_silence_a_population_on_the_way_do_no_harm():
+    """Rates of 38 Hz cannot halve their inputs everywhere: those circuits are left out, and the page says how many."""
+    how = DesignSettings(draws=40, variability=LITTLE)
+    (found,) = design_of(eq.Circuit.example("brunel_2000"), "optical", rules=RULES[::2], settings=how)
+    share = found.predicted[0].stable
+    assert 0.3 < share < 0.9
+    assert f"{1.0 - share:.0%} of circuits have no such state that is stable" in found.recommendation
+
+
 # --- set points that are not known ------------------------------------------------------------------------------------
 def test_circuits_of_the_priors_fire_at_the_set_points_that_were_drawn():
     at = Operating(rate_factor=1.5, cv_factor=1.1)

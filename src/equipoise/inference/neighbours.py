@@ -168,7 +168,8 @@ def _missed(base: Networks, at: Resting, z: Array, x: Array, aims: Array) -> tup
     known = np.asarray(np.isfinite(z).all(axis=1))
     x = there.settled(np.where(known[:, None], x, np.nan))
     here = np.concatenate([x[:, at.pair], there.irregularity(x)[:, at.pair]], axis=1)
-    return np.log(here / [*at.rate, *at.cv]) - aims, x
+    with np.errstate(divide="ignore"):  # silent populations
+        return np.log(here / [*at.rate, *at.cv]) - aims, x
 
 
 def _scaled(circuit: Circuit, factors: Array, log_gains: Array) -> Circuit | None:

@@ -280,7 +280,7 @@ def _assumptions(
     return (
         f"{what.how.name} for {what.duration / hour:g} h, then {what.washout / hour:g} h without, and rules with a "
         f"time scale of {what.at.tau / hour:g} h",
-        _drawn(what, min(map(len, predicted))),
+        _drawn(what, min(map(len, predicted)), min(one.stable for one in predicted)),
         f"a rule that is right is refused in at most {how.alpha:g} of experiments, one that is wrong is kept in "
         f"{1.0 - how.power:g} at the number needed, each pair by itself",
         shared,
@@ -298,8 +298,8 @@ def _fastest(at: Operating) -> float:
     return at.tau / (at.unknowns.speed if isinstance(at, Resting) else SPEED[1])
 
 
-def _drawn(what: Experiment, fewest: int) -> str:
-    """What is drawn, and how often at least."""
+def _drawn(what: Experiment, fewest: int, share: float) -> str:
+    """What is drawn, how often at least, and which share at least of circuits rests so."""
     at, how = what.at, what.how
     if not isinstance(at, Resting):
         known = f", rates within a factor {at.rate_factor:g} and C_v within {at.cv_factor:g}" if at.uncertain else ""
@@ -308,7 +308,8 @@ def _drawn(what: Experiment, fewest: int) -> str:
     strength = f", strength within {np.sqrt(how.high / how.low):g}" if how.high > how.low else ""
     return (
         f"at least {fewest} circuits around the given one: in-degrees within a factor {u.in_degree:g} either way, "
-        f"rates before within {u.rate:g}, C_v before within {u.cv:g}, speeds of rules within {u.speed:g}{strength}"
+        f"rates before within {u.rate:g}, C_v before within {u.cv:g}, speeds of rules within {u.speed:g}{strength}; "
+        f"{1.0 - share:.0%} of circuits have no such state that is stable, and are left out"
     )
 
 
