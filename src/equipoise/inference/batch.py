@@ -71,6 +71,10 @@ class Circuits(Protocol):
         """The circuits a part x of the way to others."""
         ...
 
+    def take(self, rows: Any) -> Self:
+        """Some of the circuits."""
+        ...
+
 
 C = TypeVar("C", bound=Circuits)
 
@@ -128,7 +132,7 @@ class Batch:
         names = ("coupling", "noise", "outer", "drive")
         return replace(self, **{k: (1.0 - x) * getattr(self, k) + x * getattr(last, k) for k in names})
 
-    def take(self, rows: Any) -> "Batch":
+    def take(self, rows: Any) -> Self:
         """Some of the circuits."""
         parts = {name: getattr(self, name)[rows] for name in ("coupling", "noise", "outer", "drive")}
         return replace(self, **parts)

@@ -61,10 +61,6 @@ class Networks:
         """Tonic drive with the threshold taken off (n, P) [V/s]."""
         return np.array([w.drive for w in self.wirings])
 
-    def take(self, rows: NDArray[Any]) -> Self:
-        """Some of the networks."""
-        return replace(self, wirings=tuple(self.wirings[k] for k in np.arange(len(self.wirings))[rows]))
-
     def inputs(self, r: Array) -> tuple[Array, Array]:
         """mu [V/s] and sigma^2 [V^2/s] of the mean cell (n, P)."""
         return self.stack.means(r[:, : self.stack.n])
@@ -95,6 +91,10 @@ class Networks:
         """The networks a part x of the way to others."""
         pairs = zip(self.wirings, last.wirings, strict=True)
         return replace(self, wirings=tuple(_between(a, b, x) for a, b in pairs))
+
+    def take(self, rows: Any) -> Self:
+        """Some of the networks."""
+        return replace(self, wirings=tuple(self.wirings[i] for i in np.arange(len(self.wirings))[rows]))
 
     def irregularity(self, r: Array) -> Array:
         """C_v averaged over the cells of each population (n, P)."""

@@ -181,7 +181,7 @@ def _predicted(
     row, share = rests
     values = np.zeros((0, len(what.phases), len(OBSERVABLES)))
     if row.size:
-        values = observed_phases(system(one, drawn.take(row)), under[0].take(row), drawn.start[row], what)
+        values = observed_phases(system(one, drawn).take(row), under[0].take(row), drawn.start[row], what)
     known = np.isfinite(values).all(axis=(1, 2))
     if isinstance(drawn, Draws):
         known &= (np.abs(values[:, 0, :2]) <= LARGEST).all(axis=1)

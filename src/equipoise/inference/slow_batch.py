@@ -73,6 +73,11 @@ class SlowBatch(Generic[C]):
         log_gains, threshold = self.parts(z)
         return self.batch.moved(np.exp(np.clip(log_gains, -WIDEST, WIDEST)), threshold)
 
+    def take(self, rows: Any) -> "SlowBatch[C]":
+        """Some of the circuits, each with its own set points."""
+        which = self.which[rows] if self.sets else self.which
+        return replace(self, batch=self.batch.take(rows), speed=self.speed[rows], which=which)
+
     def parts(self, z: Array) -> tuple[Array, Array]:
         """Logarithms of excitatory and inhibitory gains (n, P, 2), and shifts of thresholds (n, P) [V/s]."""
         n, P = self.batch.drive.shape
