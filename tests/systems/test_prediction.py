@@ -199,6 +199,14 @@ def test_silence_has_no_required_input_and_no_calcium_to_hold():
     assert np.isnan(of(found, rule="calcium", phase="during", observable="rate_E"))
 
 
+def test_silence_ends_in_the_state_that_the_network_returns_to():
+    found = predict(NETWORK, "TTX", rules=["no homeostasis", "output-centric"], spans=SPANS)
+    assert found.data["status"].values.tolist() == [["OK", "OK"]]
+    for phase, change in (("during", -1.0), ("rebound", 0.0), ("after", 0.0)):
+        assert of(found, rule="no homeostasis", phase=phase, observable="rate_E") == pytest.approx(change, abs=1e-6)
+    assert of(found, rule="output-centric", phase="rebound", observable="rate_E") > 1.0  # excitable after two days
+
+
 def test_a_dose_beyond_what_excitation_can_give_is_reported_and_smaller_ones_are_not_harmed():
     """All of the excitation is gone at 851 thresholds/s, 10.3 of the unit."""
     spans = (1.2 * hour, 0.2 * hour)
@@ -224,7 +232,18 @@ def test_a_rule_that_the_level_does_not_represent_is_reported():
 def test_a_level_says_why_it_has_no_entry():
     found = predict(NETWORK, "optical", rules=["no homeostasis"], observables=["aperiodic_exponent"], spans=SPANS).data
     assert found["value"].isnull().all()
-    assert found["note"].item().startswith("a mean field of constant rates has no spectrum")
+    assert "where common oscillations grow by themselves" in found["note"].item()  # as they do with delays of 1.5 ms
+
+
+def test_light_makes_the_field_steeper_and_the_rule_takes_that_back():
+    light = predict(small_network(), {"optical": 0.3}, rules=["calcium", "no homeostasis"], spans=(20 * day, 1 * day))
+    exponent = light.data["value"].isel(dose=0).sel(level="theory", observable="aperiodic_exponent")
+    rest = light.data["baseline"].sel(level="theory", observable="aperiodic_exponent").item()
+    acute, during = (exponent.sel(phase=p).values - rest for p in ("acute", "during"))
+    assert acute[0] == pytest.approx(acute[1])
+    assert abs(acute[0]) > 0.02
+    np.testing.assert_allclose(during[1], acute[1], atol=1e-9)
+    assert abs(during[0]) < abs(acute[0])
 
 
 # --- doses ------------------------------------------------------------------------------------------------------------
@@ -248,6 +267,7 @@ def test_manipulations_that_act_at_once_are_the_circuit_under_all_of_them(rest):
         ({"optical": [0.1, -1.0]}, r"strengths of 'optical' must be positive numbers, got \[0\.1, -1\.0\]"),
         ([{"optical": [0.1, 0.2]}, {"baclofen": [1.0, 2.0, 3.0]}], "one dose or equally many, got 2, 3"),
         ([], "one dose or equally many, got nothing"),
+        ({"TTX": 0.5}, r"'TTX' has no strength but 1, got \[0\.5\]"),
     ],
 )
 def test_a_manipulation_that_is_none_is_refused(what, message):
@@ -270,6 +290,23 @@ def test_bad_requests_are_refused_with_a_suggestion():
         predict(NETWORK, "optical", rules=["calcum"])
 
 
+@pytest.mark.parametrize("name", ["input irregularity", "deprivation", "deafferentation"])
+def test_what_changes_sources_needs_sources(name):
+    alone = replace(NETWORK, sources=[], projections=[p for p in NETWORK.projections if p.source != "X"])
+    driven = alone.with_node("E", drive=316.0).with_node("I", drive=253.0)
+    with pytest.raises(ValueError, match=f"'{name}' changes sources of constant rate, and the circuit has none"):
+        predict(driven, name, rules=["no homeostasis"])
+
+
+def test_drives_of_neurons_without_a_leak_are_given_in_volts_a_second():
+    pif = eq.PIF(v_threshold=1.0, v_reset=0.0, v_bound=-1.0)
+    circuit = NETWORK.with_node("E", neuron=pif).with_node("I", neuron=pif)
+    with pytest.raises(TypeError, match="which neurons without a leak do not have"):
+        predict(circuit, "optical", rules=["no homeostasis"])
+    light = predict(circuit, eq.OpticalDrive(drive=20.0), rules=["no homeostasis"], spans=SPANS)
+    assert of(light, phase="acute", observable="rate_E") > 0.0
+
+
 def renamed(circuit):
     """Excitatory cells by another name."""
     name = {"E": "PYR"}
@@ -289,7 +326,13 @@ def test_a_page_is_drawn_from_the_saved_data(tmp_path):
     assert repr(again).startswith("Prediction(Balanced network: theory)\noptical 0.3162\n")
     page = report.predict_html(again)
     assert page == report.predict_html(found)
-    for words in ("planning an experiment", "does not hold this circuit", "+42.2", "data:image/png", "no spectrum"):
+    for words in (
+        "planning an experiment",
+        "does not hold this circuit",
+        "+42.2",
+        "data:image/png",
+        "common oscillations",
+    ):
         assert words in page
 
 

@@ -2,12 +2,22 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import equipoise as eq
 from equipoise.inference.batch import batch_of, settled, stable
 from equipoise.inference.candidates import CANDIDATES, rules_of
 from equipoise.inference.operating import NAMES, SET_POINTS, Operating, draws_of
-from equipoise.inference.predictions import OBSERVABLES, PHASES, courses, predictions, system
+from equipoise.inference.predictions import (
+    OBSERVABLES,
+    PHASES,
+    Experiment,
+    courses,
+    manipulated,
+    pool,
+    predictions,
+    system,
+)
 from equipoise.inference.resting import Unknowns, resting
 from equipoise.inference.slow_batch import SlowBatch, changed, follow, held
 from equipoise.units import Hz, day, hour, ms
@@ -142,6 +152,76 @@ def test_the_course_converges_with_second_order(draws):
     errors = np.abs(np.array(ends[:3]) - ends[3])
     orders = np.log2(errors[:-1] / errors[1:])
     assert (orders > 1.6).all(), orders
+
+
+LARGE = {"optical": (1.0, 10.0), "input irregularity": (5.0, 30.0)}
+
+
+@pytest.fixture(scope="module")
+def strained():
+    """Circuits under doses beyond the usual ranges, with the rules that are stable in them."""
+    rules = [CANDIDATES[name] for name in ("calcium", "input-centric B", "output-centric")]
+    drawn, fits, _ = pool(AT, rules, 30, np.random.default_rng(3))
+    under = {}
+    for name, (low, high) in LARGE.items():
+        how = eq.inference.Perturbation(name=name, apply=eq.inference.PERTURBATIONS[name].apply, low=low, high=high)
+        under[name], _ = manipulated(drawn, Experiment(at=AT, how=how, duration=2 * day, washout=2 * day))
+    return drawn, dict(zip([rule.name for rule in rules], fits, strict=True)), under
+
+
+def by_bdf(it, z, r, span):
+    """Slow variables and rates after `span` by SciPy, on the same right-hand side."""
+    last = [r]
+
+    def speed(_, y):
+        change, x = it.rhs(y[None], last[0])
+        last[0] = x if np.isfinite(x).all() else last[0]
+        return change[0]
+
+    found = solve_ivp(speed, (0.0, span), z[0], method="BDF", rtol=1e-7, atol=1e-8 * it.scale)
+    assert found.status == 0
+    return found.y[:, -1], it.moved(found.y[:, -1][None]).settled(last[0])[0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "row"),
+    [
+        ("calcium", "optical", 14),
+        ("calcium", "optical", 35),
+        ("calcium", "optical", 40),
+        ("calcium", "input irregularity", 22),
+        ("input-centric B", "optical", 13),
+        ("input-centric B", "input irregularity", 7),
+        ("output-centric", "optical", 19),
+    ],
+)
+def test_circuits_under_large_doses_are_followed_as_bdf_follows_them(strained, rule, kind, row):
+    """Where 32 fixed steps of the same method lose the state, or miss it."""
+    drawn, fits, under = strained
+    rows = np.flatnonzero(fits[rule])[[row]]
+    it, r = system(CANDIDATES[rule], drawn.take(rows)), np.tile(AT.rate, (1, 1))
+    other, acute = changed(it, under[kind].take(rows), np.zeros_like(it.speed), r)
+    course = follow(other, np.zeros_like(it.speed), acute, 2 * day)
+    z, rates = by_bdf(other, course.z[0], course.r[0], 2 * day)
+    np.testing.assert_allclose(course.z[-1, 0], z, atol=0.006 * np.abs(z).max())
+    np.testing.assert_allclose(course.r[-1, 0], rates, rtol=0.015, atol=1e-4)  # they fall e-fold for a small step of z
+
+
+def test_what_is_over_has_no_values_and_harms_no_one(draws):
+    it, r = system(CANDIDATES["output-centric"], draws), np.tile(AT.rate, (6, 1))
+    under = batch_of([eq.TonicDrive("E", 0.3 * float(AT.unit[0])).apply(c) for c in draws.circuits()])
+    other, acute = changed(it, under, np.zeros_like(it.speed), r)
+    known = np.flatnonzero(np.isfinite(acute).all(axis=1))
+    other, acute = other.take(known), acute[known]
+    whole = follow(other, np.zeros_like(other.speed), acute, 1 * day)
+    half = 0.5 * whole.z[-1, 0, 0]
+    cut = follow(other, np.zeros_like(other.speed), acute, 1 * day, ended=lambda _, z, __: z[:, 0] > half)
+    assert np.isnan(cut.z[-1, 0]).all()
+    last = np.flatnonzero(np.isfinite(cut.z[:, 0, 0]))[-1]
+    assert cut.z[last, 0, 0] > half >= cut.z[last - 1, 0, 0]  # the first moment behind is told
+    for i in range(len(known)):
+        told = np.isfinite(cut.z[:, i, 0])
+        np.testing.assert_allclose(cut.z[told, i], whole.z[told, i], rtol=1e-9)
 
 
 # --- what rules predict -----------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from equipoise.renewal.firing import NOISELESS, firing
 from equipoise.renewal.laws import NeuronISI
 from equipoise.renewal.tabulated import tabulated
 
-ROUNDS, CLOSE, FAINT = 60, 1e-9, 1e-9
+ROUNDS, CLOSE, FAINT = 25, 1e-9, 1e-9
 """Newton steps of a state, the relative residual at which it is found, and the least rate [Hz] on the way."""
 RAMP = 12
 """Steps in which a circuit is turned into another one, so that its state is followed."""
@@ -168,20 +168,22 @@ def settled(batch: Batch, start: Array) -> Array:
 
     Steps change a rate by at most a factor of 3.
     """
-    eye, lost = np.eye(start.shape[1]), _unknown(start)
-    at_rest = np.zeros_like(lost)
-    r = np.maximum(np.where(lost[:, None], 1.0, start), FAINT)
+    out, rows = np.full(start.shape, np.nan), np.flatnonzero(~_unknown(start))
+    r, eye = np.maximum(start[rows], FAINT), np.eye(start.shape[1])
     with np.errstate(all="ignore"):  # wild trial points overflow and are refused
         for _ in range(ROUNDS):
-            f, slopes = batch.steady(r)
+            f, slopes = batch.take(rows).steady(r)
             rest = f - r
             at_rest = np.asarray((np.abs(rest) <= CLOSE * (r + FAINT)).all(axis=1))
-            if (at_rest | lost).all():
+            out[rows[at_rest]] = r[at_rest]
+            if at_rest.all():
                 break
-            r = np.maximum(np.clip(r + solved(eye - slopes, rest), r / 3.0, 3.0 * r + 1e-3), FAINT)
-            lost = lost | _unknown(r)
-            r = np.where(lost[:, None], 1.0, r)
-    return np.where((at_rest & ~lost)[:, None], r, np.nan)
+            left = ~at_rest
+            moved = r[left] + solved(eye - slopes[left], rest[left])
+            r = np.maximum(np.clip(moved, r[left] / 3.0, 3.0 * r[left] + 1e-3), FAINT)
+            known = ~_unknown(r)
+            r, rows = r[known], rows[left][known]
+    return out
 
 
 def turned(first: C, last: C, r: Array) -> Array:

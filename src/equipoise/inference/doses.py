@@ -84,6 +84,8 @@ def _walked(strengths: Sequence[tuple[Perturbation, np.ndarray]]) -> tuple[Dose,
     for part, values in strengths:
         if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values > 0.0)).all():
             raise ValueError(f"predict: strengths of {part.name!r} must be positive numbers, got {values.tolist()}.")
+        if part.low == part.high and (values != part.low).any():
+            raise ValueError(f"predict: {part.name!r} has no strength but {part.low:g}, got {values.tolist()}.")
     return _together([tuple(Dose(((part, float(x)),)) for x in values) for part, values in strengths])
 
 

@@ -23,7 +23,7 @@ from equipoise.results import Status
 from equipoise.theory import quenched
 from equipoise.theory.network import wiring_of
 from equipoise.theory.network_loop import calcium
-from equipoise.theory.network_state import BELOW, Equations, newton
+from equipoise.theory.network_state import BELOW, Equations, newton, relaxed
 from equipoise.theory.wiring import STACKED, Wiring, stacked
 
 NODES = 91
@@ -33,6 +33,8 @@ STEPS = 20
 CLOSE, LEAST = 1e-7, 1e-6
 """Residual of a state beside itself before the last Newton step, which squares it, and the rate [Hz], or second moment
 [Hz^2], below which it is absolute."""
+SILENT = 1e-3
+"""Rate [Hz] below which a population counts as silent."""
 MIXED = ("J", "K", "V", "p", "source_rates", "source_fano", "drive")
 
 
@@ -161,7 +163,9 @@ def _newton(equations: Equations, start: Array) -> tuple[Array, Array]:
 
 def _searched(equations: Equations, start: Array) -> tuple[Array, float]:
     """The same with steps that are shortened where they lead astray, for one network."""
-    found = newton(equations, start, max_steps=STEPS)
+    found, P = newton(equations, start, max_steps=STEPS), equations.wiring.n
+    if found.status is not Status.OK and (start[:P] < SILENT).all():  # nothing to follow: what silence turns into
+        found = newton(equations, relaxed(equations.wiring, start[:P]).x, max_steps=STEPS)
     if found.status is not Status.OK:
         return np.full_like(start, np.nan), np.nan
     return found.x, float(_growth(equations.jacobian(found.x)[None])[0])

@@ -81,23 +81,33 @@ def _chemogenetic_e(circuit: Circuit, at: Operating, x: float) -> Circuit:
 
 
 def _irregular(circuit: Circuit, at: Operating, x: float) -> Circuit:  # noqa: ARG001
-    for source in circuit.sources:
+    for source in _sources(circuit, "input irregularity"):
         circuit = Irregularity(source.name, fano=x).apply(circuit)
     return circuit
 
 
 def _deprived(circuit: Circuit, at: Operating, x: float) -> Circuit:  # noqa: ARG001
-    for source in circuit.sources:
-        if isinstance(source, Source):
-            circuit = SourceRate(source.name, rate=x * source.rate).apply(circuit)
+    for source in _sources(circuit, "deprivation"):
+        circuit = SourceRate(source.name, rate=x * source.rate).apply(circuit)
     return circuit
 
 
 def _deafferented(circuit: Circuit, at: Operating, x: float) -> Circuit:  # noqa: ARG001
-    for p in circuit.projections:
-        if p.target == POPULATIONS[0] and isinstance(circuit.node(p.source), Source):
-            circuit = Deafferentation(source=p.source, target=p.target, fraction=x).apply(circuit)
+    names = {source.name for source in _sources(circuit, "deafferentation")}
+    cut = [p for p in circuit.projections if p.target == POPULATIONS[0] and p.source in names]
+    if not cut:
+        raise ValueError("'deafferentation' cuts inputs of E from sources, and no source projects to E.")
+    for p in cut:
+        circuit = Deafferentation(source=p.source, target=p.target, fraction=x).apply(circuit)
     return circuit
+
+
+def _sources(circuit: Circuit, what: str) -> list[Source]:
+    """The sources of constant rate; ValueError where there are none to be changed."""
+    found = [source for source in circuit.sources if isinstance(source, Source)]
+    if not found:
+        raise ValueError(f"{what!r} changes sources of constant rate, and the circuit has none. Give it an eq.Source.")
+    return found
 
 
 PERTURBATIONS = {

@@ -275,7 +275,9 @@ def _course(one: Foreseen, at: Resting) -> tuple[Array, Array]:
     """Observables (dose, moment, observable) and the times of a rule, through the manipulation and after it."""
     out = []
     for net, course in ((one.under, one.during), (one.system.batch, one.after)):
-        out += [observed(net, z, r, one.system, at) for z, r in zip(course.z, course.r, strict=True)]
+        last = len(course.time) - 1
+        for k, (z, r) in enumerate(zip(course.z, course.r, strict=True)):
+            out.append(observed(net, z, r, one.system, at, field=k in (0, last)))
     times = np.concatenate([one.during.time, one.during.time[-1] + one.after.time])
     return np.stack(out, axis=1), times
 

@@ -23,12 +23,11 @@ KINDS = {
 """Of each population: rate and its spread over cells, C_v of all intervals and of neighbouring ones, calcium moments,
 excitatory and inhibitory weights beside before, and the shift of the threshold."""
 OF_NETWORK = {"branching_ratio": ("1", True), "aperiodic_exponent": ("1", True)}
-LACKING = {
-    ("theory", "aperiodic_exponent"): "a mean field of constant rates has no spectrum; level='spiking' has.",
-}
 NOTES = {
     ("theory", "cv_local"): "stationary trains of renewal cells: the same as cv.",
     ("theory", "branching_ratio"): "exp(-4 ms/tau) of the slowest mode of tau_m dx/dt = E(x) - x, the linear response.",
+    ("theory", "aperiodic_exponent"): "linear response to finite size, in the four phases; none where LIF cells with "
+    "delta synapses and fixed delays are not all there is, or where common oscillations grow by themselves.",
     ("theory", "rate_sd"): "from unequal in-degrees and synapses; no change is told where all cells are alike.",
     ("spiking", "rate_sd"): "without the spread of counting; none where that explains all of it.",
     ("spiking", "calcium_mean"): "errors are those of the rate.",
@@ -39,7 +38,7 @@ NOTES = {
     ("spiking", "J_I"): "the slow state is that of theory.",
     ("spiking", "threshold"): "the slow state is that of theory.",
 }
-"""What a level cannot give, and what its numbers are."""
+"""What the numbers of a level are, and when there are none."""
 
 
 def observables_of(populations: Sequence[str]) -> tuple[Observable, ...]:
@@ -70,5 +69,4 @@ def kind_of(name: str) -> str:
 
 def note_of(level: str, name: str) -> str:
     """What there is to know of an observable at a level; empty if nothing."""
-    key = (level, kind_of(name))
-    return LACKING.get(key, NOTES.get(key, ""))
+    return NOTES.get((level, kind_of(name)), "")

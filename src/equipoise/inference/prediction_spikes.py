@@ -9,24 +9,21 @@ from numpy.typing import NDArray
 from equipoise import measures, spiking
 from equipoise.inference.networks import Networks
 from equipoise.inference.prediction_observables import KINDS, OF_NETWORK
-from equipoise.inference.prediction_theory import BRANCHING_BIN
+from equipoise.inference.prediction_theory import BAND, BRANCHING_BIN, FOLLOWED
 from equipoise.inference.slow_batch import SlowBatch
 from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array
 from equipoise.renewal import calcium_moments_of
 from equipoise.results import SpikeTrains, Status
-from equipoise.units import Hz, ms, second
+from equipoise.units import ms, second
 
 SAMPLE = 1 * ms
-FOLLOWED = 40
-"""Neurons of E whose input makes the LFP proxy."""
 FEWEST = 10
 """Intervals of a cell whose C_v counts."""
 BLOCKS = 20
 """Stretches of a run whose means give the standard error of its rate."""
 SEGMENT = 1 * second
-BAND = (30 * Hz, 50 * Hz)
 OUTSIDE = ("J_E", "J_I", "threshold")
 """Kinds that are slow variables, not measured."""
 

@@ -3,29 +3,29 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.dynamics import duration_text
 from equipoise.inference.batch import RAMP
 from equipoise.inference.candidates import Candidate, rules_of
 from equipoise.inference.doses import Dose
-from equipoise.inference.networks import Networks, networks_of
+from equipoise.inference.networks import SILENT, Networks, networks_of
 from equipoise.inference.predictions import courses
 from equipoise.inference.resting import Resting
-from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, grid, step
+from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, follow
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.slow_variables import RequiredInput
 from equipoise.quantities import Array
 from equipoise.results import Status
-from equipoise.units import ms
+from equipoise.units import Hz, ms
 
 FAR = np.log(100.0)
 """Logarithm of a gain beyond which a weight counts as gone, or as growing without end."""
-SILENT = 1e-3
-"""Rate [Hz] below which a population has no required input."""
-LEAP, DEEPEST = 0.01, 12
-STEEP = 0.3
-"""Largest change in a step of a slow variable, of its scale, and of a rate; how often a step is halved at most."""
 BRANCHING_BIN = 4 * ms
+BAND = (30 * Hz, 50 * Hz)
+"""Of the aperiodic exponent."""
+FOLLOWED = 40
+"""Neurons of E whose input makes the LFP proxy."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -153,43 +153,15 @@ def _reached(at: Resting, under: Networks, i: int) -> float:
 
 # --- in time ----------------------------------------------------------------------------------------------------------
 def followed(system: SlowBatch[Networks], z: Array, r: Array, span: float) -> Course:
-    """The course of each network by itself, in steps as short as it needs, until a weight is gone or its state ends."""
-    edges = grid(system, span)
-    z_all, r_all = np.full((len(edges), *z.shape), np.nan), np.full((len(edges), *r.shape), np.nan)
-    for i in range(len(z)):
-        one = replace(system, batch=Networks(system.batch.wirings[i : i + 1]), speed=system.speed[i : i + 1])
-        here, x = z[i : i + 1], r[i : i + 1]
-        for k, h in enumerate(np.diff(edges, prepend=0.0)):
-            if k:
-                here, x = _careful(one, here, x, float(h))
-            z_all[k, i], r_all[k, i] = here[0], x[0]
-            if not np.isfinite(x).all() or np.abs(one.parts(here)[0]).max() > FAR or _blind(one, x):
-                break
-    return Course(time=edges, z=z_all, r=r_all)
+    """The course of each network, until a weight is gone or its state ends."""
+    return follow(system, z, r, span, ended=_over)
 
 
-def _careful(system: SlowBatch[Networks], z: Array, r: Array, h: float, depth: int = 0) -> tuple[Array, Array]:
-    """A step, in halves of halves where slow variables or rates would leap."""
-    if not np.isfinite(r).all():
-        return z, r
-    there, x = step(system, z, r, h)
-    if depth == DEEPEST or (np.isfinite(x).all() and not _leaps(system, z, r, there, x)):
-        return there, x
-    z, r = _careful(system, z, r, 0.5 * h, depth + 1)
-    return _careful(system, z, r, 0.5 * h, depth + 1)
-
-
-def _leaps(system: SlowBatch[Networks], z: Array, r: Array, there: Array, x: Array) -> bool:
-    """Whether a step is too long: slow variables by 1 % of their scale, more far out, rates by a third."""
-    P = r.shape[1] // 2
-    slow = np.abs(there - z) > LEAP * (system.scale + 4.0 * z * z / system.scale)
-    fast = np.abs(x[:, :P] - r[:, :P]) > STEEP * (r[:, :P] + 1.0)
-    return bool(slow.any() or fast.any())
-
-
-def _blind(system: SlowBatch[Networks], x: Array) -> bool:
-    """Whether a rule senses the required input of a population that is silent."""
-    return any(x[0, system.names.index(name)] < SILENT for name in _required(system))
+def _over(system: SlowBatch[Networks], z: Array, x: Array) -> NDArray[np.bool_]:
+    """Whether a weight is gone or grows without end, or a population is silent whose required input is sensed (n,)."""
+    gone = np.abs(system.parts(z)[0]).max(axis=(1, 2)) > FAR
+    blind = [x[:, system.names.index(name)] < SILENT for name in _required(system)]
+    return np.any([gone, *blind], axis=0)
 
 
 def _required(system: SlowBatch[Networks]) -> list[str]:
@@ -199,8 +171,13 @@ def _required(system: SlowBatch[Networks]) -> list[str]:
 
 
 # --- observables ------------------------------------------------------------------------------------------------------
-def observed(net: Networks, z: Array, x: Array, system: SlowBatch[Networks], at: Resting) -> Array:
-    """Observables (n, observable) of networks at slow variables z and states x, in the order of `observables`."""
+def observed(
+    net: Networks, z: Array, x: Array, system: SlowBatch[Networks], at: Resting, *, field: bool = True
+) -> Array:
+    """Observables (n, observable) of networks at slow variables z and states x, in the order of `observables`.
+
+    Without `field` the exponent of the field, which takes longest, is left out.
+    """
     here = replace(system, batch=net).moved(np.nan_to_num(z))
     P = len(at.names)
     r, q = x[:, :P], x[:, P:]
@@ -211,8 +188,22 @@ def observed(net: Networks, z: Array, x: Array, system: SlowBatch[Networks], at:
     growth = here.growth(x)
     columns = [
         r, np.sqrt(np.maximum(q - r * r, 0.0)), cv, cv, calcium[:, 0].T, calcium[:, 1].T, gains[..., 0], gains[..., 1],
-        threshold, np.exp(BRANCHING_BIN * growth / at.tau_m)[:, None], np.full((len(x), 1), np.nan),
+        threshold, np.exp(BRANCHING_BIN * growth / at.tau_m)[:, None],
+        _exponents(here, x, at, field)[:, None],
     ]  # fmt: skip
     out = np.concatenate(columns, axis=1)
     out[~np.isfinite(x).all(axis=1)] = np.nan
     return out
+
+
+def _exponents(here: Networks, x: Array, at: Resting, field: bool) -> Array:
+    """Exponents of the field of E (n,) at states x; NaN where linear response is not known or does not hold."""
+    e, known = at.names.index("E"), at.fluctuations
+    if known is None or not field:
+        return np.full(len(x), np.nan)
+    return np.array(
+        [
+            replace(known, wiring=w).exponent(y, BAND, target=e, cells=FOLLOWED)
+            for w, y in zip(here.wirings, x, strict=True)
+        ]
+    )

@@ -11,6 +11,7 @@ from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array, check_fields, quantity
 from equipoise.results import NumericalFailure, Status
+from equipoise.theory.fluctuations import Fluctuations, fluctuations_of, refusal
 from equipoise.theory.network import mean_field
 from equipoise.units import hour
 
@@ -69,6 +70,22 @@ class Resting(Operating):
     def pair(self) -> list[int]:
         """The numbers of E and I among all populations."""
         return [self.names.index(name) for name in POPULATIONS]
+
+    @cached_property
+    def fluctuations(self) -> Fluctuations | None:
+        """What linear response needs beside the wiring; None where it is not known, see `fluctuations.refusal`."""
+        return None if refusal(self.circuit) else fluctuations_of(self.circuit, self.network.wirings[0])
+
+    @property
+    def unit(self) -> Array:
+        """sigma/sqrt(tau_m) (2,) [V/s] of the mean cells, the unit of drives; TypeError for neurons without a leak."""
+        neurons = [self.network.neurons[a] for a in self.pair]
+        if not all(hasattr(neuron, "tau_m") for neuron in neurons):
+            raise TypeError(
+                "predict: strengths of drives are in units of sigma/sqrt(tau_m), which neurons without a leak do not "
+                "have. Give a protocol in V/s, such as eq.OpticalDrive(drive=20.0)."
+            )
+        return self.input[1] / np.sqrt([getattr(neuron, "tau_m") for neuron in neurons])  # noqa: B009
 
     @property
     def tau_m(self) -> float:

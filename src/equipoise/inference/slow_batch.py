@@ -6,7 +6,7 @@ Slow variables z (n, k) are followed by ROS2 (Verwer, Spee, Blom & Hundsdorfer 1
 second order and L-stable, in steps that grow with the time since the last change of the circuit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -25,7 +25,11 @@ GAMMA = 1.0 + np.sqrt(0.5)
 """Of ROS2, where it damps the most."""
 STEPS = 32
 FIRST = 1e-3
-"""Steps of a phase, and the first one in units of the fastest recovery time."""
+"""Moments of a phase, and the first one in units of the fastest recovery time."""
+CLOSE, STEEP = 0.002, 0.3
+"""Largest error of a step by its own estimate, of the scale of a slow variable, and largest change of a rate."""
+TICKS = 64
+"""Into how many steps the way from one moment to the next is cut at most; a power of 2."""
 NUDGE = 1e-5
 """Of slow variables, beside their own scale, for slopes."""
 WIDEST = 20.0
@@ -34,6 +38,7 @@ FLAT = 1e-6
 """Slow growth, relative to the fastest recovery, below which a direction is neutral."""
 Rule = AttachedRule | SlowRule
 C = TypeVar("C", bound=Circuits)
+Ended = Callable[[Any, Array, Array], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -198,15 +203,72 @@ def held(system: SlowBatch, r: Array) -> NDArray[np.bool_]:
     return out
 
 
-def follow(system: SlowBatch, z: Array, r: Array, span: float, *, steps: int = STEPS) -> Course:
-    """The course over `span` [s] from slow variables z with rates near r, in `steps` that grow geometrically."""
+def follow(
+    system: SlowBatch[C], z: Array, r: Array, span: float, *, steps: int = STEPS, ended: Ended | None = None
+) -> Course:
+    """The course over `span` [s] from slow variables z with rates near r, told at `steps` + 1 moments (see `grid`).
+
+    Between two moments each circuit takes as many steps as it needs, whatever others do. What `ended` (system, z, r)
+    says is over (n,) has NaN from the next moment on, as has a circuit whose state ends.
+    """
     edges = grid(system, span, steps)
-    zs, rs = [z], [system.moved(z).settled(r)]
-    for h in np.diff(edges):
-        z, r = step(system, zs[-1], rs[-1], float(h))
-        zs.append(z)
-        rs.append(r)
-    return Course(time=edges, z=np.array(zs), r=np.array(rs))
+    way = _Way.begun(z, system.moved(z).settled(r), steps)
+    live = way.left(np.arange(len(z)), system, ended)
+    while live.size:
+        some = system if live.size == len(z) else system.take(live)
+        h = np.diff(edges)[way.moment[live]] * way.size[live] / TICKS
+        there, x, error = step(some, way.z[live], way.r[live], h)
+        rough = _coarse(some, way.z[live], there, error) | _leaps(way.r[live], x, len(system.names))
+        again = rough & (way.size[live] > 1)
+        way.size[live[again]] //= 2
+        arrived = way.go(live[~again], there[~again], x[~again])
+        live = np.setdiff1d(live, np.setdiff1d(arrived, way.left(arrived, system, ended)))
+    return Course(time=edges, z=way.zs, r=way.rs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """How far each of n circuits is: at `tick` of `TICKS` behind `moment`, its next step of `size` ticks.
+
+    z (n, k) and r (n, ...) are now, zs and rs those of all moments so far.
+    """
+
+    z: Array
+    r: Array
+    zs: Array
+    rs: Array
+    moment: NDArray[np.int64]
+    tick: NDArray[np.int64]
+    size: NDArray[np.int64]
+
+    @classmethod
+    def begun(cls, z: Array, r: Array, steps: int) -> "_Way":
+        """At the first moment."""
+        zs, rs = (np.full((steps + 1, *x.shape), np.nan) for x in (z, r))
+        zs[0], rs[0] = z, r
+        nothing = np.zeros(len(z), np.int64)
+        return cls(z.copy(), r.copy(), zs, rs, nothing, nothing.copy(), np.full_like(nothing, TICKS))
+
+    def go(self, rows: NDArray[np.int64], z: Array, r: Array) -> NDArray[np.int64]:
+        """Take a step; the rows that have come to a moment, or lost their state on the way."""
+        self.z[rows], self.r[rows] = z, r
+        self.tick[rows] += self.size[rows]
+        self.size[rows] = self.tick[rows] & -self.tick[rows]
+        there = rows[self.tick[rows] == TICKS]
+        self.moment[there] += 1
+        self.tick[there] = 0
+        self.zs[self.moment[there], there], self.rs[self.moment[there], there] = self.z[there], self.r[there]
+        return rows[(self.tick[rows] == 0) | ~self._known(rows)]
+
+    def left(self, rows: NDArray[np.int64], system: SlowBatch, ended: Ended | None) -> NDArray[np.int64]:
+        """Those of some rows that have a state, have moments before them and are not over."""
+        rows = rows[self._known(rows) & (self.moment[rows] < len(self.zs) - 1)]
+        if ended is None or not rows.size:
+            return rows
+        return rows[~ended(system.take(rows), self.z[rows], self.r[rows])]
+
+    def _known(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.asarray(np.isfinite(self.r[rows]).all(axis=1) & np.isfinite(self.z[rows]).all(axis=1))
 
 
 def grid(system: SlowBatch, span: float, steps: int = STEPS) -> Array:
@@ -223,13 +285,16 @@ def _fastest(system: SlowBatch) -> float:
 TAUS = ("tau", "tau_e", "tau_i")
 
 
-def step(system: SlowBatch, z: Array, r: Array, h: float) -> tuple[Array, Array]:
-    """One step of ROS2 over h [s], and the rates after it; NaN where a circuit has no state on the way."""
-    k = z.shape[1]
+def step(system: SlowBatch, z: Array, r: Array, h: Array) -> tuple[Array, Array, Array]:
+    """One step of ROS2 over h (n,) [s], the rates after it, and how far a step of first order is from it.
+
+    NaN where a circuit has no state on the way.
+    """
+    k, h = z.shape[1], h[:, None]
     if k == 0:
-        return z, r
+        return z, r, z
     first, r = system.rhs(z, r)
-    matrix = np.eye(k) - GAMMA * h * system.slopes(z, r, first)
+    matrix = np.eye(k) - GAMMA * h[..., None] * system.slopes(z, r, first)
     bad = np.asarray(~(np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(first).all(axis=1)))
     matrix = np.where(bad[:, None, None], np.eye(k), matrix)
     k1 = np.linalg.solve(matrix, first[..., None])[..., 0]
@@ -237,7 +302,20 @@ def step(system: SlowBatch, z: Array, r: Array, h: float) -> tuple[Array, Array]
     k2 = np.linalg.solve(matrix, (second - 2.0 * k1)[..., None])[..., 0]
     z = np.where(bad[:, None], np.nan, z + h * (1.5 * k1 + 0.5 * k2))
     known = np.asarray(np.isfinite(z).all(axis=1))
-    return z, system.moved(np.nan_to_num(z)).settled(np.where(known[:, None], r, np.nan))
+    x = system.moved(np.nan_to_num(z)).settled(np.where(known[:, None], r, np.nan))
+    return z, x, 0.5 * h * (k1 + k2)
+
+
+def _coarse(system: SlowBatch, z: Array, there: Array, error: Array) -> NDArray[np.bool_]:
+    """Circuits (n,) of which a step errs by more than `CLOSE` of the scale of a slow variable and of itself."""
+    wide = system.scale + np.abs(z)
+    return np.asarray((~(np.abs(error) <= CLOSE * wide)).any(axis=1) | ~np.isfinite(there).all(axis=1))
+
+
+def _leaps(r: Array, x: Array, P: int) -> NDArray[np.bool_]:
+    """Circuits (n,) that lose their state, or of which one of P rates changes by more than `STEEP` of it and 1 Hz."""
+    r, x = r[:, :P], x[:, :P]
+    return np.asarray((~(np.abs(x - r) <= STEEP * (r + 1.0))).any(axis=1))
 
 
 def changed(system: SlowBatch[C], batch: C, z: Array, r: Array) -> tuple[SlowBatch[C], Array]:

@@ -42,6 +42,8 @@ from equipoise.renewal.mitochondria import mcu_sensitivity as mcu_sensitivity
 from equipoise.renewal.mitochondria import mcu_uptake as mcu_uptake
 from equipoise.renewal.mitochondria import mcu_uptake_of as mcu_uptake_of
 from equipoise.renewal.required import required_mean as required_mean
+from equipoise.renewal.response import FrequencyResponse as FrequencyResponse
+from equipoise.renewal.response import frequency_response as frequency_response
 from equipoise.renewal.set_points import moments_at as moments_at
 from equipoise.renewal.set_points import resolved as resolved
 from equipoise.renewal.statistics import cv as cv

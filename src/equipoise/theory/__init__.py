@@ -11,6 +11,7 @@ from equipoise.theory.feasibility import Feasibility as Feasibility
 from equipoise.theory.feasibility import feasibility as feasibility
 from equipoise.theory.fields import conductance_spectrum as conductance_spectrum
 from equipoise.theory.fields import field_spectrum as field_spectrum
+from equipoise.theory.fluctuations import network_spectrum as network_spectrum
 from equipoise.theory.network import balanced_limit as balanced_limit
 from equipoise.theory.network import fixed_points as fixed_points
 from equipoise.theory.network import mean_field as mean_field
