@@ -63,6 +63,10 @@ class Circuits(Protocol):
         """Mean [µM] and second moment [µM^2] of calcium of population a (n,)."""
         ...
 
+    def irregularity(self, r: Array) -> Array:
+        """C_v (n, P) averaged over the cells of each population."""
+        ...
+
     def toward(self, last: Self, x: float) -> Self:
         """The circuits a part x of the way to others."""
         ...
@@ -102,11 +106,13 @@ class Batch:
         P = len(self.neurons)
         return f, by_mu[..., None] * self.coupling[..., :P] + by_s[..., None] * self.noise[..., :P]
 
-    def cv(self, r: Array) -> Array:
-        """C_v (n, P) at rates r."""
+    def irregularity(self, r: Array) -> Array:
+        """C_v (n, P) at rates r; NaN where those are."""
         mu, s = self.inputs(r)
-        cells = [tabulated(cell) for cell in self.neurons]
-        return np.stack([get(c, "cv")(c, mu[:, a], np.sqrt(s[:, a])) for a, c in enumerate(cells)], axis=1)
+        out, known = np.full(r.shape, np.nan), np.isfinite(r).all(axis=1)
+        for a, cell in enumerate(map(tabulated, self.neurons)):
+            out[known, a] = get(cell, "cv")(cell, mu[known, a], np.sqrt(s[known, a]))
+        return out
 
     def settled(self, start: Array) -> Array:
         """The rates (n, P) at which circuits rest near `start`; NaN where none is found."""
@@ -173,7 +179,7 @@ def settled(batch: Batch, start: Array) -> Array:
             if at_rest.all():
                 break
             left = ~at_rest
-            moved = r[left] + _solved(eye - slopes[left], rest[left])
+            moved = r[left] + solved(eye - slopes[left], rest[left])
             r = np.maximum(np.clip(moved, r[left] / 3.0, 3.0 * r[left] + 1e-3), FAINT)
             known = ~_unknown(r)
             r, rows = r[known], rows[left][known]
@@ -202,7 +208,7 @@ def _unknown(x: Array) -> NDArray[np.bool_]:
     return np.asarray(~np.isfinite(x).all(axis=tuple(range(1, x.ndim))))
 
 
-def _solved(matrices: Array, right: Array) -> Array:
+def solved(matrices: Array, right: Array) -> Array:
     """matrices^-1 right (n, P); 0 where a matrix is singular."""
     flat = ~(np.abs(np.linalg.det(matrices)) > 1e-12)
     safe = np.where(flat[:, None, None], np.eye(right.shape[1]), matrices)

@@ -11,23 +11,26 @@ moves its slow variables. Spikes are had where asked for: the network at the slo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from equipoise.inference.candidates import CANDIDATES, Candidate, candidates_of
+from equipoise.inference.candidates import Candidate, candidates_of
+from equipoise.inference.design import foremost
 from equipoise.inference.doses import Dose, What, doses_of
+from equipoise.inference.planned import DesignSettings, planned
 from equipoise.inference.prediction_observables import chosen, note_of, observables_of
 from equipoise.inference.prediction_pull import filled
 from equipoise.inference.prediction_spikes import OUTSIDE, Spikes, circuit_at, measured, refuse_endless
-from equipoise.inference.prediction_theory import Foreseen, Refused, Resting, foreseen, observed, resting
+from equipoise.inference.prediction_theory import Foreseen, Refused, foreseen, observed
 from equipoise.inference.predictions import PHASES
+from equipoise.inference.resting import Resting, resting
 from equipoise.inference.slow_batch import STEPS, SlowBatch
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array, Quantity, check, suggest
-from equipoise.results import load_dataset, save_dataset
+from equipoise.results import Status, load_datasets, save_datasets
 from equipoise.units import day, hour, second
 
 if TYPE_CHECKING:
@@ -37,8 +40,8 @@ Level = Literal["theory", "spiking", "both"]
 LEVELS = {"theory": ("theory",), "spiking": ("spiking",), "both": ("theory", "spiking")}
 FLAT = 0.01
 """A change smaller than this part, or than two standard errors, has no sign; of differences, in their own unit."""
-FAMILIES = {"input-centric": ("input-centric A", "input-centric B")}
-"""Names that stand for several rules."""
+FOLLOWED = (Status.OK, Status.MARGINAL)
+"""How a rule ends that was followed to the end."""
 SPAN = Quantity("time", unit="hour", low=0.0, high=3650 * day, open_low=True)
 LENGTH = Quantity("length of a run", unit="second", low=1 * second, high=1 * hour)
 ASKED = ("rate", "cv", "J_E", "J_I", "threshold_E")
@@ -53,9 +56,13 @@ class Prediction:
     moves its weights [1/h] and thresholds [V/s/h] next by what that level makes it sense, beside its own rest.
     `baseline` (level, observable), `status` and `reason` (dose, rule), `note` (level, observable), `course` (dose,
     rule, moment, observable) at `time` (rule, moment) [s].
+
+    `designs` are the experiments that tell the rules apart, one for each dose where they were asked for, by name as
+    `Design.dataset` has them, with their `recommendation` in words among the attributes.
     """
 
     data: "xr.Dataset"
+    designs: tuple["xr.Dataset", ...] = ()
 
     @property
     def change(self) -> "xr.DataArray":
@@ -84,13 +91,14 @@ class Prediction:
         return change.sel(level="spiking", drop=True) - change.sel(level="theory", drop=True)
 
     def save(self, path: str | Path) -> Path:
-        """Write the data as netCDF; `load` reads it."""
-        return save_dataset(self.data, path)
+        """Write the data and the designs as netCDF; `load` reads them."""
+        return save_datasets({"/": self.data} | {f"/design_{k}": d for k, d in enumerate(self.designs)}, path)
 
     @classmethod
     def load(cls, path: str | Path) -> "Prediction":
         """A prediction that was saved."""
-        return cls(load_dataset(path))
+        found = load_datasets(path)
+        return cls(found["/"], tuple(found[f"/design_{k}"] for k in range(len(found) - 1)))
 
     def __repr__(self) -> str:
         data = self.data
@@ -102,6 +110,8 @@ class Prediction:
             rows.append(f"{dose}")
             for rule in data["rule"].values:
                 rows += _lines(self, str(dose), str(rule), shown)
+        for design in self.designs:
+            rows += [f"To tell the rules apart by {design.attrs['dose']}:", *(f"- {one}" for one in foremost(design))]
         return "\n".join(rows)
 
 
@@ -143,6 +153,7 @@ def predict(
     spans: tuple[float, float] = (2 * day, 2 * day),
     tau: float = 1 * hour,
     spikes: Spikes | None = None,
+    design: DesignSettings | None = None,
 ) -> Prediction:
     """What each rule predicts of a manipulation of a circuit, beside where it rests.
 
@@ -150,7 +161,8 @@ def predict(
     a dose series), or a list of these that act at once. `rules` are names of `CANDIDATES` or your own Candidates;
     "input-centric" stands for both readings. Set points are those of the circuit at rest, and rules move with `tau`
     [s]; rules of the circuit itself do not act. `spans` are how long the manipulation lasts and how long it is gone
-    [s]. `level` "spiking" or "both" simulates the network at the slow states of theory as `spikes` says.
+    [s]. `level` "spiking" or "both" simulates the network at the slow states of theory as `spikes` says. With `design`
+    each dose has one, made in circuits around this one (`design_of`) from the rules that could be followed.
 
     A rule that is not stable in the circuit, that senses what is not there, or whose state or weights are lost under a
     dose, is told with status and reason, and has no values from there on. Raises TypeError for circuits that mean
@@ -163,11 +175,11 @@ def predict(
         raise ValueError(
             f"predict: level must be 'theory', 'spiking' or 'both', got {level!r}.{suggest(level, LEVELS)}"
         )
-    asked, doses = _rules(rules), doses_of(manipulation)
+    asked, doses = candidates_of(rules), doses_of(manipulation)
     names = chosen(observables, observables_of([p.name for p in circuit.populations]))
     if "spiking" in LEVELS[level]:
         refuse_endless(circuit)
-    at = resting(circuit, how.sensor, check("predict.tau", tau, SPAN))
+    at = resting(circuit, sensor=how.sensor, tau=check("predict.tau", tau, SPAN))
     found = [foreseen(rule, at, doses, lasting) for rule in asked]
     data = _dataset(at, doses, found, lasting, field="aperiodic_exponent" in names).assign_attrs(
         _about(circuit, doses, lasting, tau, how)
@@ -175,16 +187,20 @@ def predict(
     if "spiking" in LEVELS[level]:
         data = _with_spikes(data, at, doses, found, how)
     data = data.assign(pull=(data["value"].dims, _pulls(data, found), {"units": "1/h, V/s/h"}))
-    return Prediction(data.sel(level=list(LEVELS[level]), observable=names))
+    designs = () if design is None else _designs(data, replace(at, unknowns=design.unknowns), doses, asked, design)
+    return Prediction(data.sel(level=list(LEVELS[level]), observable=names), designs)
 
 
-def _rules(rules: Sequence[str | Candidate] | None) -> tuple[Candidate, ...]:
-    """The rules asked for, families taken apart."""
-    if rules is None:
-        return tuple(CANDIDATES.values())
-    return candidates_of(
-        [one for rule in rules for one in (FAMILIES.get(rule, (rule,)) if isinstance(rule, str) else (rule,))]
-    )
+def _designs(
+    data: "xr.Dataset", at: Resting, doses: Sequence[Dose], rules: Sequence[Candidate], how: DesignSettings
+) -> "tuple[xr.Dataset, ...]":
+    """A design for each dose, of the rules that were followed to the end there."""
+    spans, out = (float(data.attrs["duration"]), float(data.attrs["washout"])), []
+    for i, dose in enumerate(doses):
+        rows = zip(rules, data["status"].values[i], data["reason"].values[i], strict=True)
+        lost = {rule.name: f"{status}: {why}" for rule, status, why in rows if Status[status] not in FOLLOWED}
+        out.append(planned(at, dose, rules, spans, how, lost).dataset())
+    return tuple(out)
 
 
 def _about(circuit: Circuit, doses: Sequence[Dose], spans: tuple[float, float], tau: float, how: Spikes) -> dict:
@@ -281,7 +297,6 @@ def _with_spikes(
     data: "xr.Dataset", at: Resting, doses: Sequence[Dose], found: Sequence[Foreseen | Refused], how: Spikes
 ) -> "xr.Dataset":
     """The table with the level of spikes filled in; a circuit that recurs is simulated once."""
-    assert at.circuit is not None
     done: dict[str, tuple[Array, Array]] = {}
 
     def run(circuit: Circuit) -> tuple[Array, Array]:

@@ -1,7 +1,6 @@
 """What rules make of a manipulation of a given circuit, by mean field: slow paths, observables, why some have none."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +10,13 @@ from equipoise.inference.batch import RAMP
 from equipoise.inference.candidates import Candidate, rules_of
 from equipoise.inference.doses import Dose
 from equipoise.inference.networks import SILENT, Networks, networks_of
-from equipoise.inference.operating import POPULATIONS, Operating
 from equipoise.inference.predictions import courses
+from equipoise.inference.resting import Resting
 from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, follow
 from equipoise.model.attached_rules import AttachedRule
-from equipoise.model.calcium import Calcium
-from equipoise.model.circuit import Circuit
 from equipoise.model.slow_variables import RequiredInput
 from equipoise.quantities import Array
-from equipoise.results import NumericalFailure, Status
-from equipoise.theory.fluctuations import Fluctuations, fluctuations_of, refusal
-from equipoise.theory.network import mean_field
+from equipoise.results import Status
 from equipoise.units import Hz, ms
 
 FAR = np.log(100.0)
@@ -31,83 +26,6 @@ BAND = (30 * Hz, 50 * Hz)
 """Of the aperiodic exponent."""
 FOLLOWED = 40
 """Neurons of E whose input makes the LFP proxy."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Resting(Operating):
-    """Where a network of unequal cells rests, as rules see it: averages over its own cells.
-
-    `moments` (2, 2): mean [µM] and second moment [µM^2] of calcium of E and I; `means` (2, 2): mu [V/s] and sigma
-    [V/sqrt(s)] of their mean cells; `network` and `x` its state.
-    """
-
-    moments: Array
-    means: Array
-    network: Networks
-    x: Array
-
-    def __post_init__(self):
-        """Nothing to check: the state was found."""
-
-    @cached_property
-    def input(self) -> tuple[Array, Array]:
-        """mu [V/s] and sigma [V/sqrt(s)] of the mean cells of E and I (2,)."""
-        return self.means[0], self.means[1]
-
-    @property
-    def calcium(self) -> Array:
-        """Mean [µM] and second moment [µM^2] (2, 2) over the cells of E and I."""
-        return self.moments
-
-    @cached_property
-    def fluctuations(self) -> Fluctuations | None:
-        """What linear response needs beside the wiring; None where it is not known, see `fluctuations.refusal`."""
-        assert self.circuit is not None
-        return None if refusal(self.circuit) else fluctuations_of(self.circuit, self.network.wirings[0])
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All populations."""
-        return self.network.wirings[0].names
-
-    @property
-    def unit(self) -> Array:
-        """sigma/sqrt(tau_m) (2,) [V/s] of the mean cells, the unit of drives; TypeError for neurons without a leak."""
-        neurons = [self.network.neurons[self.names.index(name)] for name in POPULATIONS]
-        if not all(hasattr(neuron, "tau_m") for neuron in neurons):
-            raise TypeError(
-                "predict: strengths of drives are in units of sigma/sqrt(tau_m), which neurons without a leak do not "
-                "have. Give a protocol in V/s, such as eq.OpticalDrive(drive=20.0)."
-            )
-        return self.input[1] / np.sqrt([getattr(neuron, "tau_m") for neuron in neurons])  # noqa: B009
-
-    @property
-    def tau_m(self) -> float:
-        """Membrane time constant of E [s]."""
-        return float(getattr(self.neuron, "tau_m", np.nan))
-
-
-def resting(circuit: Circuit, sensor: Calcium, tau: float) -> Resting:
-    """The state of rest of a circuit without its rules; NumericalFailure where it has no stable one."""
-    names = [p.name for p in circuit.populations]
-    if not set(POPULATIONS) <= set(names):
-        raise ValueError(f"predict: circuit must have populations named 'E' and 'I', got {', '.join(names)}.")
-    plain = circuit.with_rules([])
-    network = networks_of([plain])
-    found = mean_field(plain)
-    if not (found.status.usable and found.stable):
-        raise NumericalFailure(Status.UNSTABLE, f"predict: the circuit has no stable state to set out from. {found}")
-    x = network.settled(found.x[None])
-    pair = [names.index(name) for name in POPULATIONS]
-    mu, s = network.inputs(x)
-    moments = np.array([network.calcium(sensor, a, x) for a in pair])[..., 0].T
-    cv = network.irregularity(x)[0]
-    first = circuit.populations[pair[0]].neuron
-    return Resting(
-        rate=(float(x[0, pair[0]]), float(x[0, pair[1]])), cv=(float(cv[pair[0]]), float(cv[pair[1]])),
-        neuron=first, sensor=sensor, tau=tau, circuit=plain, moments=moments,  # pyright: ignore[reportArgumentType]
-        means=np.array([mu[0, pair], np.sqrt(s[0, pair])]), network=network, x=x[0],
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -142,7 +60,6 @@ class Refused:
 
 def foreseen(rule: Candidate, at: Resting, doses: tuple[Dose, ...], spans: tuple[float, float]) -> Foreseen | Refused:
     """Follow a rule through all doses; refused where it is not stable, or is one that mean field does not represent."""
-    assert at.circuit is not None
     try:
         rules = rules_of(rule, at)
     except TypeError as error:
