@@ -108,8 +108,8 @@ def _inverse(matrix: Array) -> Array:
             pass
         else:
             if np.linalg.norm(matrix) * np.linalg.norm(inverse) < REGULAR:
-                return inverse
-    return np.linalg.pinv(matrix, rcond=1e-13)
+                return np.asarray(inverse, dtype=np.float64)
+    return np.asarray(np.linalg.pinv(matrix, rcond=1e-13), dtype=np.float64)
 
 
 def _solves(slopes: Array, value: Array, step: Array, x: Array) -> bool:

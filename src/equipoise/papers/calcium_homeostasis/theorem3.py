@@ -9,6 +9,7 @@ from equipoise import plotting, renewal
 from equipoise.papers.calcium_homeostasis.common import EIF_NEURON, LIF_NEURON, PIF_NEURON
 from equipoise.papers.framework import Claim
 from equipoise.papers.layout import panels
+from equipoise.quantities import Array
 from equipoise.renewal import threshold_integration
 from equipoise.results import NumericalFailure, Status
 
@@ -47,13 +48,13 @@ def _signs(neuron, mean: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return np.where(rate > SLOWEST, signs, np.nan)
 
 
-def _gradients(neuron, mu: np.ndarray, sigma: np.ndarray):
+def _gradients(neuron, mu: Array, sigma: Array) -> tuple[Array, tuple[Array, Array], tuple[Array, Array]]:
     """The rate and the gradients of its logarithm and of C_v; those of the EIF by one integration for all."""
     if neuron is not EIF_NEURON:
-        verbs = renewal.rate, renewal.log_rate_gradient, renewal.cv_gradient
-        return tuple(verb(neuron, mu=mu, sigma=sigma) for verb in verbs)
+        r_slopes = renewal.log_rate_gradient(neuron, mu=mu, sigma=sigma)
+        return renewal.rate(neuron, mu=mu, sigma=sigma), r_slopes, renewal.cv_gradient(neuron, mu=mu, sigma=sigma)
     found = threshold_integration.statistics(neuron, mu=mu, sigma=sigma)
-    if not (found.status == Status.OK).all():
+    if not np.all(found.status == Status.OK):
         raise NumericalFailure(Status.NOT_CONVERGED, "theorem3: the rate of the EIF is not known everywhere.")
     return found.rate, found.log_rate_gradient, found.cv_gradient
 
