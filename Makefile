@@ -21,9 +21,10 @@ help:
 	$(INSTALL) --config-settings=cmake.define.EQUIPOISE_STRICT=ON .
 	@touch $@
 
-.venv/with-%: .venv/installed
+# With an extra the package is installed once, not first without it.
+.venv/with-%: .venv/created $(SOURCES)
 	$(INSTALL) --config-settings=cmake.define.EQUIPOISE_STRICT=ON ".[$*]"
-	@touch $@
+	@touch .venv/installed $@
 
 demo: .venv/installed
 	$(BIN)/equipoise demo

@@ -112,8 +112,8 @@ def finite(function: str, name: str, value: ArrayLike, *, low: float = -np.inf, 
         array = given.astype(np.float64) if given.dtype.kind in "biuf" or given.size == 0 else _numbers(given)
     except (TypeError, ValueError):
         raise TypeError(f"{function}: {name} must be a number or an array of numbers, got {value!r}.") from None
-    bad = ~np.isfinite(array) | (array <= low if open_low else array < low)
-    if bad.any():
+    if not np.isfinite(array).all() or (low > -np.inf and (array <= low if open_low else array < low).any()):
+        bad = ~np.isfinite(array) | (array <= low if open_low else array < low)
         wanted = "finite" if np.isinf(low) else f"finite and {'above' if open_low else 'at least'} {low:g}"
         where = "" if array.ndim == 0 else f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}"
         raise ValueError(f"{function}: {name} must be {wanted}, got {array[bad][0]:g}{where}.")
@@ -139,6 +139,8 @@ def whole(label: str, value: Any, *, low: int = 0, high: float = np.inf) -> int:
 
 def together(function: str, **arrays: Array) -> tuple[Array, ...]:
     """Broadcast arrays against each other; the error names function and shapes."""
+    if len({array.shape for array in arrays.values()}) == 1:
+        return tuple(arrays.values())
     try:
         return np.broadcast_arrays(*arrays.values())
     except ValueError:

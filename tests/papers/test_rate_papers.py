@@ -10,7 +10,14 @@ from equipoise import papers
 from equipoise.papers import pairs
 from equipoise.papers.cross_homeostasis import trajectory
 from equipoise.papers.framework import redraw
-from equipoise.papers.input_centric import derivation, isn_and_homeostasis, readings, simple_rules, two_rules
+from equipoise.papers.input_centric import (
+    derivation,
+    isn_and_homeostasis,
+    observations,
+    readings,
+    simple_rules,
+    two_rules,
+)
 from equipoise.results import load_dataset, save_dataset
 
 KEYS = ("input-centric", "cross-homeostasis")
@@ -18,7 +25,7 @@ FIGURES = [
     (papers.find(key), figure)
     for key in KEYS
     for figure in papers.find(key).figures
-    if not isinstance(figure, papers.SimulatedFigure)
+    if not isinstance(figure, papers.SimulatedFigure) and figure.content is not observations  # has a file of its own
 ]
 
 

@@ -23,23 +23,23 @@ from equipoise.papers.framework import redraw
 from equipoise.results import SpikeTrains, Status, load_dataset, save_dataset
 from equipoise.units import Hz, minute, second
 
-SMALL = spikes.Net(K=50, size=250, days=0.02)
+SMALL = spikes.Net(K=50, size=250, days=0.01)
 PAPER = papers.find("calcium-homeostasis")
 PLANS = {
     "spikes_scaling": spikes_scaling.Plan(
-        nets=(replace(SMALL, graphs=2), replace(SMALL, K=60, size=300)), measured=1 * second
+        nets=(replace(SMALL, graphs=2), replace(SMALL, K=60, size=300)), measured=1 * second, points=4
     ),
     "spikes_emergence": spikes_emergence.Plan(net=SMALL, starts=((0.95, 0.95), (1.0, 1.05)), points=20),
     "spikes_asynchrony": spikes_asynchrony.Plan(net=SMALL, measured=3 * second, cells=10),
     "spikes_scopes": spikes_scopes.Plan(net=SMALL, regulated=1 * minute, measured=4 * second),
     "spikes_perturbations": spikes_perturbations.Plan(
-        net=replace(SMALL, K=100, size=500, days=0.05), under=replace(SMALL, K=100, size=500, days=0.05), points=20
+        net=replace(SMALL, K=100, size=500, days=0.02), under=replace(SMALL, K=100, size=500, days=0.02), points=20
     ),
     "spikes_irregularity": spikes_irregularity.Plan(
-        cells=spikes.Net(K=200, size=100, days=0.02), net=SMALL, under=SMALL
+        cells=spikes.Net(K=200, size=50, days=0.01), net=SMALL, under=SMALL
     ),
     "spikes_finite_size": spikes_finite_size.Plan(
-        nets=(replace(SMALL, size=100), SMALL), sizes=(250, 500), counted=2 * second
+        nets=(replace(SMALL, size=100), SMALL), sizes=(250, 500), counted=2 * second, points=4
     ),
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ import pytest
 import equipoise as eq
 from equipoise.results import Status
 from equipoise.theory import network_branch
+from equipoise.theory.network import wiring_of
 from equipoise.units import Hz, hour, ms, mV
 
 SENSOR = eq.Calcium(tau=300 * ms, buffering=0.1)
@@ -177,7 +178,7 @@ def excited(g=1.0, rate=5 * Hz):
 @pytest.mark.parametrize("g", [1.0, 4.0])
 def test_no_number_overflows_anywhere_on_the_way_of_a_branch(g):
     """Newton's method may try any rates inside the domain; warnings are errors here."""
-    system = network_branch._Free(network_branch._Axis(lambda f: excited(g, f * 5 * Hz), 1.0, 3.0, True))
+    system = network_branch._Free(network_branch._Axis(1.0, 3.0, True), lambda f: wiring_of(excited(g, f * 5 * Hz)))
     edge = network_branch.FARTHEST * system.scale * 0.999
     rng = np.random.default_rng(1)
     corners = np.array([[(k >> i & 1) * 2 - 1 for i in range(4)] for k in range(16)])

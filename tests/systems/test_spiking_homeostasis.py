@@ -106,9 +106,7 @@ def small(scope, **options):
 
 @pytest.mark.parametrize("scope", ["population", "neuron"])
 def test_threads_change_nothing(scope):
-    runs = [
-        eq.spiking.simulate(small(scope), duration=1 * second, seed=4, warmup=100 * ms, threads=n) for n in (1, 2, 3)
-    ]
+    runs = [eq.spiking.simulate(small(scope), duration=300 * ms, seed=4, warmup=100 * ms, threads=n) for n in (1, 2, 3)]
     for other in runs[1:]:
         np.testing.assert_array_equal(runs[0].steps, other.steps)
         for name, values in runs[0].slow_variables["E"].items():

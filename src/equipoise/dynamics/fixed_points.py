@@ -15,6 +15,8 @@ from equipoise.quantities import Array
 from equipoise.results import Status
 
 Function = Callable[[Array], Array]
+REGULAR = 1e6
+"""Condition up to which a matrix is inverted as it is."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,21 @@ def _solver(matrix: Array, x: Array) -> Function:
     scaled = matrix * unit
     rows = np.linalg.norm(scaled, axis=1)
     rows[rows == 0.0] = 1.0
-    inverse = np.linalg.pinv(scaled / rows[:, None], rcond=1e-13)
+    inverse = _inverse(scaled / rows[:, None])
     return lambda value: unit * (inverse @ (-value / rows))
+
+
+def _inverse(matrix: Array) -> Array:
+    """The inverse, by singular values only where there is none or hardly one."""
+    if matrix.shape[0] == matrix.shape[1]:
+        try:
+            inverse = np.linalg.inv(matrix)
+        except np.linalg.LinAlgError:
+            pass
+        else:
+            if np.linalg.norm(matrix) * np.linalg.norm(inverse) < REGULAR:
+                return np.asarray(inverse, dtype=np.float64)
+    return np.asarray(np.linalg.pinv(matrix, rcond=1e-13), dtype=np.float64)
 
 
 def _solves(slopes: Array, value: Array, step: Array, x: Array) -> bool:

@@ -58,7 +58,12 @@ class RateNeuron:
     def slope(self, h: ArrayLike, *, gain: ArrayLike | None = None, threshold: ArrayLike | None = None) -> Array:
         """df/dh [Hz per unit of input]; 0 at the ceiling."""
         g, x = self._at(h, gain, threshold)
-        return np.where(g * self.shape(x) < self.ceiling, g * self.shape_slope(x), 0.0)
+        return self.fired(x, g)[1]
+
+    def fired(self, x: Array, gain: Array) -> tuple[Array, Array]:
+        """f and df/dh at inputs x above threshold, both at once."""
+        free = gain * self.shape(x)
+        return np.minimum(free, self.ceiling), np.where(free < self.ceiling, gain * self.shape_slope(x), 0.0)
 
     def required_input(
         self, rate: ArrayLike, *, gain: ArrayLike | None = None, threshold: ArrayLike | None = None

@@ -6,7 +6,10 @@ or place.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EXCITATION = "#C4302B"
 INHIBITION = "#0072B2"
@@ -56,6 +59,18 @@ def style() -> Iterator[None]:
 
     with mpl.rc_context(_STYLE):
         yield
+
+
+def lay_out(figure: "Figure") -> None:
+    """Lay a figure out once and for all; with its engine kept, each file is laid out twice and drawn twice."""
+    import matplotlib as mpl
+
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    engine.execute(figure)
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
 
 
 def epoch_look(index: int) -> dict[str, Any]:

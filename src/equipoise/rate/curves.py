@@ -55,8 +55,8 @@ def evaluate(
 ) -> tuple[Array, Array, Array]:
     """Rates f and their derivatives by h and by s, arrays of one shape."""
     if isinstance(curve, RateNeuron):
-        f = curve.transfer(h, gain=gain, threshold=threshold)
-        return f, curve.slope(h, gain=gain, threshold=threshold), np.zeros_like(f)
+        f, by_h = curve.fired(h - threshold, gain)
+        return f, by_h, np.zeros_like(f)
     noise = np.maximum(s if curve.sigma is None else np.full_like(h, curve.sigma**2), NOISELESS)
     f, by_h, by_s = firing(renewal.tabulated(curve.neuron), tau_s, h - threshold, noise)
     return gain * f, gain * by_h, gain * by_s if curve.sigma is None else np.zeros_like(f)

@@ -42,8 +42,13 @@ def calcium_moments(sensor: Calcium, law: object) -> CalciumMoments:
     if not isinstance(sensor, Calcium):
         raise TypeError(f"calcium_moments: sensor must be an eq.Calcium, got {sensor!r}.")
     r = statistics.rate(law)
-    q1, q2 = (statistics.isi_laplace_complement(law, s=k / sensor.tau) for k in (1, 2))
+    q1, q2 = statistics.isi_laplace_complement(law, s=_orders(sensor, 2, np.ndim(r)))
     return _moments(sensor, r, q1, q2)
+
+
+def _orders(sensor: Calcium, order: int, dimensions: int) -> Array:
+    """s = k/tau for k = 1 ... order [1/s], to go with laws of so many dimensions."""
+    return (np.arange(1, order + 1) / sensor.tau).reshape(-1, *dimensions * (1,))
 
 
 def _moments(sensor: Calcium, r: Array, q1: Array, q2: Array) -> CalciumMoments:
@@ -64,7 +69,7 @@ def calcium_raw_moments(sensor: Calcium, law: object, order: int) -> Array:
     if not isinstance(order, (int, np.integer)) or order < 0:
         raise ValueError(f"calcium_raw_moments: order must be a whole number of at least 0, got {order!r}.")
     r = np.asarray(statistics.rate(law))
-    q = [np.zeros_like(r)] + [statistics.isi_laplace_complement(law, s=k / sensor.tau) for k in range(1, order + 1)]
+    q = [np.zeros_like(r), *statistics.isi_laplace_complement(law, s=_orders(sensor, order, r.ndim))]
     after = moments_after_spike(sensor, q)
     total = [np.ones_like(r)]
     for k in range(1, order + 1):
@@ -101,14 +106,15 @@ def calcium_gradient(sensor: Calcium, neuron: IntegrateAndFire, mu: ArrayLike, s
         finite("calcium_gradient", "mu", mu), finite("calcium_gradient", "sigma", sigma, low=0)
     )
     r = np.asarray(statistics.rate(neuron, mu=mu, sigma=sigma))
-    q1, q2 = (statistics.isi_laplace_complement(neuron, s=k / sensor.tau, mu=mu, sigma=sigma) for k in (1, 2))
+    s = _orders(sensor, 2, r.ndim)
+    q1, q2 = statistics.isi_laplace_complement(neuron, s=s, mu=mu, sigma=sigma)
     moments = _moments(sensor, r, q1, q2)
     rate_slope = statistics.log_rate_gradient(neuron, mu=mu, sigma=sigma)
-    slopes = [statistics.log_isi_laplace_gradient(neuron, s=k / sensor.tau, mu=mu, sigma=sigma) for k in (1, 2)]
+    slopes = statistics.log_isi_laplace_gradient(neuron, s=s, mu=mu, sigma=sigma)
     pairs = []
     for i in range(2):
         with np.errstate(invalid="ignore"):
-            by_mean, by_second = log_slopes(sensor, q1, q2, slopes[0][i], slopes[1][i])
+            by_mean, by_second = log_slopes(sensor, q1, q2, *slopes[i])
             pairs.append([m * (rate_slope[i] + d) for m, d in zip(moments, (by_mean, by_second), strict=True)])
     live = [[np.where(r > 0, value, 0.0)[()] for value in pair] for pair in pairs]
     return MomentGradient((live[0][0], live[1][0]), (live[0][1], live[1][1]))

@@ -107,11 +107,11 @@ class _Cell:
         The conductance is held at its value in the middle of each step, and the rest solved exactly.
         """
         g_total, c, r = self.at.g_total, self.neuron.capacitance, self.receptor
+        middle = start + (np.arange(STEPS) + 0.5)[:, None] * dt
+        volley = weights * (r.kernel(middle) + (0.0 if lags is None else r.kernel(middle - lags)))
         trace = [v]
-        for step in range(STEPS):
-            middle = start + (step + 0.5) * dt
-            k = r.kernel(middle) + (0.0 if lags is None else r.kernel(middle - lags))
-            g = weights * k * r.open(trace[-1])
+        for closed in volley:
+            g = closed * r.open(trace[-1])
             end = (g_total * self.at.v + g * r.reversal) / (g_total + g)
             trace.append(end + (trace[-1] - end) * np.exp(-dt * (g_total + g) / c))
         return np.array(trace)
@@ -174,8 +174,9 @@ class _Cell:
         f, a = o * (reversals - v[0]) / capacitance, self.at.g_total / capacitance
         c = f * variances / (a + rates)
         p = [float(f @ c) / a]
-        for step, middle in enumerate(0.5 * (v[1:] + v[:-1])):
-            volley = weight * float(self.receptor.kernel((step + 0.5) * dt) * self.receptor.open(middle))
+        middles = 0.5 * (v[1:] + v[:-1])
+        volleys = weight * (self.receptor.kernel((np.arange(middles.size) + 0.5) * dt) * self.receptor.open(middles))
+        for middle, volley in zip(middles.tolist(), volleys.tolist(), strict=True):
             f, a = o * (reversals - middle) / capacitance, (self.at.g_total + volley) / capacitance
             goal = f * variances / (a + rates)
             before, c = c, goal + (c - goal) * np.exp(-dt * (a + rates))

@@ -92,8 +92,9 @@ def _evaluate(source: object, name: str, *leading: Array, mu: ArrayLike | None, 
 
 def elementwise(function: Callable[..., Array | tuple[Array, ...]], *arrays: Array):
     """Apply a function of equally long 1-D arrays to broadcast arrays; results take the broadcast shape."""
-    broadcast = np.broadcast_arrays(*arrays)
-    shape = broadcast[0].shape
+    alike = len({np.shape(a) for a in arrays}) == 1
+    broadcast = arrays if alike else np.broadcast_arrays(*arrays)
+    shape = np.shape(broadcast[0])
     result = function(*(np.ascontiguousarray(a, dtype=np.float64).ravel() for a in broadcast))
     if isinstance(result, tuple):
         return tuple(r.reshape(shape)[()] for r in result)

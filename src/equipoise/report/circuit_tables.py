@@ -62,9 +62,9 @@ def state_rows(data: "xr.Dataset") -> list[list[str]]:
     """Condition, population and the cells of `columns`, the conditions one after the other."""
     shown = columns(data)
     return [
-        [str(condition), str(name), *(c.text(data.isel(condition=i, population=a)) for c in shown)]
-        for i, condition in enumerate(data["condition"].values)
-        for a, name in enumerate(data["population"].values)
+        [str(row["condition"].item()), str(row["population"].item()), *(c.text(row) for c in shown)]
+        for i in range(data.sizes["condition"])
+        for row in (data.isel(condition=i, population=a) for a in range(data.sizes["population"]))
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from equipoise import plotting
 from equipoise.report.words import STYLE
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def bullets(items: Sequence[str]) -> str:
 
 def as_png(figure: "Figure") -> str:
     """The figure as a base64 text of PNG."""
+    plotting.lay_out(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -162,7 +162,8 @@ def screen_columns() -> list[Column]:
 def rows(dataset: "xr.Dataset", epoch: int, columns: Sequence[Column]) -> list[list[str]]:
     """The cells of a table, one list per unit."""
     part = dataset.isel(epoch=epoch)
-    return [[c.text(part.isel(unit=u)) for c in columns] for u in range(dataset.sizes["unit"])]
+    units = [part.isel(unit=u) for u in range(dataset.sizes["unit"])]
+    return [[c.text(unit) for c in columns] for unit in units]
 
 
 def flags(dataset: "xr.Dataset") -> list[tuple[str, str, str, str]]:

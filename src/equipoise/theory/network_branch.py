@@ -26,6 +26,7 @@ from equipoise.theory import network_state as states
 from equipoise.theory.network import _rates, loop_of, scopes_of, wiring_of
 from equipoise.theory.network_loop import NetworkLoop, joint, slow_jacobian
 from equipoise.theory.network_path import relative
+from equipoise.theory.wiring import Wiring
 from equipoise.units import kHz
 
 if TYPE_CHECKING:
@@ -67,15 +68,20 @@ def branch(
     first = vary(float(start))
     if not isinstance(first, Circuit):
         raise TypeError(f"branch: vary(p) must return an eq.Circuit, got {first!r} at p = {start:g}.")
-    axis = _Axis(vary, float(ends[0]), float(ends[1]), log)
-    system = _Held(axis) if first.rules else _Free(axis)
-    y = system.first(None if rates is None else _rates("branch", first, rates))
-    scale = np.append(system.scale, abs(axis.u(stop) - axis.u(start)))
-    found = dynamics.continuation(
-        system.residual, system.jacobian, y, (axis.u(start), axis.u(stop)), step=step, max_points=max_points,
+    axis = _Axis(float(ends[0]), float(ends[1]), log)
+    system = _Held(axis, vary) if first.rules else _Free(axis, lambda p: wiring_of(vary(p)))
+    given = None if rates is None else _rates("branch", first, rates)
+    return _dataset(system, _followed(system, given, step=step, max_points=max_points))
+
+
+def _followed(system: "_Free | _Held", rates: Array | None, *, step: float, max_points: int) -> dynamics.Branch:
+    axis = system.axis
+    ends = axis.u(axis.start), axis.u(axis.stop)
+    scale = np.append(system.scale, abs(ends[1] - ends[0]))
+    return dynamics.continuation(
+        system.residual, system.jacobian, system.first(rates), ends, step=step, max_points=max_points,
         spectra=system.spectra, domain=dynamics.Domain(scale, system.margin),
     )  # fmt: skip
-    return _dataset(system, found)
 
 
 def and_their_relatives(circuit: Circuit, found: list[states.NetworkState]) -> list[states.NetworkState]:
@@ -84,11 +90,12 @@ def and_their_relatives(circuit: Circuit, found: list[states.NetworkState]) -> l
     if not any(source.rate > 0.0 for source in given):
         return found
 
-    def vary(factor: float) -> Circuit:
-        sources = [replace(source, rate=min(factor * source.rate, 1 * kHz)) for source in given]
-        return replace(circuit, populations=circuit.populations, sources=sources, rules=())
-
     known, waiting, wiring = list(found), list(found), wiring_of(circuit)
+    full = wiring.source_rates
+
+    def vary(factor: float) -> Wiring:
+        return wiring.with_source_rates(np.minimum(factor * full, 1 * kHz))
+
     while waiting and len(known) < MOST_STATES:
         state = waiting.pop()
         for stop in WAYS:
@@ -100,20 +107,20 @@ def and_their_relatives(circuit: Circuit, found: list[states.NetworkState]) -> l
     return sorted(known, key=lambda one: float(one.rates.mean()))
 
 
-def _return(vary: Callable[[float], Circuit], rates: Array, stop: float) -> Array | None:
+def _return(vary: Callable[[float], Wiring], rates: Array, stop: float) -> Array | None:
     """(r, q) where the branch through `rates` comes back to where it began, if it turns before `stop`.
 
     None, too, from a population whose rate is no number above 0, as branches are walked in log rates.
     """
     if (rates <= 0.0).any():
         return None
+    axis = _Axis(1.0, stop, True)
     try:
-        path = branch(vary, 1.0, stop, log=True, rates=rates, step=0.2, max_points=120)
+        path = _followed(_Free(axis, vary), rates, step=0.2, max_points=120)
     except NumericalFailure:
         return None
-    if path.sizes["point"] < 3 or abs(float(path["parameter"][-1]) - 1.0) > 1e-9:
-        return None
-    return np.concatenate([path["rate"].values[-1], path["second_moment"].values[-1]])
+    came_back = path.p.size >= 3 and abs(axis.p(float(path.p[-1])) - 1.0) <= 1e-9
+    return np.exp(path.x[-1]) if came_back else None
 
 
 def _differ(one: states.NetworkState, other: states.NetworkState) -> bool:
@@ -124,7 +131,6 @@ def _differ(one: states.NetworkState, other: states.NetworkState) -> bool:
 class _Axis:
     """The parameter p along the branch, or its logarithm u."""
 
-    vary: Callable[[float], Circuit]
     start: float
     stop: float
     log: bool
@@ -149,9 +155,10 @@ class _Axis:
 class _Free:
     """The network as it is; unknown y = log (r, q)."""
 
-    def __init__(self, axis: _Axis):
+    def __init__(self, axis: _Axis, wiring: Callable[[float], Wiring]):
         self.axis = axis
-        self.wiring = lru_cache(maxsize=8)(lambda p: wiring_of(axis.vary(p)))
+        self.wiring = lru_cache(maxsize=8)(wiring)
+        self.full = lru_cache(maxsize=8)(lambda p: dynamics.together(states.Equations(self.wiring(p), NODES).full))
         here = self.wiring(axis.start)
         self.names, self.populations = (), here.names
         self.scale = np.repeat([2.0, 4.0], here.n)
@@ -173,33 +180,29 @@ class _Free:
 
     def residual(self, y: Array, u: float, *, coarse: bool = False) -> Array:
         """E(x)/x - 1."""
-        x, nodes = np.exp(y), COARSE if coarse else NODES
-        return states.Equations(self.wiring(self.axis.p(u)), nodes).averages(x) / x - 1.0
+        x, p = np.exp(y), self.axis.p(u)
+        return states.Equations(self.wiring(p), COARSE).residual(x) / x if coarse else self.full(p)[0](x) / x
 
     def jacobian(self, y: Array, u: float) -> tuple[Array, Array]:
         """Derivatives of the residual by y and by u."""
-        x, equations = np.exp(y), self._equations(u)
-        slopes = (equations.jacobian(x) + np.eye(x.size)) * x / x[:, None]
-        return slopes - np.diag(equations.averages(x) / x), _by_parameter(self, y, u)
+        x, (residual, slopes) = np.exp(y), self.full(self.axis.p(u))
+        return slopes(x) * x / x[:, None] - np.diag(residual(x) / x), _by_parameter(self, y, u)
 
     def spectra(self, y: Array, u: float) -> tuple[NDArray[np.complex128], ...]:
         """Eigenvalues of the fast dynamics dx/dt = E(x) - x."""
-        return (np.linalg.eigvals(self._equations(u).jacobian(np.exp(y))).astype(complex),)
+        return (np.linalg.eigvals(self.full(self.axis.p(u))[1](np.exp(y))).astype(complex),)
 
     def margin(self, y: Array, u: float) -> float:  # noqa: ARG002
         """Everywhere inside, as long as no power of the rates overflows."""
         return 1.0 if (np.abs(y) < FARTHEST * self.scale).all() else -1.0
 
-    def _equations(self, u: float) -> states.Equations:
-        return states.Equations(self.wiring(self.axis.p(u)), NODES)
-
 
 class _Held:
     """The network under its rules; unknown y = (log r, log q, a), one a for each group of weights."""
 
-    def __init__(self, axis: _Axis):
+    def __init__(self, axis: _Axis, vary: Callable[[float], Circuit]):
         self.axis = axis
-        self.loop = lru_cache(maxsize=8)(lambda p: _fixed_targets(axis.vary(p)))
+        self.loop = lru_cache(maxsize=8)(lambda p: _fixed_targets(vary(p)))
         here = self.loop(axis.start)
         self.names, self.populations, self.n2 = here.names, here.wiring.names, 2 * here.wiring.n
         self.groups = _groups(here)

@@ -114,7 +114,7 @@ class Equations:
 
     def jacobian(self, x: Array) -> Array:
         """d(E(x) - x)/dx, shape (2 n, 2 n)."""
-        return self._slopes(x, self.evaluate(x)[1])
+        return self.full(x)[1]
 
     def evaluate(self, x: Array) -> tuple[Array, Array]:
         """Averages (..., 2 n) and their gradients by the input statistics (..., 2, n, 5), in one pass."""
@@ -138,9 +138,10 @@ class Equations:
 
     def system(self, z: Array) -> tuple[Array, Array]:
         """E(x) - x and its Jacobian, for the unknowns alone."""
-        if self.wiring.alike:
-            return self._alike(z)
-        x = self.state(z)
+        return self._alike(z) if self.wiring.alike else self.full(z)
+
+    def full(self, x: Array) -> tuple[Array, Array]:
+        """E(x) - x and its Jacobian (2 n, 2 n), in one pass."""
         averages, gradient = self.evaluate(x)
         return averages - x, self._slopes(x, gradient)
 

@@ -27,6 +27,9 @@ from equipoise.renewal.firing import NOISELESS
 from equipoise.theory.mixture import Mixture, mixture
 from equipoise.theory.quenched import Moments
 
+_KEPT = ("fano", "_kinds", "_powers", "_mixed", "_fixed")
+"""Cached properties that the rates of the sources do not change."""
+
 
 @dataclass(frozen=True, eq=False)
 class Wiring:
@@ -50,6 +53,12 @@ class Wiring:
     tau_s: Array = field(default_factory=lambda: np.zeros(0))
     weight_moments: Array = field(default_factory=lambda: np.ones((3, 1, 1)))
     spreads: tuple[Spread, ...] = ()
+
+    def with_source_rates(self, rates: Array) -> "Wiring":
+        """The wiring with other rates of the sources (m - n,) [Hz]; what does not depend on them is kept."""
+        out = replace(self, source_rates=rates)
+        out.__dict__.update({name: self.__dict__[name] for name in _KEPT if name in self.__dict__})
+        return out
 
     @property
     def n(self) -> int:

@@ -33,16 +33,19 @@ if TYPE_CHECKING:
 BIN = 5 * ms
 SPARSE = 0.2
 """The largest K/N at which correlations are fitted."""
-SHARES = np.linspace(0.0125, 0.5, 30)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Networks of one K, the smallest first; sizes at which correlations are measured, in so many seconds of spikes."""
+    """Networks of one K, the smallest first; sizes at which correlations are measured, in so many seconds of spikes.
+
+    The curves of theory have `points` values of K/N.
+    """
 
     nets: tuple[Net, ...]
     sizes: tuple[int, ...] = (200, 500, 1000, 2000, 4000)
     counted: float = 40 * second
+    points: int = 30
 
 
 PLAN = Plan(
@@ -59,12 +62,12 @@ def compute(progress: Progress = silently, plan: Plan = PLAN) -> "xr.Dataset":
     """Weights at rest over N, and correlations at the weights of the largest network, so that N alone differs."""
     import xarray as xr
 
-    nets, K = plan.nets, plan.nets[0].K
+    nets, K, shares = plan.nets, plan.nets[0].K, np.linspace(0.0125, 0.5, plan.points)
     found = settled_graphs(nets, lambda f: progress(0.8 * f))
     jobs = [partial(_correlations, replace(nets[-1], size=n), found[-1][0], plan.counted) for n in plan.sizes[::-1]]
     counted = np.array(side_by_side(jobs, lambda f: progress(0.8 + 0.2 * f))[::-1])
     weights, errors = over_graphs(nets, found)
-    theory = np.array([[sizes[w] for w in WEIGHTS] for sizes in (_theory(K, share) for share in SHARES)])
+    theory = np.array([[sizes[w] for w in WEIGHTS] for sizes in (_theory(K, share) for share in shares)])
     return xr.Dataset(
         {
             "correlation": (("size", "population", "estimate"), counted[:, :, :2]),
@@ -79,7 +82,7 @@ def compute(progress: Progress = silently, plan: Plan = PLAN) -> "xr.Dataset":
             "population": POPULATIONS,
             "estimate": ["value", "error"],
             "name": WEIGHTS,
-            "share": SHARES,
+            "share": shares,
         },
         attrs={"K": K},
     )
@@ -115,7 +118,7 @@ def claims(data: "xr.Dataset") -> list[Claim]:
     weight, stated = (data[v].sel(name=names).values[[0, -1]] for v in ("weight", "weight_error"))
     bend, uncertain = weight[0] / weight[1], np.hypot(*(stated / weight))
     lines = [data["theory_weight"].sel(name=n).values for n in names]
-    white = np.array([np.divide(*np.interp(shares, SHARES, line)) for line in lines])
+    white = np.array([np.divide(*np.interp(shares, data["share"].values, line)) for line in lines])
     shown = ", ".join(
         f"{n} {100 * (b - 1):+.0f} ± {196 * u * b:.0f} % (theory {100 * (t - 1):+.0f} %)"
         for n, b, u, t in zip(names, bend, uncertain, white, strict=True)

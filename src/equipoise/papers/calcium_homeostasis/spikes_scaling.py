@@ -37,10 +37,11 @@ SHARE = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The networks, from the fewest inputs to the most, and how long their rates are measured [s]."""
+    """The networks, from the fewest inputs to the most, how long their rates are measured [s], and points of theory."""
 
     nets: tuple[Net, ...]
     measured: float = 5 * second
+    points: int = 24
 
 
 PLAN = Plan(
@@ -67,7 +68,7 @@ def compute(progress: Progress = silently, plan: Plan = PLAN) -> "xr.Dataset":
         measured.append(levels.sel(level="spiking"))
         progress(0.85 + 0.15 * (k + 1) / len(circuits))
     K = np.array([net.K for net in nets])
-    grid = np.geomspace(K[0], K[-1], 24)
+    grid = np.geomspace(K[0], K[-1], plan.points)
     theory, limit = [_theory(k) for k in grid], balanced_limit(nets[0].circuit().infinite())
     rates = np.array([[m["rate"], m["rate_sd"]] for m in measured]).reshape(len(nets), 2, 2, 2)
     weights, errors = over_graphs(nets, found)

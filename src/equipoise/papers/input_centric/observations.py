@@ -54,11 +54,11 @@ CONSTRAINTS = (
 YES, NO, NONE = 1, 0, -1
 
 
-def compute(rules: Sequence[Compared] = RULES) -> "xr.Dataset":
+def compute() -> "xr.Dataset":
     """All scores with the numbers that decide, and random pairs searched for what no rule does."""
     import xarray as xr
 
-    found = [scored(rule) for rule in rules]
+    found = [scored(rule) for rule in RULES]
     counts = search.searched(PAIRS, SEED)
     over = ("rule", "observation")
     return xr.Dataset(
@@ -68,7 +68,7 @@ def compute(rules: Sequence[Compared] = RULES) -> "xr.Dataset":
             "recurrence": ("rule", np.array([one.recurrence for one in found])),
         }
         | {name: ("family", values) for name, values in counts.items()},
-        coords={"rule": [r.name for r in rules], "observation": list(OBSERVATIONS), "family": list(search.CLASSES)},
+        coords={"rule": [r.name for r in RULES], "observation": list(OBSERVATIONS), "family": list(search.CLASSES)},
     )
 
 

@@ -1,6 +1,5 @@
 """Days of baclofen, of chemogenetic drive of interneurons and of NMDAR block under four rules of the same pair."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,14 +22,14 @@ GRID = np.unique(np.concatenate([np.linspace(0.0, _EDGES[-1], 100), _SOON]))
 """Times, dense after every change."""
 
 
-def compute(shown: Sequence[str] = SHOWN) -> "xr.Dataset":
+def compute() -> "xr.Dataset":
     """Rates over days of each protocol under each rule, phases, set points, and the block without its excitability."""
     import xarray as xr
 
-    rules = {one.name: one.rules(D) for one in RULES if one.name in shown}
+    rules = {one.name: one.rules(D) for one in RULES if one.name in SHOWN}
     outcomes = {
         name: [rate.perform(pair(D), p, rules=rules[name], start=[E, I], times=GRID) for p in protocols(D).values()]
-        for name in shown
+        for name in SHOWN
     }
     each = ("rule", "protocol", "population")
     block = NMDARBlock(**DAYS).perturbed(pair(D))
@@ -47,7 +46,7 @@ def compute(shown: Sequence[str] = SHOWN) -> "xr.Dataset":
             "block_alone": ("phase", [float(acute[0]), float(held[0])]),
         },
         coords={
-            "rule": list(shown), "protocol": list(protocols(D)), "population": ["E", "I"], "time": GRID,
+            "rule": list(SHOWN), "protocol": list(protocols(D)), "population": ["E", "I"], "time": GRID,
             "phase": ["acute", "set point"],
         },
     )  # fmt: skip
