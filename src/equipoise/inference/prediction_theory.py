@@ -1,16 +1,16 @@
 """What rules make of a manipulation of a given circuit, by mean field: slow paths, observables, why some have none."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from equipoise.dynamics import duration_text
+from equipoise.inference.at_rest import AtRest, check_populations
 from equipoise.inference.batch import RAMP
 from equipoise.inference.candidates import Candidate, rules_of
 from equipoise.inference.doses import Dose
 from equipoise.inference.networks import Networks, networks_of
-from equipoise.inference.operating import POPULATIONS, Operating
+from equipoise.inference.operating import POPULATIONS
 from equipoise.inference.predictions import courses
 from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, grid, step
 from equipoise.model.attached_rules import AttachedRule
@@ -33,30 +33,11 @@ BRANCHING_BIN = 4 * ms
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Resting(Operating):
-    """Where a network of unequal cells rests, as rules see it: averages over its own cells.
+class Resting(AtRest):
+    """Where a network of unequal cells rests by mean field: the `network` and its state `x`."""
 
-    `moments` (2, 2): mean [µM] and second moment [µM^2] of calcium of E and I; `means` (2, 2): mu [V/s] and sigma
-    [V/sqrt(s)] of their mean cells; `network` and `x` its state.
-    """
-
-    moments: Array
-    means: Array
     network: Networks
     x: Array
-
-    def __post_init__(self):
-        """Nothing to check: the state was found."""
-
-    @cached_property
-    def input(self) -> tuple[Array, Array]:
-        """mu [V/s] and sigma [V/sqrt(s)] of the mean cells of E and I (2,)."""
-        return self.means[0], self.means[1]
-
-    @property
-    def calcium(self) -> Array:
-        """Mean [µM] and second moment [µM^2] (2, 2) over the cells of E and I."""
-        return self.moments
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,10 +52,8 @@ class Resting(Operating):
 
 def resting(circuit: Circuit, sensor: Calcium, tau: float) -> Resting:
     """The state of rest of a circuit without its rules; NumericalFailure where it has no stable one."""
-    names = [p.name for p in circuit.populations]
-    if not set(POPULATIONS) <= set(names):
-        raise ValueError(f"predict: circuit must have populations named 'E' and 'I', got {', '.join(names)}.")
-    plain = circuit.with_rules([])
+    check_populations(circuit)
+    names, plain = [p.name for p in circuit.populations], circuit.with_rules([])
     network = networks_of([plain])
     found = mean_field(plain)
     if not (found.status.usable and found.stable):

@@ -1,6 +1,7 @@
 """The page of a prediction, from the saved data alone: table, trajectories, and why some entries are missing."""
 
 from html import escape
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,10 @@ def predict_html(found: Prediction) -> str:
     sections = [
         _head(data),
         section("At a glance", bullets(_glance(found))),
-        section("What became of each rule", table(["manipulation", "rule", "status", "why"], _ends(data), words=True)),
+        section(
+            "What became of each rule",
+            table(["manipulation", "rule", "level", "status", "why"], _ends(data), words=True),
+        ),
         section("Trajectories", _figures(found)),
         section("The table", _tables(found)),
         section(
@@ -100,11 +104,10 @@ def _glance(found: Prediction) -> list[str]:
 
 def _ends(data: "xr.Dataset") -> list[list[str]]:
     rows = []
-    for dose in data["dose"].values:
-        for rule in data["rule"].values:
-            here = data.sel(dose=dose, rule=rule)
-            status = str(here["status"].item()).lower().replace("_", " ")
-            rows.append([str(dose), str(rule), status, str(here["reason"].item()) or "followed to the end"])
+    for dose, rule, level in product(*(data[name].values for name in ("dose", "rule", "level"))):
+        here = data.sel(dose=dose, rule=rule, level=level)
+        status = str(here["status"].item()).lower().replace("_", " ")
+        rows.append([str(dose), str(rule), str(level), status, str(here["reason"].item()) or "followed to the end"])
     return rows
 
 
@@ -120,7 +123,12 @@ def _notes(data: "xr.Dataset") -> list[list[str]]:
 
 # --- figures ----------------------------------------------------------------------------------------------------------
 def _figures(found: Prediction) -> str:
-    caption = "Changes beside before under each rule. Lines: theory. Open dots, where there are any: spikes."
+    one = len(found.data["level"]) == 1
+    caption = f"Changes beside before under each rule. Lines: {found.data['level'].values[0]}. " + (
+        "Open dots, where there are any: runs of the network."
+        if one
+        else "Open dots: runs of the network; thin lines, where there are any: rules followed by spikes."
+    )
     with style():
         drawn = [(str(dose), predict_figure(found, str(dose))) for dose in found.data["dose"].values]
         return "\n".join(figure(i, one, escape(dose), caption) for i, (dose, one) in enumerate(drawn, start=1))
@@ -129,7 +137,7 @@ def _figures(found: Prediction) -> str:
 def predict_figure(found: Prediction, dose: str) -> "Figure":
     """Trajectories of one dose under all rules, one panel an observable."""
     data = found.data.sel(dose=dose)
-    course = changes(data["course"], data.assign(baseline=data["course_baseline"]))
+    course = changes(data["course"], data)
     shown = [name for name in PANELS if name in data["observable"].values] or [str(data["observable"].values[0])]
     columns = min(4, len(shown))
     rows = -(-len(shown) // columns)
@@ -137,7 +145,10 @@ def predict_figure(found: Prediction, dose: str) -> "Figure":
     for ax, name in zip(axes.flat, shown, strict=False):
         absolute = bool(data["absolute"].sel(observable=name))
         factor, unit = (1.0, str(data["unit"].sel(observable=name).item())) if absolute else (100.0, "%")
-        predictions.draw_courses(ax, data["time"], factor * course.sel(observable=name), data.attrs["duration"])
+        predictions.draw_manipulation(ax, data.attrs["duration"])
+        for k, level in enumerate(data["level"].values):
+            time, change = data["time"].sel(level=level), course.sel(level=level, observable=name)
+            predictions.draw_courses(ax, time, factor * change, faint=k > 0)
         if "spiking" in data["level"].values:
             here = {"dose": dose, "level": "spiking", "observable": name}
             at = data["phase_time"]
