@@ -14,8 +14,8 @@ from equipoise.inference.candidates import Candidate, rules_of
 from equipoise.inference.doses import Dose
 from equipoise.inference.operating import POPULATIONS, Operating
 from equipoise.inference.prediction_observables import SLOW, kind_of, observables_of
-from equipoise.inference.prediction_rest import SpikingRest
-from equipoise.inference.prediction_spikes import Spikes, circuit_at, measured
+from equipoise.inference.prediction_rest import PIECES, SpikingRest
+from equipoise.inference.prediction_spikes import Spikes, circuit_at, forgotten, measured
 from equipoise.inference.prediction_table import Told, silence
 from equipoise.inference.predictions import PHASES
 from equipoise.inference.slow_batch import STEPS, Rule
@@ -161,7 +161,7 @@ def _tell(one: Told, i: int, runs: Runs, tell: Callable[[float], None]) -> None:
     end = float(path.data["time"][-1])
     for k, at in enumerate((None, journey.spans[0], journey.spans[0], sum(journey.spans))):
         if at is not None and end >= at:
-            states = states_at(path.data, journey.circuit, np.array([at]))
+            states = states_at(path.data, journey, np.array([at]))
             _measure(one, (i, k), runs, under if k == 1 else journey.circuit, states)
     one.ends(i, *_end(one, i, path.status, path.message, journey))
     if path.status is Status.INTERRUPTED:
@@ -222,8 +222,9 @@ def _stays(one: Told, i: int, runs: Runs, under: Circuit) -> None:
 
 
 # --- along an evolution -----------------------------------------------------------------------------------------------
-def states_at(data: "xr.Dataset", circuit: Circuit, times: Array) -> States:
+def states_at(data: "xr.Dataset", journey: Journey, times: Array) -> States:
     """The slow variables of an evolution at `times` [s]; weights beside those of the circuit."""
+    circuit = journey.circuit
     P, t = len(circuit.populations), times.size
     out = States(logs=np.zeros((t, P, 2)), logs_error=np.zeros((t, P, 2)), threshold=np.zeros((t, P)),
                  threshold_error=np.zeros((t, P)))  # fmt: skip
@@ -233,17 +234,18 @@ def states_at(data: "xr.Dataset", circuit: Circuit, times: Array) -> States:
                      and f"J_{p.name}{q.source}" in data]  # fmt: skip
             if found:
                 key, first = f"J_{p.name}{found[0].source}", abs(found[0].weight)
-                gain, error = (x / first for x in _along(data, key, times, first))
+                gain, error = (x / first for x in _along(data, key, journey, times, first))
                 out.logs[:, a, k], out.logs_error[:, a, k] = np.log(np.maximum(gain, 1e-12)), error / gain
         if f"theta_{p.name}" in data:
-            out.threshold[:, a], out.threshold_error[:, a] = _along(data, f"theta_{p.name}", times, 0.0)
+            out.threshold[:, a], out.threshold_error[:, a] = _along(data, f"theta_{p.name}", journey, times, 0.0)
     return out
 
 
-def _along(data: "xr.Dataset", key: str, times: Array, first: float) -> tuple[Array, Array]:
-    """A slow variable and its error at `times`, `first` at time 0."""
-    t = np.concatenate([[0.0], data["time"].values])
-    error = data[f"{key}_error"].values if f"{key}_error" in data else np.full(t.size - 1, np.nan)
+def _along(data: "xr.Dataset", key: str, journey: Journey, times: Array, first: float) -> tuple[Array, Array]:
+    """A slow variable at `times`, `first` at time 0, and its error with that of the set points."""
+    t, none = np.concatenate([[0.0], data["time"].values]), np.full(data["time"].size, np.nan)
+    own, aim = (data[f"{key}_{kind}"].values if f"{key}_{kind}" in data else none for kind in ("error", "aim_error"))
+    error = np.hypot(own, aim / math.sqrt(PIECES * (journey.how.duration - forgotten(journey.how))))
     value = np.interp(times, t, np.concatenate([[first], data[key].values]))
     return value, np.interp(times, t, np.concatenate([[0.0], error]))
 
@@ -255,7 +257,7 @@ def course_of(data: "xr.Dataset", journey: Journey) -> Array:
     """
     names, moments = [o.name for o in observables_of(journey.names)], journey.moments
     out, half, edge = np.full((moments.size, len(names)), np.nan), STEPS + 1, journey.spans[0]
-    states = states_at(data, journey.circuit, moments)
+    states = states_at(data, journey, moments)
     gains = np.exp(states.logs)
     for a, p in enumerate(journey.names):
         slow = {"J_E": gains[:, a, 0], "J_I": gains[:, a, 1], "threshold": states.threshold[:, a]}

@@ -40,7 +40,7 @@ NOTES = {
 SLOW = ("J_E", "J_I", "threshold")
 """Kinds that rules move."""
 OF_THEORY = "the slow state is that of theory."
-OWN = "by spiking.evolve, two speeds extrapolated to none; errors without those of the set points."
+OWN = "by spiking.evolve, two speeds extrapolated to none; errors with those of the set points."
 
 
 def observables_of(populations: Sequence[str]) -> tuple[Observable, ...]:

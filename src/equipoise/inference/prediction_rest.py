@@ -16,8 +16,8 @@ from equipoise.results import NumericalFailure, Status
 from equipoise.spiking import Network, Run, build
 from equipoise.spiking.rule_senses import input_of
 
-LONGER = 3.0
-"""Length of the run at rest, from which set points are taken, over that of the others."""
+PIECES = 5
+"""Runs at rest, one after the other, from which set points are taken: the slow states hang on these."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,9 +57,8 @@ def spiking_rest(circuit: Circuit, how: Spikes, tau: float) -> SpikingRest:
     refuse_unfit(circuit)
     plain = circuit.with_rules([])
     network = build(plain, seed=how.seed, dt=how.pace.dt, threads=how.pace.threads)
-    seen = played(network, how, longer=LONGER, cells=POPULATIONS)
-    value, error = observed_in(seen, how)
-    known = {one.name: value[i] for i, one in enumerate(observables_of(seen.names))}
+    value, error, rates, first = _observed(network, how)
+    known = {one.name: value[i] for i, one in enumerate(observables_of(network.layout.names))}
     rate, cv, mean, second = (
         np.array([known[f"{kind}_{p}"] for p in POPULATIONS])
         for kind in ("rate", "cv", "calcium_mean", "calcium_second")
@@ -67,21 +66,42 @@ def spiking_rest(circuit: Circuit, how: Spikes, tau: float) -> SpikingRest:
     for name, r in zip(POPULATIONS, rate, strict=True):
         if r == 0.0:
             raise NumericalFailure(Status.SILENT, f"predict: {name} does not fire at rest. {Status.SILENT.advice}")
-    means, why = _means(network, seen)
+    means, why = _means(network, rates)
     return SpikingRest(
         rate=(float(rate[0]), float(rate[1])), cv=(float(cv[0]), float(cv[1])), sensor=how.sensor, tau=tau,
         neuron=plain.node("E").neuron,  # pyright: ignore[reportAttributeAccessIssue]
         circuit=plain, moments=np.array([mean, second]), means=means, value=value, error=error,
-        drives=_units(plain, seen, means), why=why,
+        drives=_units(plain, first, means), why=why,
     )  # fmt: skip
 
 
-def _means(network: Network, seen: Run) -> tuple[Array, str]:
+def _observed(network: Network, how: Spikes) -> tuple[Array, Array, dict[str, Array], Run]:
+    """Means over several runs of observables (observable,), with errors, and of the rates of cells; the first run.
+
+    Each is as long as the runs of phases: C_v, for one, hangs on the length of what it is taken from.
+    """
+    first = seen = played(network, how, cells=POPULATIONS)
+    columns, rates = [observed_in(seen, how)], [rates_in(seen)]
+    for _ in range(PIECES - 1):
+        seen = played(network, how, start=seen.end)
+        columns, rates = [*columns, observed_in(seen, how)], [*rates, rates_in(seen)]
+    values, errors = np.array(columns).swapaxes(0, 1)
+    known = np.isfinite(values) & np.isfinite(errors)
+    number = known.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        value = np.where(known, values, 0.0).sum(axis=0) / number
+        error = np.sqrt(np.where(known, errors**2, 0.0).sum(axis=0)) / number
+    return value, error, {name: np.mean([r[name] for r in rates], axis=0) for name in seen.names}, first
+
+
+def rates_in(seen: Run) -> dict[str, Array]:
+    """Rates [Hz] of the cells (n,) of all populations."""
+    trains = {name: seen.spikes_of(name) for name in seen.names}
+    return {name: np.bincount(x.units, minlength=x.n_units) / x.duration for name, x in trains.items()}
+
+
+def _means(network: Network, rates: dict[str, Array]) -> tuple[Array, str]:
     """Required input and sigma of E and I (2, 2), and why they are unknown."""
-    rates = {
-        name: np.bincount(trains.units, minlength=trains.n_units) / trains.duration
-        for name, trains in ((name, seen.spikes_of(name)) for name in seen.names)
-    }
     try:
         mu, s = np.array([input_of(network, name, rates) for name in POPULATIONS]).T
     except TypeError as error:

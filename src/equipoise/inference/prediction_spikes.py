@@ -19,6 +19,7 @@ from equipoise.quantities import Array
 from equipoise.renewal import calcium_moments_of
 from equipoise.results import SpikeTrains, Status
 from equipoise.spiking import Network, Pace, Record, Run, build, run
+from equipoise.spiking.kernel import State
 from equipoise.units import Hz, ms, second
 
 SAMPLE = 1 * ms
@@ -35,7 +36,7 @@ BAND = (30 * Hz, 50 * Hz)
 
 @dataclass(frozen=True, kw_only=True)
 class Spikes:
-    """How spikes are had: `duration` [s] of each run, three times that of the one at rest, with `seed`.
+    """How spikes are had: `duration` [s] of each run, five of them at rest, with `seed`.
 
     `follow`: at level "both" rules are followed by what spikes make them sense, as they always are at level "spiking",
     instead of taking the slow states of theory. `speed` and `pace` are those of `spiking.evolve`. In the directory
@@ -71,11 +72,12 @@ def circuit_at(circuit: Circuit, logs: Array, threshold: Array) -> Circuit:
     return moved
 
 
-def played(network: Network, how: Spikes, *, longer: float = 1.0, cells: tuple[str, ...] = ("E",)) -> Run:
-    """A run of a network with the membranes of some `cells`; KeyboardInterrupt where it is stopped."""
+def played(network: Network, how: Spikes, *, start: State | None = None, cells: tuple[str, ...] = ("E",)) -> Run:
+    """A run of a network, settled or from a state, with membranes of some `cells`; KeyboardInterrupt where stopped."""
     sizes = {p.name: int(p.size) for p in network.circuit.populations}
     record = Record(membrane={name: min(FOLLOWED, sizes[name]) for name in cells}, every=SAMPLE)
-    done = run(network, duration=longer * how.duration, warmup=warmup_of(network.circuit), record=record)
+    warmup = warmup_of(network.circuit) if start is None else 0.0
+    done = run(network, duration=how.duration, warmup=warmup, start=start, record=record)
     if done.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     return done
@@ -86,6 +88,11 @@ def warmup_of(circuit: Circuit) -> float:
     times = [p.adaptation.tau for p in circuit.populations if p.adaptation]
     times += [t for p in circuit.projections if p.short_term for t in (p.short_term.tau_rec, p.short_term.tau_facil)]
     return max([WARMUP, *(math.ceil(3.0 * t / SAMPLE) * SAMPLE for t in times)])
+
+
+def forgotten(how: Spikes) -> float:
+    """The beginning of a run that does not count for calcium, which starts at zero [s]."""
+    return min(10.0 * how.sensor.tau, 0.5 * how.duration)
 
 
 def measured(circuit: Circuit, how: Spikes) -> tuple[Array, Array]:
@@ -111,7 +118,7 @@ def _of_population(seen: Run, name: str, how: Spikes) -> dict[str, tuple[float, 
     trace = seen.rate_trace().sel(population=name).values
     blocks = trace[: trace.size // BLOCKS * BLOCKS].reshape(BLOCKS, -1).mean(1)
     rate_error = float(blocks.std(ddof=1)) / math.sqrt(BLOCKS)
-    discard = min(10.0 * how.sensor.tau, 0.5 * trains.duration)
+    discard = forgotten(how)
     mean, second_moment = calcium_moments_of(how.sensor, trains, discard=discard)
     relative = rate_error / max(float(trace.mean()), 1e-12)
     known = {
