@@ -3,11 +3,12 @@
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.dynamics import duration_text
 from equipoise.inference.candidates import Candidate, rules_of
@@ -36,6 +37,10 @@ GONE = math.log(100.0)
 """Logarithm of a gain beyond which a weight counts as gone."""
 FULL = 0.9
 """Share of 1/tau_ref above which a population counts as saturated."""
+LATE, FEWEST = 0.25, 4
+"""The part of a stretch whose moves say where it ends, and how many these are at least."""
+POWER = {"rate": 1.0, "calcium_mean": 1.0, "calcium_second": 2.0}
+"""How these go with the rate."""
 SENSED = {"rate": "rate", "calcium_mean": "calcium_mean", "calcium_second": "calcium_second_moment"}
 """Observables that an evolution has, under its own names."""
 
@@ -161,8 +166,9 @@ def _tell(one: Told, i: int, runs: Runs, tell: Callable[[float], None]) -> None:
     end = float(path.data["time"][-1])
     for k, at in enumerate((None, journey.spans[0], journey.spans[0], sum(journey.spans))):
         if at is not None and end >= at:
-            states = states_at(path.data, journey, np.array([at]))
-            _measure(one, (i, k), runs, under if k == 1 else journey.circuit, states)
+            stretch = (0.0 if k < 3 else journey.spans[0], at)
+            _measure(one, (i, k), runs, under if k == 1 else journey.circuit, state_at(path.data, journey, stretch))
+            _add_scatter(one, (i, k), path.data, journey, stretch)
     one.ends(i, *_end(one, i, path.status, path.message, journey))
     if path.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
@@ -248,6 +254,45 @@ def _along(data: "xr.Dataset", key: str, journey: Journey, times: Array, first: 
     error = np.hypot(own, aim / math.sqrt(PIECES * (journey.how.duration - forgotten(journey.how))))
     value = np.interp(times, t, np.concatenate([[first], data[key].values]))
     return value, np.interp(times, t, np.concatenate([[0.0], error]))
+
+
+def state_at(data: "xr.Dataset", journey: Journey, stretch: tuple[float, float]) -> States:
+    """The slow variables at the end of a stretch of time [s], by the line through its last moves.
+
+    Each single move follows the fluctuations of one window, which hours do not.
+    """
+    rows, at = _last(data, stretch), np.array([stretch[1]])
+    exact = states_at(data, journey, at)
+    if rows.size < FEWEST:
+        return exact
+    along = states_at(data, journey, data["time"].values[rows])
+    t = data["time"].values[rows] - stretch[1]
+    logs, threshold = (np.polyfit(t, x.reshape(t.size, -1), 1)[1] for x in (along.logs, along.threshold))
+    return replace(exact, logs=logs.reshape(exact.logs.shape), threshold=threshold.reshape(exact.threshold.shape))
+
+
+def _last(data: "xr.Dataset", stretch: tuple[float, float]) -> NDArray[np.int64]:
+    """The moves in the last quarter of a stretch, at least the last few."""
+    t, (start, stop) = data["time"].values, stretch
+    late = np.flatnonzero((t > stop - LATE * (stop - start)) & (t <= stop))
+    return late if late.size >= FEWEST else np.flatnonzero((t > start) & (t <= stop))[-FEWEST:]
+
+
+def _add_scatter(
+    one: Told, at: tuple[int, int], data: "xr.Dataset", journey: Journey, stretch: tuple[float, float]
+) -> None:
+    """Add to errors what is uncertain in rates since the slow state is: the scatter of windows about their line."""
+    rows, names = _last(data, stretch), [o.name for o in observables_of(journey.names)]
+    if rows.size < FEWEST:
+        return
+    t, i, k = data["time"].values[rows] - stretch[1], *at
+    for p in data["population"].values:
+        seen = data["rate"].sel(population=p).values[rows]
+        rest = seen - np.polyval(np.polyfit(t, seen, 1), t)
+        relative = 2.0 * rest.std(ddof=2) / max(seen.mean(), 1e-12) / math.sqrt(rows.size)
+        for kind, power in POWER.items():
+            j = names.index(f"{kind}_{p}")
+            one.error[i, k, j] = math.hypot(one.error[i, k, j], power * relative * one.value[i, k, j])
 
 
 def course_of(data: "xr.Dataset", journey: Journey) -> Array:

@@ -27,8 +27,10 @@ METHODS = (
     "the end of the washout.",
     "Theory is mean field with quenched disorder: rates are at their fixed point and averaged over cells that differ "
     "in their in-degrees, while the rule moves its slow variables.",
-    "Spikes are simulated at the slow states of theory; errors are standard errors. A sign needs a change of more than "
-    "1 % and of two errors.",
+    "Spikes by themselves have their set points from the simulated network at rest, and rules follow what its spikes "
+    "make them sense (spiking.evolve). Beside theory the network is simulated at the slow states of theory, unless "
+    "rules were followed by spikes too: the notes on J and threshold say which. Errors are standard errors, of rules "
+    "that were followed with those of set points. A sign needs a change of more than 1 % and of two errors.",
     "Changes are in per cent of the value before, those of thresholds (V/s), branching ratio and aperiodic exponent "
     "are differences. J_E and J_I of a population are the excitatory and inhibitory weights onto it.",
 )
@@ -37,8 +39,9 @@ CAVEATS = (
     "predict otherwise.",
     "Theory takes input as white noise, and knows neither delays nor synchrony. Where spikes differ by more than their "
     "errors, it is spikes that are right about the circuit at that slow state.",
-    "A rule that would be somewhere else by the spikes' own calcium or rates is not followed there: slow states are "
-    "those of theory.",
+    "Where slow states of spikes are those of theory, a rule that would be somewhere else by the spikes' own calcium "
+    "or rates is not followed there. Where they are their own, a network that fluctuates as one moves its set points "
+    "and weights with it; the errors say by how much.",
     "A line that ends is a state that ends, or weights that leave the range of factors 1/100 to 100.",
 )
 
@@ -77,6 +80,7 @@ def _head(data: "xr.Dataset") -> str:
     facts = (
         f"{escape(a['manipulation'])}, for {lasts}, followed for {after} after it; rules with a time constant of {tau}."
         f" equipoise {escape(a['equipoise_version'])}, digest <code>{a['digest'][:16]}</code>."
+        + (f" By spikes, since {escape(a['level_reason'])}" if a["level_reason"] else "")
     )
     return head(a["title"], a["description"], facts)
 
