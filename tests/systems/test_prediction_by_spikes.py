@@ -8,6 +8,7 @@ import pytest
 import equipoise as eq
 from equipoise import report
 from equipoise.inference import Prediction, Spikes, predict
+from equipoise.inference.prediction_observables import observables_of
 from equipoise.spiking import Pace
 from equipoise.units import Hz, hour, ms, nS, pF, second
 
@@ -143,7 +144,7 @@ def test_a_path_that_evolve_ends_has_its_status_and_reason():
     [
         (lambda c: c.with_projection("I", "E", plasticity=eq.InhibitoryPlasticity(rate=10 * Hz)),
          r"predict: I -> E has synapses that move with the spikes \(InhibitoryPlasticity\)"),
-        (lambda c: replace(c, sources=[eq.Volleys("X", times=[20 * ms])]), "'X' fires in volleys"),
+        (lambda c: replace(c, sources=[eq.Volleys("X", times=(20 * ms,))]), "'X' fires in volleys"),
     ],
 )  # fmt: skip
 def test_circuits_whose_time_cannot_be_stretched_are_refused(change, message):
@@ -180,6 +181,26 @@ def test_what_ctrl_c_stopped_goes_on_and_ends_the_same(conductances, tmp_path):
     assert stopped["value"].sel(rule="no homeostasis", observable="rate_E").notnull().all()
     assert stopped["value"].sel(rule="output-centric", phase="after").isnull().all()
     assert asked().data.drop_attrs().identical(conductances.data.drop_attrs())
+
+
+def test_ctrl_c_keeps_theory_and_the_runs_that_are_done(monkeypatch):
+    from equipoise.inference import prediction_spikes
+
+    calls, size = [], len(observables_of(["E", "I"]))
+
+    def measured(circuit, how):
+        calls.append(circuit)
+        if len(calls) > 5:
+            raise KeyboardInterrupt
+        return np.ones(size), np.full(size, 0.1)
+
+    monkeypatch.setattr(prediction_spikes, "measured", measured)
+    found = predict(
+        NETWORK, "optical", rules=["output-centric", "input-centric B", "input-centric A"], level="both"
+    ).data
+    assert found["status"].values[:, 0].tolist() == [["OK", "OK", "UNSTABLE"], ["OK", "INTERRUPTED", "UNSTABLE"]]
+    assert found["value"].sel(level="theory", rule="input-centric B", observable="rate_E").notnull().all()
+    assert found["value"].sel(level="spiking", rule="output-centric", observable="rate_E").notnull().all()
 
 
 # --- drawn ------------------------------------------------------------------------------------------------------------

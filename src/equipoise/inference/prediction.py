@@ -22,9 +22,9 @@ import numpy as np
 from equipoise.inference.candidates import CANDIDATES, Candidate, candidates_of
 from equipoise.inference.doses import Dose, What, doses_of
 from equipoise.inference.networks import networks_of
-from equipoise.inference.prediction_follow import Journey
 from equipoise.inference.prediction_levels import by_spikes, by_spikes_at_theory, by_theory
 from equipoise.inference.prediction_observables import chosen, observables_of
+from equipoise.inference.prediction_path import Journey
 from equipoise.inference.prediction_rest import spiking_rest
 from equipoise.inference.prediction_spikes import Spikes, refuse_unfit
 from equipoise.inference.prediction_table import Level as LevelTable

@@ -1,18 +1,18 @@
 """What each level makes of all rules: mean field, spikes at its slow states, and spikes by themselves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from equipoise.inference.candidates import Candidate
 from equipoise.inference.doses import Dose
-from equipoise.inference.prediction_follow import Journey, told_by_spikes
+from equipoise.inference.prediction_follow import told_by_spikes
 from equipoise.inference.prediction_observables import SLOW, kind_of, observables_of
-from equipoise.inference.prediction_spikes import Spikes, circuit_at, measured
+from equipoise.inference.prediction_path import Journey
+from equipoise.inference.prediction_spikes import Runs, Spikes, circuit_at
 from equipoise.inference.prediction_table import AGAINST, Level, Told
 from equipoise.inference.prediction_theory import Foreseen, Refused, Resting, observed
 from equipoise.inference.slow_batch import SlowBatch
-from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array
 from equipoise.results import Status
 
@@ -34,20 +34,15 @@ def by_theory(at: Resting, doses: Sequence[Dose], found: Sequence[Found]) -> Lev
 def by_spikes_at_theory(at: Resting, doses: Sequence[Dose], found: Sequence[Found], how: Spikes) -> Level:
     """Spikes at the slow states of theory; a circuit that recurs is simulated once."""
     assert at.circuit is not None
-    done: dict[str, tuple[Array, Array]] = {}
-
-    def run(circuit: Circuit) -> tuple[Array, Array]:
-        if circuit.digest not in done:
-            done[circuit.digest] = measured(circuit, how)
-        return done[circuit.digest]
-
     rest, slow = _baseline(at), np.array([kind_of(o.name) in SLOW for o in observables_of(at.names)])
-    value, error = run(at.circuit)
+    runs = Runs(how, {})
+    value, error = runs.of(at.circuit)
     told = [_blank(one, len(doses), rest) for one in found]
     try:
         for one, out in zip(found, told, strict=True):
-            for i, dose in enumerate(doses) if isinstance(one, Foreseen) else ():
-                _measured_at(out, i, (one, at, dose), run, slow)
+            if isinstance(one, Foreseen):
+                for i, dose in enumerate(doses):
+                    _measured_at(out, i, (one, at, dose), runs, slow)
     except KeyboardInterrupt:
         _stopped(told)
     return Level(
@@ -86,7 +81,7 @@ def _measured_at(
     out: Told,
     i: int,
     of: tuple[Foreseen, Resting, Dose],
-    run: Callable[[Circuit], tuple[Array, Array]],
+    runs: Runs,
     slow: Array,
 ) -> None:
     """Spikes of one rule at the slow states that theory reached under dose i."""
@@ -96,7 +91,7 @@ def _measured_at(
     for k, (net, z, r) in enumerate(one.phases()):
         if np.isfinite(r[i]).all():
             (logs,), (threshold,) = one.system.parts(z[i][None])
-            value, error = run(circuit_at(under if k < 2 else at.circuit, logs, threshold))
+            value, error = runs.of(circuit_at(under if k < 2 else at.circuit, logs, threshold))
             theory = observed(net, z, r, one.system, at)[i]
             out.value[i, k], out.error[i, k] = np.where(slow, theory, value), np.where(slow, 0.0, error)
 

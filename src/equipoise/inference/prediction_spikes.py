@@ -100,6 +100,19 @@ def measured(circuit: Circuit, how: Spikes) -> tuple[Array, Array]:
     return observed_in(played(build(circuit, seed=how.seed, dt=how.pace.dt, threads=how.pace.threads), how), how)
 
 
+class Runs:
+    """Circuits simulated and measured, each once; some may be `done`, by digest."""
+
+    def __init__(self, how: Spikes, done: dict[str, tuple[Array, Array]]):
+        self.how, self.done = how, done
+
+    def of(self, circuit: Circuit) -> tuple[Array, Array]:
+        """Observables and their standard errors (observable,)."""
+        if circuit.digest not in self.done:
+            self.done[circuit.digest] = measured(circuit, self.how)
+        return self.done[circuit.digest]
+
+
 def observed_in(seen: Run, how: Spikes) -> tuple[Array, Array]:
     """Observables (observable,) of a run and their standard errors; NaN for slow variables."""
     columns = [_of_population(seen, name, how) for name in seen.names]

@@ -12,6 +12,7 @@ from equipoise.inference.prediction_observables import note_of, observables_of
 from equipoise.inference.prediction_pull import filled
 from equipoise.inference.predictions import PHASES
 from equipoise.inference.slow_batch import STEPS, Rule
+from equipoise.model.slow_variables import RequiredInput
 from equipoise.quantities import Array
 from equipoise.results import Status
 
@@ -70,6 +71,12 @@ class Level:
     error: Array
     told: list[Told]
     followed: bool
+
+
+def required(rules: Sequence[Rule]) -> list[str]:
+    """Populations whose required input is sensed."""
+    senses = [s for rule in rules for s in getattr(rule, "senses", ())]
+    return [s.population for s in senses if isinstance(s, RequiredInput)]
 
 
 def silence(population: str, when: str) -> str:

@@ -11,12 +11,12 @@ from equipoise.inference.candidates import Candidate, rules_of
 from equipoise.inference.doses import Dose
 from equipoise.inference.networks import Networks, networks_of
 from equipoise.inference.operating import POPULATIONS
+from equipoise.inference.prediction_table import required, silence
 from equipoise.inference.predictions import courses
 from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, grid, step
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
-from equipoise.model.slow_variables import RequiredInput
 from equipoise.quantities import Array
 from equipoise.results import NumericalFailure, Status
 from equipoise.theory.network import mean_field
@@ -145,9 +145,9 @@ def _end(
     if not np.isfinite(during.r[0, i]).all():
         return Status.PAST_FOLD, f"the resting state ends at once, at {_reached(at, under, i):.0%} of the dose."
     for words, course in (("into the manipulation", during), ("after the manipulation", after)):
-        quiet = [name for name in _required(system) if (course.r[:, i, at.names.index(name)] < SILENT).any()]
+        quiet = [name for name in required(system.rules) if (course.r[:, i, at.names.index(name)] < SILENT).any()]
         if quiet:
-            return Status.INFEASIBLE, f"{quiet[0]} falls silent {words}: silent cells have no required input to sense."
+            return Status.INFEASIBLE, silence(quiet[0], words)
         far = _far(system, course, i)
         if far is not None:
             return far[0], f"{far[1]}, {duration_text(far[2])} {words}."
@@ -233,13 +233,7 @@ def _leaps(system: SlowBatch[Networks], z: Array, r: Array, there: Array, x: Arr
 
 def _blind(system: SlowBatch[Networks], x: Array) -> bool:
     """Whether a rule senses the required input of a population that is silent."""
-    return any(x[0, system.names.index(name)] < SILENT for name in _required(system))
-
-
-def _required(system: SlowBatch[Networks]) -> list[str]:
-    """Populations whose required input is sensed."""
-    senses = [s for rule in system.rules for s in getattr(rule, "senses", ())]
-    return [s.population for s in senses if isinstance(s, RequiredInput)]
+    return any(x[0, system.names.index(name)] < SILENT for name in required(system.rules))
 
 
 # --- observables ------------------------------------------------------------------------------------------------------
