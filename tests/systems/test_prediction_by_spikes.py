@@ -158,6 +158,11 @@ def test_theory_that_was_asked_for_is_not_replaced():
             predict(CONDUCTANCES, "optical", level=level)
 
 
+def test_a_speed_below_life_is_refused():
+    with pytest.raises(ValueError, match=r"predict\.spikes\.speed .* must .*1"):
+        by_spikes(small(n=200, K=50), "optical", ["calcium"], speed=0.5)
+
+
 def test_a_silent_circuit_has_no_set_points():
     quiet = small(n=200, K=50).with_node("X", rate=0.1 * Hz)
     with pytest.raises(eq.NumericalFailure, match="E does not fire at rest"):

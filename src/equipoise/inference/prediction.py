@@ -46,6 +46,7 @@ FAMILIES = {"input-centric": ("input-centric A", "input-centric B")}
 """Names that stand for several rules."""
 SPAN = Quantity("time", unit="hour", low=0.0, high=3650 * day, open_low=True)
 LENGTH = Quantity("length of a run", unit="second", low=1 * second, high=1 * hour)
+SPEED = Quantity("slow seconds per simulated second", low=1.0)
 ASKED = ("rate", "cv", "J_E", "J_I", "threshold_E")
 """Observables on the screen."""
 
@@ -170,6 +171,8 @@ def predict(
     """
     how = spikes or Spikes()
     check("predict.spikes.duration", how.duration, LENGTH)
+    if how.speed is not None:
+        check("predict.spikes.speed", how.speed, SPEED)
     lasting = check("predict.spans[0]", spans[0], SPAN), check("predict.spans[1]", spans[1], SPAN)
     levels, why = levels_for(circuit, level)
     asked, doses = _rules(rules), doses_of(manipulation)

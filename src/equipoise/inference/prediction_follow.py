@@ -126,15 +126,21 @@ def _stays(one: Told, i: int, runs: Runs, journey: Journey, under: Circuit) -> N
 def _add_scatter(
     one: Told, at: tuple[int, int], data: "xr.Dataset", journey: Journey, stretch: tuple[float, float]
 ) -> None:
-    """Add to errors what is uncertain in rates since the slow state is: the scatter of windows about their line."""
+    """Add to errors what is uncertain in rates since the slow state is.
+
+    That is the scatter of windows about the line through the last of them, and how far a run at the state that was
+    extrapolated from them differs from where that line ends.
+    """
     rows, names = last_moves(data, stretch), [o.name for o in observables_of(journey.names)]
     if rows.size < FEWEST:
         return
     t, i, k = data["time"].values[rows] - stretch[1], *at
     for p in data["population"].values:
         seen = data["rate"].sel(population=p).values[rows]
-        rest = seen - np.polyval(np.polyfit(t, seen, 1), t)
-        relative = 2.0 * rest.std(ddof=2) / max(seen.mean(), 1e-12) / math.sqrt(rows.size)
+        line = np.polyfit(t, seen, 1)
+        scatter = 2.0 * (seen - np.polyval(line, t)).std(ddof=2) / math.sqrt(rows.size)
+        apart = one.value[i, 1 if k == 2 else k, names.index(f"rate_{p}")] - line[1]
+        relative = math.hypot(scatter, apart) / max(seen.mean(), 1e-12)
         for kind, power in POWER.items():
             j = names.index(f"{kind}_{p}")
             one.error[i, k, j] = math.hypot(one.error[i, k, j], power * relative * one.value[i, k, j])
