@@ -10,12 +10,13 @@ from equipoise.quantities import Array
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AtRest(Operating):
-    """Where a circuit rests: averages over its own cells of E and I.
+    """Where a `circuit` rests: averages over its own cells of E and I.
 
     `moments` (2, 2): mean [µM] and second moment [µM^2] of calcium; `means` (2, 2): mu [V/s] and sigma [V/sqrt(s)] of
     the mean cells.
     """
 
+    circuit: Circuit
     moments: Array
     means: Array
 

@@ -33,7 +33,6 @@ def by_theory(at: Resting, doses: Sequence[Dose], found: Sequence[Found]) -> Lev
 
 def by_spikes_at_theory(at: Resting, doses: Sequence[Dose], found: Sequence[Found], how: Spikes) -> Level:
     """Spikes at the slow states of theory; a circuit that recurs is simulated once."""
-    assert at.circuit is not None
     rest, slow = _baseline(at), np.array([kind_of(o.name) in SLOW for o in observables_of(at.names)])
     runs = Runs(how, {})
     value, error = runs.of(at.circuit)
@@ -86,7 +85,6 @@ def _measured_at(
 ) -> None:
     """Spikes of one rule at the slow states that theory reached under dose i."""
     one, at, dose = of
-    assert at.circuit is not None
     under = dose.apply(at.circuit, at)
     for k, (net, z, r) in enumerate(one.phases()):
         if np.isfinite(r[i]).all():

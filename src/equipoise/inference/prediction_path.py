@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.inference.at_rest import AtRest
 from equipoise.inference.doses import Dose
-from equipoise.inference.operating import Operating
 from equipoise.inference.prediction_observables import observables_of
 from equipoise.inference.prediction_rest import PIECES, SpikingRest
 from equipoise.inference.prediction_spikes import Spikes, forgotten
@@ -37,7 +37,7 @@ class Acting:
     """A dose in a schedule, its strengths in units of the state `at` rest."""
 
     dose: Dose
-    at: Operating
+    at: AtRest
 
     def apply(self, circuit: Circuit) -> Circuit:
         """The circuit under the dose."""
@@ -45,7 +45,6 @@ class Acting:
 
     def __repr__(self) -> str:
         """What it does to the circuit at rest, the same in every process."""
-        assert self.at.circuit is not None
         return f"Acting({self.dose.label}: {self.apply(self.at.circuit).digest})"
 
 
@@ -54,7 +53,7 @@ class Journey:
     """What all paths share: where they set out, doses with the state `unit` that gives their strengths, and times."""
 
     at: SpikingRest
-    unit: Operating
+    unit: AtRest
     doses: tuple[Dose, ...]
     spans: tuple[float, float]
     how: Spikes
@@ -62,7 +61,6 @@ class Journey:
     @property
     def circuit(self) -> Circuit:
         """The circuit without rules."""
-        assert self.at.circuit is not None
         return self.at.circuit
 
     @property
