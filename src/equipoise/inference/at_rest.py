@@ -16,7 +16,7 @@ class AtRest(Operating):
     the mean cells.
     """
 
-    circuit: Circuit
+    circuit: Circuit  # pyright: ignore[reportGeneralTypeIssues]
     moments: Array
     means: Array
 

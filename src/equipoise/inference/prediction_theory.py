@@ -103,7 +103,6 @@ class Refused:
 
 def foreseen(rule: Candidate, at: Resting, doses: tuple[Dose, ...], spans: tuple[float, float]) -> Foreseen | Refused:
     """Follow a rule through all doses; refused where it is not stable, or is one that mean field does not represent."""
-    assert at.circuit is not None
     try:
         rules = rules_of(rule, at)
     except TypeError as error:
