@@ -429,6 +429,28 @@ def save_dataset(data: "xr.Dataset", path: str | Path) -> Path:
     return write_whole(path, lambda place: data.to_netcdf(place, engine="h5netcdf"))
 
 
+def save_datasets(data: "Mapping[str, xr.Dataset]", path: str | Path) -> Path:
+    """Write Datasets as groups of one netCDF-4 file, "/" first, whole or not at all."""
+
+    def write(place: Path) -> None:
+        for k, (group, one) in enumerate(data.items()):
+            one.to_netcdf(place, engine="h5netcdf", group=group, mode="a" if k else "w")
+
+    return write_whole(path, write)
+
+
+def load_datasets(path: str | Path) -> "dict[str, xr.Dataset]":
+    """Read all groups of a netCDF file into memory."""
+    import xarray as xr
+
+    found = xr.open_groups(path, engine="h5netcdf")
+    try:
+        return {name: one.load() for name, one in found.items()}
+    finally:
+        for one in found.values():
+            one.close()
+
+
 def load_dataset(path: str | Path) -> "xr.Dataset":
     """Read a saved Dataset into memory."""
     import xarray as xr

@@ -8,13 +8,13 @@ from typer.testing import CliRunner
 
 import equipoise as eq
 from equipoise import report
-from equipoise.inference import Prediction, Spikes, predict
+from equipoise.inference import Prediction, Spikes, predict, resting
 from equipoise.inference.batch import batch_of
 from equipoise.inference.candidates import Candidate, candidates_of
 from equipoise.inference.doses import doses_of
 from equipoise.inference.networks import networks_of
 from equipoise.inference.prediction_spikes import _spread
-from equipoise.inference.prediction_theory import Foreseen, foreseen, resting
+from equipoise.inference.prediction_theory import Foreseen, foreseen
 from equipoise.units import day, hour, ms, second
 
 SENSOR = eq.Calcium()
@@ -31,7 +31,7 @@ def equal_cells(circuit):
 
 @pytest.fixture(scope="module")
 def rest():
-    return resting(NETWORK, SENSOR, 1 * hour)
+    return resting(NETWORK, sensor=SENSOR)
 
 
 def of(found, **where):
@@ -70,7 +70,7 @@ def test_networks_of_equal_cells_are_what_many_circuits_at_once_are():
     np.testing.assert_allclose(x[:, 2:], r**2, rtol=1e-7)
     for a in (0, 1):
         np.testing.assert_allclose(networks.calcium(SENSOR, a, x), batch.calcium(SENSOR, a, r), rtol=1e-6)
-    np.testing.assert_allclose(networks.irregularity(x), batch.cv(r), rtol=1e-6)
+    np.testing.assert_allclose(networks.irregularity(x), batch.irregularity(r), rtol=1e-6)
     gains, theta = np.array([[[0.99, 1.01], [1.01, 0.99]]]), np.array([[3.0, -2.0]])
     moved = networks.moved(gains, theta).settled(x)[:, :2], batch.moved(gains, theta).settled(r)
     np.testing.assert_allclose(*moved, rtol=1e-7)

@@ -95,10 +95,10 @@ def test_a_circuit_that_theory_does_not_represent_is_predicted_by_its_spikes(con
 def test_a_drive_in_units_of_the_membrane_moves_it_by_its_own_fluctuations():
     """sqrt(2) sd(V)/tau of a cell under conductances; that of a LIF is sigma/sqrt(tau_m)."""
     from equipoise.inference.prediction_rest import spiking_rest
-    from equipoise.inference.prediction_theory import resting
+    from equipoise.inference.resting import resting
 
     how = Spikes(duration=1 * second, seed=1)
-    lif, theory = spiking_rest(small(), how, 1 * hour), resting(small(), how.sensor, 1 * hour)
+    lif, theory = spiking_rest(small(), how, 1 * hour), resting(small())
     np.testing.assert_allclose(lif.unit, theory.unit, rtol=0.05)
     found = spiking_rest(CONDUCTANCES, how, 1 * hour).unit
     record = eq.spiking.Record(membrane={"I": 50})

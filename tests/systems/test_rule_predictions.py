@@ -6,8 +6,9 @@ import pytest
 import equipoise as eq
 from equipoise.inference.batch import batch_of, settled, stable
 from equipoise.inference.candidates import CANDIDATES, rules_of
-from equipoise.inference.operating import NAMES, Operating, draws_of
+from equipoise.inference.operating import NAMES, SET_POINTS, Operating, draws_of
 from equipoise.inference.predictions import OBSERVABLES, PHASES, courses, predictions, system
+from equipoise.inference.resting import Unknowns, resting
 from equipoise.inference.slow_batch import SlowBatch, changed, follow, held
 from equipoise.units import Hz, day, hour, ms
 
@@ -15,10 +16,16 @@ AT = Operating()
 TAU = np.full(2, AT.neuron.tau_m)
 
 
+def quantiles(n):
+    """Of all unknowns; set points are known."""
+    free = np.random.default_rng(11).random((n, len(NAMES) - 4))
+    return np.insert(free, [SET_POINTS.start] * 4, 0.5, axis=1)
+
+
 @pytest.fixture(scope="module")
 def draws():
     """Six circuits from the priors that rest at a stable state."""
-    some = draws_of(AT, np.random.default_rng(11).random((120, len(NAMES))))
+    some = draws_of(AT, quantiles(120))
     fine = np.flatnonzero(stable(some.batch(), np.tile(AT.rate, (120, 1)), TAU))
     return some.take(fine[:6])
 
@@ -29,7 +36,7 @@ def test_circuits_fire_as_asked_and_as_the_rate_level_says(draws):
         np.testing.assert_allclose(getattr(batch, name), getattr(batch_of(circuits), name), rtol=1e-12)
     r = settled(batch, np.tile([4.0, 9.0], (6, 1)))
     np.testing.assert_allclose(r, np.tile(AT.rate, (6, 1)), rtol=1e-7)
-    np.testing.assert_allclose(batch.cv(r), np.tile(AT.cv, (6, 1)), rtol=1e-6)
+    np.testing.assert_allclose(batch.irregularity(r), np.tile(AT.cv, (6, 1)), rtol=1e-6)
     for circuit in circuits[:3]:
         np.testing.assert_allclose(eq.rate.settle(circuit, start=[5.0, 10.0]).rates, AT.rate, rtol=1e-6)
 
@@ -198,14 +205,12 @@ def test_manipulations_do_to_excitation_what_they_are_known_for(kind):
     np.testing.assert_allclose(of(alone, "during", "rate_E"), change, atol=1e-9)  # nothing moves
 
 
-def test_a_given_circuit_leaves_speeds_and_strength_unknown():
-    some = draws_of(AT, np.random.default_rng(11).random((120, len(NAMES))))
-    fine = np.flatnonzero(stable(some.batch(), np.tile(AT.rate, (120, 1)), TAU))
+def test_around_a_circuit_that_is_known_nothing_but_the_strength_differs():
+    some = draws_of(AT, quantiles(120))
+    fine = np.flatnonzero(stable(some.batch(), some.start, TAU))
     circuit = some.take(fine[:1]).circuits()[0]
-    at = Operating.of(circuit)
-    np.testing.assert_allclose(at.rate, AT.rate, rtol=1e-6)
+    at = resting(circuit, unknowns=Unknowns(in_degree=1.0, speed=1.0, rate=1.0, cv=1.0))
     (alone,) = predictions("optical", operating=at, rules=["no homeostasis"], draws=30, seed=1)
-    assert Operating.of(eq.Circuit.example("balanced_network")).rate == pytest.approx((12.3127, 11.2738), rel=1e-4)
     order = np.argsort(alone.strength)
     assert (np.diff(of(alone, "acute", "rate_E")[order]) > 0.0).all()
 
@@ -231,7 +236,7 @@ def test_predictions_are_reproducible_and_print_themselves():
             lambda: eq.inference.Perturbation(name="x", apply=lambda c, a, x: c, low=2.0, high=1.0),
             "must not exceed high",
         ),
-        (lambda: Operating.of(eq.Circuit.example("microcircuit")), "must have the populations"),
+        (lambda: resting(eq.Circuit.example("microcircuit")), "must have populations named 'E' and 'I', got L23E"),
     ],
 )
 def test_bad_input_is_named(call, message):

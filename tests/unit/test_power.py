@@ -108,7 +108,7 @@ def test_what_the_other_rule_predicts_is_refused_by_no_number():
     back = found.direction("single-loop", "no homeostasis")
     assert found.never[back].min() == 1.0
     assert np.isinf(found.recordings_needed[back]).all()
-    assert found.recommendation.splitlines()[2] == (
+    assert found.recommendation.splitlines()[3] == (
         "What this manipulation does not refuse: no homeostasis if single-loop is right."
     )
 
@@ -150,7 +150,7 @@ def test_the_number_depends_on_what_the_change_depends_on():
     assert rho["strength"] < -0.95
     assert abs(rho["speed_1"]) < 0.2
     assert np.isnan(found.sensitivity[1]).all()  # refuses nothing, by no number
-    assert "depends most on strength" in found.recommendation
+    assert "depends most on the strength of the manipulation" in found.recommendation
 
 
 # --- by simulation ----------------------------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def test_a_design_prints_itself_and_is_written(design, tmp_path):
     assert repr(design).startswith("Design(optical; alpha 0.05, power 0.8, 20 cells a recording)")
     design.dataset().to_netcdf(tmp_path / "design.nc", engine="h5netcdf")
     back = xr.load_dataset(tmp_path / "design.nc", engine="h5netcdf")
-    assert back.sizes == {"direction": 6, "contrast": 56, "quantile": 3, "recordings": 13, "unknown": 7}
+    assert back.sizes == {"direction": 6, "contrast": 56, "quantile": 3, "recordings": 13, "unknown": 11}
     np.testing.assert_array_equal(back.stated_power, design.stated)
     assert back.attrs["recommendation"] == design.recommendation
 
@@ -324,8 +324,14 @@ def test_the_chapter_is_drawn_from_the_file(design):
     d = design.direction("single-loop", "no homeostasis")
     assert any(np.array_equal(y, design.expected[d, design.best[d]]) for y in curves)
     assert len(chapter.tables[0].rows) == 6
-    assert chapter.glance[0].startswith("A draw is")
-    assert chapter.glance[1].startswith("If ")
+    assert chapter.glance[0].startswith("Record the second moment of calcium of E: before, ")
+    assert chapter.glance[1].startswith("A draw is")
+    assert chapter.glance[2].startswith("If ")
+    assert chapter.glance[-1].startswith("These are 3 of 6 cases")
+    depends = chapter.tables[1]
+    assert depends.title.startswith("What the number of recordings depends on")
+    assert depends.head[-1] == "strength"
+    assert "rate_E" not in depends.head  # set points are known here
 
 
 SHORT = made("calcium", np.zeros(39))
@@ -346,7 +352,7 @@ OTHER = predictions("deprivation", rules=["no homeostasis"], draws=60, seed=1)
         (lambda: PowerSettings(power=0.3), "power .* must lie in"),
         (lambda: PowerSettings(cells=0), "PowerSettings.cells must be a whole number"),
         (lambda: PowerSettings(recordings=1), f"PowerSettings.recordings must be a whole number in .2, {MOST:,}"),
-        (lambda: PowerSettings(phases=("dring",)), "Did you mean 'during'"),
+        (lambda: power(one(), settings=PowerSettings(phases=("dring",))), "Did you mean 'during'"),
         (lambda: PowerSettings(observables=()), "must be different ones of"),
         (lambda: power(one(), variability=spread(np.nan, np.nan)), "none of .* is recorded"),
         (lambda: power(one(), variability=spread(0.0, 0.0)), "variability must be above 0"),

@@ -1,10 +1,12 @@
 """Verdicts: whether data of each rule are attributed to it or left undecided, and what is said without enough data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import equipoise as eq
-from equipoise.inference import Observations, Operating, VerdictSettings, observe, predictions, verdict
+from equipoise.inference import Observations, Operating, VerdictSettings, observe, predictions, resting, verdict
 from equipoise.inference.predictions import OBSERVABLES, PHASES
 from equipoise.results import Epoch, Recording, SpikeTrains, Status
 from equipoise.units import Hz, day
@@ -238,7 +240,8 @@ def test_rules_that_are_stable_nowhere_are_left_out_by_name():
     draws = predictions("optical", rules=["output-centric"], draws=20, seed=3)[0]
     assert draws.lost + len(draws) <= 20
     circuit = eq.Circuit.example("balanced_network")
-    how = VerdictSettings(operating=Operating.of(circuit), draws=60)
+    equal = [replace(p, connectivity=eq.FixedInDegree(1000)) for p in circuit.projections]
+    how = VerdictSettings(operating=resting(replace(circuit, projections=equal)), draws=40)
     n = len(OBSERVABLES)
     seen = Observations(
         phases=("during",), values=np.zeros((1, n)), covariance=0.01 * np.eye(n), rate=(12.0, 11.0), cv=(0.9, 0.9)

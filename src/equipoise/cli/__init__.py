@@ -19,8 +19,10 @@ from equipoise.cli.circuits import (
     run_to,
     strengths_of,
 )
+from equipoise.cli.designed import variability_of
 from equipoise.cli.options import (
     errors,
+    hours_of,
     in_day,
     in_h,
     in_Hz,
@@ -286,21 +288,57 @@ def predict(
     ] = "48 h",  # type: ignore[assignment]
     washout: Annotated[float, typer.Option(parser=in_h, metavar="<h>", help="How long it is gone.")] = "48 h",  # type: ignore[assignment]
     tau: Annotated[float, typer.Option(parser=in_h, metavar="<h>", help="Time constant of the rules.")] = "1 h",  # type: ignore[assignment]
-    seed: Annotated[int, typer.Option(help="Seed of the spikes.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the spikes and of the circuits of the design.")] = 0,
     out: Annotated[Path, typer.Option(help="Directory for the report and the data.")] = Path("output"),
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    design: Annotated[
+        bool, option("Design", "Say what experiment tells the rules apart.", "--design/--no-design")
+    ] = True,
+    cells: Annotated[int, option("Design", "Cells that can be had in each recording.", "--cells")] = 20,
+    recordings: Annotated[int, option("Design", "Recordings (animals) that can be had.", "--recordings")] = 6,
+    alpha: Annotated[float, option("Design", "Rate of refusing a rule that is right.", "--alpha")] = 0.05,
+    power: Annotated[float, option("Design", "Rate of refusing one that is wrong.", "--power")] = 0.8,
+    moments: Annotated[
+        tuple,
+        option(
+            "Design",
+            "Times after each onset that may be recorded; default 1/16 and 1/4 of it.",
+            "--moments",
+            hours_of,
+            "h,h,...",
+        ),
+    ] = "",  # type: ignore[assignment]
+    draws: Annotated[int, option("Design", "Circuits drawn around this one, for each rule.", "--draws")] = 64,
+    recording: Annotated[
+        list[str] | None, option("Design", "A recording whose variability counts; may be repeated.", "--recording")
+    ] = None,
+    epoch: Annotated[
+        list[str] | None, option("Design", "An epoch of it as NAME:START:STOP in s; may be repeated.", "--epoch")
+    ] = None,
+    between: Annotated[
+        str,
+        option("Design", "Two epochs between which units vary, best with nothing done; the first two.", "--between"),
+    ] = "",
 ) -> None:
-    """What each rule of homeostasis predicts of a manipulation of a circuit; exit code 1 if none could be followed."""
+    """What each rule of homeostasis predicts of a manipulation of a circuit, and what experiment tells them apart.
+
+    Exit code 1 if no rule could be followed.
+    """
     with errors(debug):
         from equipoise import inference
 
         name, described = circuit_named(circuit)
         asked = [part.strip() for part in rules.split(",") if part.strip()] or None
         must_be_writable(out)
+        afford = inference.PowerSettings(alpha=alpha, power=power, cells=cells, recordings=recordings)
+        noise = variability_of(recording, epoch or [], between) if recording else None
+        planned = inference.DesignSettings(
+            variability=noise, power=afford, moments=moments or None, draws=draws, seed=seed
+        )
         spikes = inference.Spikes(seed=seed, follow=follow, store=paths_of(name, out, resume=resume), progress=True)
         found = inference.predict(
             described, strengths_of(manipulation), rules=asked, level=level, spans=(duration, washout), tau=tau,  # pyright: ignore[reportArgumentType]
-            spikes=spikes,
+            spikes=spikes, design=planned if design else None,
         )  # fmt: skip
         if not predicted_to(found, name, out):
             raise typer.Exit(1)

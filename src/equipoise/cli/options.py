@@ -59,6 +59,14 @@ def numbers_of(text: str) -> tuple[int, ...]:
 numbers_of.__name__ = "K,K,..."
 
 
+def hours_of(text: str) -> tuple[float, ...]:
+    """Times [s] from "3,12", in hours, or with units of their own; none of an empty text."""
+    return tuple(parse_quantity(part, TIME, "h") for part in str(text).split(",") if part.strip())
+
+
+hours_of.__name__ = "h,h,..."
+
+
 def option(panel: str, text: str, name: str, parser: Callable | None = None, unit: str = ""):
     """An option of a panel of the help, with a unit where it has a parser."""
     more = {"parser": parser, "metavar": f"<{unit}>"} if parser else {}

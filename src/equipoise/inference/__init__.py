@@ -22,6 +22,9 @@ from equipoise.inference.observations import observe as observe
 from equipoise.inference.operating import Operating as Operating
 from equipoise.inference.perturbations import PERTURBATIONS as PERTURBATIONS
 from equipoise.inference.perturbations import Perturbation as Perturbation
+from equipoise.inference.planned import DesignSettings as DesignSettings
+from equipoise.inference.planned import Planned as Planned
+from equipoise.inference.planned import design_of as design_of
 from equipoise.inference.power import PowerSettings as PowerSettings
 from equipoise.inference.power import power as power
 from equipoise.inference.power import simulated_power as simulated_power
@@ -30,6 +33,9 @@ from equipoise.inference.prediction import predict as predict
 from equipoise.inference.prediction_spikes import Spikes as Spikes
 from equipoise.inference.predictions import Predictions as Predictions
 from equipoise.inference.predictions import predictions as predictions
+from equipoise.inference.resting import Resting as Resting
+from equipoise.inference.resting import Unknowns as Unknowns
+from equipoise.inference.resting import resting as resting
 from equipoise.inference.settings import AnalysisSettings as AnalysisSettings
 from equipoise.inference.variability import Variability as Variability
 from equipoise.inference.variability import assumed_variability as assumed_variability

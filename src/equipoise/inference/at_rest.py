@@ -16,7 +16,7 @@ class AtRest(Operating):
     the mean cells.
     """
 
-    circuit: Circuit  # pyright: ignore[reportGeneralTypeIssues]
+    circuit: Circuit
     moments: Array
     means: Array
 

@@ -63,8 +63,16 @@ class Circuits(Protocol):
         """Mean [µM] and second moment [µM^2] of calcium of population a (n,)."""
         ...
 
+    def irregularity(self, r: Array) -> Array:
+        """C_v (n, P) averaged over the cells of each population."""
+        ...
+
     def toward(self, last: Self, x: float) -> Self:
         """The circuits a part x of the way to others."""
+        ...
+
+    def take(self, rows: Any) -> Self:
+        """Some of the circuits."""
         ...
 
 
@@ -98,11 +106,13 @@ class Batch:
         P = len(self.neurons)
         return f, by_mu[..., None] * self.coupling[..., :P] + by_s[..., None] * self.noise[..., :P]
 
-    def cv(self, r: Array) -> Array:
-        """C_v (n, P) at rates r."""
+    def irregularity(self, r: Array) -> Array:
+        """C_v (n, P) at rates r; NaN where those are."""
         mu, s = self.inputs(r)
-        cells = [tabulated(cell) for cell in self.neurons]
-        return np.stack([get(c, "cv")(c, mu[:, a], np.sqrt(s[:, a])) for a, c in enumerate(cells)], axis=1)
+        out, known = np.full(r.shape, np.nan), np.isfinite(r).all(axis=1)
+        for a, cell in enumerate(map(tabulated, self.neurons)):
+            out[known, a] = get(cell, "cv")(cell, mu[known, a], np.sqrt(s[known, a]))
+        return out
 
     def settled(self, start: Array) -> Array:
         """The rates (n, P) at which circuits rest near `start`; NaN where none is found."""
@@ -122,7 +132,7 @@ class Batch:
         names = ("coupling", "noise", "outer", "drive")
         return replace(self, **{k: (1.0 - x) * getattr(self, k) + x * getattr(last, k) for k in names})
 
-    def take(self, rows: Any) -> "Batch":
+    def take(self, rows: Any) -> Self:
         """Some of the circuits."""
         parts = {name: getattr(self, name)[rows] for name in ("coupling", "noise", "outer", "drive")}
         return replace(self, **parts)
@@ -168,7 +178,7 @@ def settled(batch: Batch, start: Array) -> Array:
             at_rest = np.asarray((np.abs(rest) <= CLOSE * (r + FAINT)).all(axis=1))
             if (at_rest | lost).all():
                 break
-            r = np.maximum(np.clip(r + _solved(eye - slopes, rest), r / 3.0, 3.0 * r + 1e-3), FAINT)
+            r = np.maximum(np.clip(r + solved(eye - slopes, rest), r / 3.0, 3.0 * r + 1e-3), FAINT)
             lost = lost | _unknown(r)
             r = np.where(lost[:, None], 1.0, r)
     return np.where((at_rest & ~lost)[:, None], r, np.nan)
@@ -196,7 +206,7 @@ def _unknown(x: Array) -> NDArray[np.bool_]:
     return np.asarray(~np.isfinite(x).all(axis=tuple(range(1, x.ndim))))
 
 
-def _solved(matrices: Array, right: Array) -> Array:
+def solved(matrices: Array, right: Array) -> Array:
     """matrices^-1 right (n, P); 0 where a matrix is singular."""
     flat = ~(np.abs(np.linalg.det(matrices)) > 1e-12)
     safe = np.where(flat[:, None, None], np.eye(right.shape[1]), matrices)

@@ -64,10 +64,15 @@ CANDIDATES = {
 the threshold of E by its required input, in both readings, or by its rate."""
 
 
+FAMILIES = {"input-centric": ("input-centric A", "input-centric B")}
+"""Names that stand for several rules."""
+
+
 def candidates_of(rules: Sequence[str | Candidate] | None) -> tuple[Candidate, ...]:
-    """Candidates by name or as given, all by default; ValueError for unknown or repeated names."""
+    """Candidates by name, of a family or as given, all by default; ValueError for unknown or repeated names."""
+    given = CANDIDATES if rules is None else [rules] if isinstance(rules, str) else rules
     out = []
-    for rule in CANDIDATES if rules is None else [rules] if isinstance(rules, str) else rules:
+    for rule in (one for r in given for one in (FAMILIES.get(r, (r,)) if isinstance(r, str) else (r,))):
         if not isinstance(rule, Candidate) and rule not in CANDIDATES:
             raise ValueError(f"rules must name candidates, got {rule!r}." + suggest(str(rule), CANDIDATES))
         out.append(rule if isinstance(rule, Candidate) else CANDIDATES[rule])

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.inference.operating import NAMES
+from equipoise.inference.operating import WORDS as UNKNOWNS
 from equipoise.inference.predictions import OBSERVABLES
 from equipoise.inference.variability import Variability
 from equipoise.quantities import Array, finite
@@ -25,8 +26,14 @@ from equipoise.quantities import Array, finite
 if TYPE_CHECKING:
     import xarray as xr
 
+ASSUMES = "\n\nThis assumes:\n"
+"""Between what is recommended and what that assumes."""
+SHOWN = 4
+"""Pairs of rules that are told first."""
 QUANTILES = (0.1, 0.5, 0.9)
 """Of numbers that are needed, over the draws of the rule that is right."""
+SEEN = 2.9
+"""Rank correlations beyond this over sqrt(draws) are told: 5 % for the largest of eleven by chance."""
 WORDS = {"rate": "firing rate", "cv": "irregularity (C_v,local)", "calcium_mean": "mean calcium",
          "calcium_second": "second moment of calcium"}  # fmt: skip
 
@@ -69,8 +76,25 @@ class Contrast:
     @property
     def words(self) -> str:
         """What is compared with what."""
-        name, population = self.observable.rsplit("_", 1)
-        return f"the {WORDS[name]} of {population}, {self.phase} beside {self.beside}"
+        return f"{_named(self.observable)}, {when(self.phase)} beside {self.beside}"
+
+
+def _named(observable: str) -> str:
+    """An observable in words."""
+    name, population = observable.rsplit("_", 1)
+    return f"the {WORDS[name]} of {population}"
+
+
+def percent(log: float) -> str:
+    """A change of a logarithm in per cent."""
+    return f"{np.round(100.0 * np.expm1(log)) + 0.0:+.0f} %"
+
+
+def when(phase: str) -> str:
+    """A phase, or a moment between phases, in words: "3 h" is 3 h into the manipulation."""
+    if phase.endswith(" h"):
+        return f"{phase} into the manipulation"
+    return f"{phase} it" if phase.endswith(" h after") else phase
 
 
 def refused(means: Array, low: float, high: float, tail: float) -> NDArray[np.bool_]:
@@ -92,7 +116,8 @@ class Design:
     suffices: `cells_alone` in one recording, `cells_each` in each of `recordings`, and `recordings_needed` of `cells`
     units. `never` (D, C) is the share of draws that no number up to 1000 tells apart, `expected` (D, C, len(curve))
     the mean power with `curve` recordings of `cells` units. `best` (D,) is the contrast with the largest one at
-    `recordings`; `sensitivity` (D, len(NAMES)) is the rank correlation of its number of recordings with each unknown.
+    `recordings`; `sensitivity` (D, len(NAMES)) is the rank correlation of its number of recordings with each unknown,
+    over so many `draws` (D,) of `truth`, NaN where that unknown is the same for all.
     """
 
     manipulation: str
@@ -117,6 +142,7 @@ class Design:
     curve: NDArray[np.int64]
     best: NDArray[np.int64]
     sensitivity: Array
+    draws: NDArray[np.int64]
     assumptions: tuple[str, ...]
 
     def direction(self, truth: str, refuted: str) -> int:
@@ -153,14 +179,35 @@ class Design:
         others = [f"{self.refuted[d]} if {self.truth[d]} is right" for d in np.flatnonzero(~told)]
         if others:
             rows.append(f"What this manipulation does not refuse: {'; '.join(others)}.")
-        return "\n".join([self._terms(), *rows, "", "This assumes:", *(f"- {one}" for one in self.assumptions)])
+        head = [self._summary(), self._terms()]
+        return "\n".join([*head, *rows]) + ASSUMES + "\n".join(f"- {one}" for one in self.assumptions)
+
+    def _summary(self) -> str:
+        """What to record for all pairs together, and how many of them that tells apart."""
+        each = self.expected[np.arange(self.best.size), self.best] >= self.power  # (D, curve)
+        reached, all_at_once = each.sum(axis=0), each.any(axis=1)
+        places = [self.places[c] for c in self.best[all_at_once if all_at_once.any() else slice(None)]]
+        what = ", ".join(dict.fromkeys(_named(observable) for observable, _, _ in places))
+        used, order = {p for _, *pair in places for p in pair}, ["before", *dict.fromkeys(p for _, p, _ in self.places)]
+        times = ", ".join(when(phase) for phase in order if phase in used)
+        told = [f"{n} recordings of {self.cells} cells tell {k or 'none'}" for n, k in self._steps(reached)]
+        return (
+            f"Record {what}: {times}. Of {self.best.size} cases, one rule right and another to be refused, "
+            f"{', '.join(told) or 'no number of recordings tells any'} with a mean power of {self.power:g}."
+        )
+
+    def _steps(self, reached: Array) -> list[tuple[int, int]]:
+        """Recordings that one has, and the least that tell as many cases as any number does: each with its cases."""
+        here = list(self.curve).index(self.recordings)
+        steps = {here, int(np.argmax(reached))} if reached.any() else set()
+        return [(int(self.curve[k]), int(reached[k])) for k in sorted(steps) if k >= here]
 
     def _terms(self) -> str:
         columns = [OBSERVABLES.index(self.places[c][0]) for c in self.best]
         between = self.variability.between[columns] ** 2
         share = np.median(between / np.maximum(between + self.variability.unit[columns] ** 2 / self.cells, 1e-300))
         return (
-            "A draw is a circuit with a speed of its rule and a strength of the manipulation, as the priors have them. "
+            "A draw is a circuit with a speed of its rule and a strength of the manipulation, as stated below. "
             f"Of the variance with {self.cells} cells in each recording {share:.0%} lies between recordings, which "
             "more cells do not reduce."
         )
@@ -169,11 +216,12 @@ class Design:
         """The advice for one direction."""
         c, contrast, alone = int(self.best[d]), self.contrast(self.truth[d], self.refuted[d]), ""
         if np.isfinite(self.cells_alone[d, c, 1]):
-            alone = f" One recording alone takes {self.cells_alone[d, c, 1]:.0f} cells."
+            cells = int(self.cells_alone[d, c, 1])
+            alone = f" One recording alone takes {cells} cell{'s' if cells > 1 else ''}."
         return (
             f"If {contrast.truth} is right, to refuse {contrast.refuted}: {contrast.words}; {contrast.refuted} "
-            f"predicts a log change of {contrast.low:+.2f} to {contrast.high:+.2f}. {self._needed(d, c)} Mean power "
-            f"with {self.recordings}: {self.stated[d]:.2f}.{alone}{self._decides(d)}"
+            f"predicts a change of {percent(contrast.low)} to {percent(contrast.high)}. {self._needed(d, c)} "
+            f"Mean power with {self.recordings}: {self.stated[d]:.2f}.{alone}{self._decides(d)}"
         )
 
     def _needed(self, d: int, c: int) -> str:
@@ -185,12 +233,12 @@ class Design:
         return f"With {self.cells} cells in each, the median draw {half} ({spread})."
 
     def _decides(self, d: int) -> str:
-        """The unknown that the number needed depends on most."""
-        rho = self.sensitivity[d]
-        if not np.isfinite(rho).any():
+        """The unknown that the number needed depends on most; none where that could be chance."""
+        rho = np.nan_to_num(self.sensitivity[d])
+        k = int(np.argmax(np.abs(rho)))
+        if abs(rho[k]) < SEEN / np.sqrt(self.draws[d]):
             return ""
-        k = int(np.nanargmax(np.abs(rho)))
-        return f" The number depends most on {NAMES[k]} (rank correlation {rho[k]:+.2f})."
+        return f" The number depends most on {UNKNOWNS[NAMES[k]]} (rank correlation {rho[k]:+.2f})."
 
     def dataset(self) -> "xr.Dataset":
         """Everything by direction and contrast, for netCDF; the test of a pair is that at its `best` contrast."""
@@ -210,6 +258,7 @@ class Design:
             "best": ("direction", self.best),
             "stated_power": ("direction", self.stated),
             "sensitivity": (("direction", "unknown"), self.sensitivity),
+            "draws": ("direction", self.draws),
         }
         coords = {
             "truth": ("direction", list(self.truth)), "refuted": ("direction", list(self.refuted)),
@@ -237,3 +286,20 @@ class Design:
                 f"{self.stated[d]:7.2f}"
             )
         return "\n".join(rows)
+
+
+def foremost(data: "xr.Dataset") -> list[str]:
+    """The recommendation of `Design.dataset` in lines: what to record, and the cases that are told apart best.
+
+    One for each pair of rules, four at most; what cannot be told, and why rules are left out.
+    """
+    lines = data.attrs["recommendation"].partition(ASSUMES)[0].splitlines()
+    if "best" not in data:
+        return lines
+    cases = [line for line in lines if line.startswith("If ")]
+    order = np.argsort(-data["stated_power"].values, kind="stable")
+    pairs = [{str(data[name].values[d]) for name in ("truth", "refuted")} for d in order]
+    first = [k for k in range(len(cases)) if pairs[k] not in pairs[:k]][:SHOWN]
+    more = f"These are {len(first)} of {len(pairs)} cases, those that are told apart best, one for each pair of rules."
+    count = [more] if len(first) < len(pairs) else []
+    return [*lines[:2], *(cases[k] for k in first), *count, *(one for one in lines[2:] if one not in cases)]

@@ -37,11 +37,16 @@ class Dose:
         """In words: each part, with its strength where it is one of a range."""
         return " + ".join(p.name if p.low == p.high == x else f"{p.name} {x:.4g}" for p, x in self.parts)
 
-    def apply(self, circuit: Circuit, at: Operating) -> Circuit:
-        """The circuit under the dose."""
+    def apply(self, circuit: Circuit, at: Operating, factor: float = 1.0) -> Circuit:
+        """The circuit under the dose, or under a factor of it: of those parts that have a strength."""
         for part, x in self.parts:
-            circuit = part.apply(circuit, at, x)
+            circuit = part.apply(circuit, at, part.vary(x, factor) if part.low < part.high else x)
         return circuit
+
+    def within(self, factor: float) -> Perturbation:
+        """The dose with strengths known within a factor either way; 1 where it has none."""
+        wide = factor if any(part.low < part.high for part, _ in self.parts) else 1.0
+        return Perturbation(name=self.label, apply=self.apply, low=1.0 / wide, high=wide)
 
 
 def doses_of(what: What) -> tuple[Dose, ...]:

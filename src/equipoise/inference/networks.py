@@ -6,10 +6,13 @@ averages over cells. The state of a network is x = (r, q), the first two moments
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from equipoise.inference.batch import solved
 from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
 from equipoise.model.neurons import IntegrateAndFire
@@ -20,21 +23,33 @@ from equipoise.results import Status
 from equipoise.theory import quenched
 from equipoise.theory.network import wiring_of
 from equipoise.theory.network_loop import calcium
-from equipoise.theory.network_state import Equations, newton
-from equipoise.theory.wiring import Wiring
+from equipoise.theory.network_state import BELOW, Equations, newton
+from equipoise.theory.wiring import STACKED, Wiring, stacked
 
 NODES = 91
 """Quadrature nodes of the averages: 1e-6 of the rates."""
 STEPS = 20
 """Newton steps from a nearby state."""
+CLOSE, LEAST = 1e-7, 1e-6
+"""Residual of a state beside itself before the last Newton step, which squares it, and the rate [Hz], or second moment
+[Hz^2], below which it is absolute."""
 MIXED = ("J", "K", "V", "p", "source_rates", "source_fano", "drive")
 
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """n networks of P populations, each a `Wiring`; the state is x (n, 2 P), rates [Hz], then second moments [Hz^2]."""
+    """n networks of P populations, each a `Wiring`; the state is x (n, 2 P), rates [Hz], then second moments [Hz^2].
+
+    `nodes` is the fineness of averages over cells.
+    """
 
     wirings: tuple[Wiring, ...]
+    nodes: int = NODES
+
+    @cached_property
+    def stack(self) -> Wiring:
+        """All networks as one, with an axis for them in front."""
+        return stacked(self.wirings)
 
     @property
     def neurons(self) -> tuple[IntegrateAndFire, ...]:
@@ -48,9 +63,7 @@ class Networks:
 
     def inputs(self, r: Array) -> tuple[Array, Array]:
         """mu [V/s] and sigma^2 [V^2/s] of the mean cell (n, P)."""
-        both = [w.means(x[: w.n]) for w, x in zip(self.wirings, r, strict=True)]
-        mu, s = np.array(both).swapaxes(0, 1)
-        return mu, s
+        return self.stack.means(r[:, : self.stack.n])
 
     def moved(self, gains: Array, threshold: Array) -> Self:
         """The networks with excitatory and inhibitory weights times `gains` (n, P, 2), thresholds up (n, P) [V/s]."""
@@ -61,28 +74,48 @@ class Networks:
 
     def settled(self, start: Array) -> Array:
         """The stable state at which each network rests near `start` (n, 2 P); NaN where there is none."""
-        return np.array([_settled(w, x) for w, x in zip(self.wirings, start, strict=True)])
+        found, growth = _newton(Equations(self.stack, self.nodes), start)
+        for k in np.flatnonzero(_known(start) & ~_known(found)):
+            found[k], growth[k] = _searched(Equations(self.wirings[k], self.nodes), start[k])
+        return np.where((growth < 0.0)[:, None], found, np.nan)
 
     def calcium(self, sensor: Calcium, a: int, r: Array) -> tuple[Array, Array]:
         """Mean [µM] and second moment [µM^2] over the cells of population a (n,)."""
-        mean, second = np.array([_calcium(w, sensor, a, x) for w, x in zip(self.wirings, r, strict=True)]).T
-        return mean, second
+        out, known = np.full((2, len(r)), np.nan), _known(r)
+        if known.any():
+            some, points = self._sample(a, r, known)
+            out[:, known] = calcium(sensor, some.neurons[a], some.tau_s[a], points.mu, points.s) @ points.weights
+        return out[0], out[1]
 
     def toward(self, last: Self, x: float) -> Self:
         """The networks a part x of the way to others."""
         pairs = zip(self.wirings, last.wirings, strict=True)
         return replace(self, wirings=tuple(_between(a, b, x) for a, b in pairs))
 
+    def take(self, rows: Any) -> Self:
+        """Some of the networks."""
+        return replace(self, wirings=tuple(self.wirings[i] for i in np.arange(len(self.wirings))[rows]))
+
     def irregularity(self, r: Array) -> Array:
         """C_v averaged over the cells of each population (n, P)."""
-        return np.array([_irregularity(w, x) for w, x in zip(self.wirings, r, strict=True)])
+        out, known = np.full(self.drive.shape, np.nan), _known(r)
+        for a in range(len(self.neurons) if known.any() else 0):
+            out[known, a] = _irregularity(*self._sample(a, r, known), a)
+        return out
 
     def growth(self, r: Array) -> Array:
         """Leading eigenvalue (real part) of dx/dt = E(x) - x at each state (n,), in units of 1/tau_m."""
-        out = np.full(len(r), np.nan)
-        for k in np.flatnonzero(np.isfinite(r).all(axis=1)):
-            out[k] = np.linalg.eigvals(Equations(self.wirings[k], NODES).jacobian(r[k])).real.max()
+        out, known = np.full(len(r), np.nan), _known(r)
+        if known.any():
+            out[known] = _growth(Equations(_rows(self.stack, known), self.nodes).jacobian(r[known]))
         return out
+
+    def _sample(self, a: int, r: Array, known: NDArray[np.bool_]) -> tuple[Wiring, quenched.Sample]:
+        """Inputs of cells of population a in networks whose state is known, and those networks."""
+        some = _rows(self.stack, known)
+        m = some.moments(r[known, : some.n], r[known, some.n :])
+        columns = (getattr(m, name)[:, a] for name in ("mu", "s", "beta", "gamma", "eta"))
+        return some, quenched.sample(*columns, nodes=self.nodes)
 
 
 def networks_of(circuits: Sequence[Circuit]) -> Networks:
@@ -97,40 +130,55 @@ def networks_of(circuits: Sequence[Circuit]) -> Networks:
     return Networks(tuple(wiring_of(circuit) for circuit in circuits))
 
 
-def _settled(wiring: Wiring, x: Array) -> Array:
-    nothing = np.full(2 * wiring.n, np.nan)
-    if not np.isfinite(x).all():
-        return nothing
-    equations = Equations(wiring, NODES)
-    found = newton(equations, x, max_steps=STEPS)
+def _known(x: Array) -> NDArray[np.bool_]:
+    """Networks whose state is known (n,)."""
+    return np.asarray(np.isfinite(x).all(axis=1))
+
+
+def _rows(stack: Wiring, rows: NDArray[Any]) -> Wiring:
+    """Some of the networks of a stack."""
+    return replace(stack, **{name: getattr(stack, name)[rows] for name in STACKED})
+
+
+def _newton(equations: Equations, start: Array) -> tuple[Array, Array]:
+    """The state (n, 2 P) of each network near `start` by whole Newton steps, and its growth (n,); NaN without one."""
+    out, growth = np.full_like(start, np.nan), np.full(len(start), np.nan)
+    rows = np.flatnonzero(_known(start))
+    z = equations.unknowns(start)[rows]
+    for _ in range(STEPS):
+        if not rows.size:
+            break
+        here = Equations(_rows(equations.wiring, rows), equations.nodes)
+        rest, slopes = here.system(z)
+        done = (np.abs(rest) <= CLOSE * (np.abs(z) + LEAST)).all(axis=1)
+        with np.errstate(all="ignore"):
+            z = z + solved(-slopes, rest)
+        out[rows[done]], growth[rows[done]] = np.maximum(here.state(z[done]), 0.0), _growth(slopes[done])
+        good = ~done & np.isfinite(z).all(axis=1) & (z >= BELOW).all(axis=1)
+        rows, z = rows[good], z[good]
+    return out, growth
+
+
+def _searched(equations: Equations, start: Array) -> tuple[Array, float]:
+    """The same with steps that are shortened where they lead astray, for one network."""
+    found = newton(equations, start, max_steps=STEPS)
     if found.status is not Status.OK:
-        return nothing
-    growth = np.linalg.eigvals(equations.jacobian(found.x)).real.max()
-    return found.x if growth < 0.0 else nothing
+        return np.full_like(start, np.nan), np.nan
+    return found.x, float(_growth(equations.jacobian(found.x)[None])[0])
 
 
-def _sample(wiring: Wiring, a: int, x: Array) -> quenched.Sample:
-    m = wiring.moments(x[: wiring.n], x[wiring.n :])
-    return quenched.sample(m.mu[a], m.s[a], m.beta[a], m.gamma[a], m.eta[a], nodes=NODES)
+def _growth(slopes: Array) -> Array:
+    """The largest real part of the eigenvalues of each matrix."""
+    return np.linalg.eigvals(slopes).real.max(axis=1)
 
 
-def _calcium(wiring: Wiring, sensor: Calcium, a: int, x: Array) -> Array:
-    if not np.isfinite(x).all():
-        return np.full(2, np.nan)
-    points = _sample(wiring, a, x)
-    return calcium(sensor, wiring.neurons[a], wiring.tau_s[a], points.mu, points.s) @ points.weights
-
-
-def _irregularity(wiring: Wiring, x: Array) -> Array:
-    out = np.full(wiring.n, np.nan)
-    if np.isfinite(x).all():
-        for a, (neuron, tau_s) in enumerate(zip(wiring.neurons, wiring.tau_s, strict=True)):
-            points = _sample(wiring, a, x)
-            sigma = np.sqrt(points.s)
-            values = get(neuron, "cv")(neuron, points.mu - shift(neuron, tau_s) * sigma, sigma)
-            known = np.isfinite(values)
-            out[a] = values[known] @ points.weights[known] / max(points.weights[known].sum(), 1e-300)
-    return out
+def _irregularity(some: Wiring, points: quenched.Sample, a: int) -> Array:
+    """C_v averaged over the cells whose C_v is known (n,)."""
+    neuron, sigma = some.neurons[a], np.sqrt(points.s)
+    mu = points.mu - shift(neuron, some.tau_s[a]) * sigma
+    values = get(neuron, "cv")(neuron, mu.ravel(), sigma.ravel()).reshape(mu.shape)
+    known = np.isfinite(values)
+    return np.where(known, values, 0.0) @ points.weights / np.maximum(known @ points.weights, 1e-300)
 
 
 def _between(first: Wiring, last: Wiring, x: float) -> Wiring:

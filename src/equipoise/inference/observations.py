@@ -54,11 +54,6 @@ class Observations:
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "covariance", covariance)
 
-    @property
-    def places(self) -> Units:
-        """The numbers of the phases among `PHASES`."""
-        return np.array([PHASES.index(p) for p in self.phases])
-
     def __repr__(self) -> str:
         sd = np.sqrt(np.diag(self.covariance)).reshape(self.values.shape)
         rows = [f"Observations({self.units[0]} E and {self.units[1]} I units; {', '.join(self.phases)})"]

@@ -15,14 +15,34 @@ from equipoise.model.protocols import Baclofen, ChemogeneticDrive, NMDARBlock, O
 from equipoise.quantities import check_fields, quantity, suggest
 
 Apply = Callable[[Circuit, Operating, float], Circuit]
+Vary = Callable[[float, float], float]
+
+
+def _times(x: float, factor: float) -> float:
+    """A strength that is nothing at 0, and its factor."""
+    return x * factor
+
+
+def _power(x: float, factor: float) -> float:
+    """A strength that is nothing at 1: its logarithm is multiplied."""
+    return x**factor
+
+
+def _part(x: float, factor: float) -> float:
+    """A part that is lost, at most all: the logarithm of what is left is multiplied."""
+    return 1.0 - (1.0 - x) ** factor
 
 
 @dataclass(frozen=True, kw_only=True)
 class Perturbation:
-    """A manipulation of unknown strength: ``apply(circuit, operating, x)`` is the circuit under strength x."""
+    """A manipulation of unknown strength: ``apply(circuit, operating, x)`` is the circuit under strength x.
+
+    ``vary(x, factor)`` is the strength that does a factor more than x.
+    """
 
     name: str
     apply: Apply
+    vary: Vary = _times
     low: float = quantity("least strength", default=0.1, low=0.0, open_low=True)
     high: float = quantity("largest strength", default=1.0, low=0.0, open_low=True)
 
@@ -89,10 +109,10 @@ PERTURBATIONS = {
         Perturbation(name="chemogenetic", apply=_chemogenetic),
         Perturbation(name="chemogenetic E", apply=_chemogenetic_e),
         Perturbation(name="baclofen", apply=_baclofen),
-        Perturbation(name="NMDAR block", apply=_nmdar, low=0.01, high=0.2),
-        Perturbation(name="input irregularity", apply=_irregular, low=1.5, high=6.0),
-        Perturbation(name="deprivation", apply=_deprived, low=0.7, high=0.98),
-        Perturbation(name="deafferentation", apply=_deafferented, low=0.02, high=0.3),
+        Perturbation(name="NMDAR block", apply=_nmdar, vary=_part, low=0.01, high=0.2),
+        Perturbation(name="input irregularity", apply=_irregular, vary=_power, low=1.5, high=6.0),
+        Perturbation(name="deprivation", apply=_deprived, vary=_power, low=0.7, high=0.98),
+        Perturbation(name="deafferentation", apply=_deafferented, vary=_part, low=0.02, high=0.3),
     )
 }
 """Those known by name: light on E, light that silences E, light on I, a ligand on interneurons (Dlx-Gq) or on E,

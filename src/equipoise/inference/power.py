@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.inference.design import QUANTILES, Design, refused
-from equipoise.inference.operating import NAMES
-from equipoise.inference.predictions import OBSERVABLES, PHASES, Predictions
+from equipoise.inference.operating import SPEED, Operating
+from equipoise.inference.predictions import OBSERVABLES, Experiment, Predictions
+from equipoise.inference.resting import Resting
 from equipoise.inference.variability import Variability, assumed_variability
 from equipoise.inference.verdict import LEAST_PRIOR
 from equipoise.quantities import Array, check_fields, quantity, seed_sequence, suggest, whole
@@ -47,8 +48,8 @@ class PowerSettings:
 
     `cells` of the type that is measured in each recording, and `recordings`, are what one can afford. `tolerance` is
     the error of the models' logarithms. Where one contrast of each pair is fixed before the data are seen, it is
-    `preregistered`; else `alpha` is shared by all contrasts (Bonferroni). `phases` and `observables` are those that
-    will be recorded.
+    `preregistered`; else `alpha` is shared by all contrasts (Bonferroni). `phases`, of those that are predicted, and
+    `observables` are those that will be recorded, all by default.
     """
 
     alpha: float = quantity("rate of wrong refusals", default=0.05, low=0.0, open_low=True, high=0.5)
@@ -57,7 +58,7 @@ class PowerSettings:
     recordings: int = 6
     tolerance: float = quantity("error of the models' logarithms", default=0.05, low=0.0, high=1.0)
     preregistered: bool = True
-    phases: tuple[str, ...] = PHASES
+    phases: tuple[str, ...] | None = None
     observables: tuple[str, ...] = OBSERVABLES
 
     def __post_init__(self):
@@ -69,8 +70,7 @@ class PowerSettings:
                 )
         object.__setattr__(self, "cells", whole("PowerSettings.cells", self.cells, low=1))
         object.__setattr__(self, "recordings", whole("PowerSettings.recordings", self.recordings, low=2, high=MOST))
-        for name, known in (("phases", PHASES), ("observables", OBSERVABLES)):
-            _named(name, getattr(self, name), known)
+        _named("observables", self.observables, OBSERVABLES)
 
 
 def _named(name: str, given: Sequence[str], known: tuple[str, ...]) -> None:
@@ -91,7 +91,7 @@ def power(
     how = settings or PowerSettings()
     _check_rules(predicted)
     noise = assumed_variability(predicted[0].what.at) if variability is None else variability
-    places = _places(how, noise)
+    places = _places(how, noise, predicted[0].phases)
     tests = 1 if how.preregistered else len(places)
     plan = _plan(how, noise, places, how.alpha / tests / 4.0)
     sides = [_side(one, places, plan) for one in predicted]
@@ -101,6 +101,7 @@ def power(
         manipulation=predicted[0].what.how.name, truth=tuple(a.rule.name for a, _ in pairs),
         refuted=tuple(b.rule.name for _, b in pairs), places=places, variability=noise, alpha=how.alpha,
         power=how.power, cells=how.cells, recordings=how.recordings, tests=tests, tail=plan.tail, curve=plan.curve,
+        draws=np.array([len(a.rule) for a, _ in pairs]),
         assumptions=_assumptions(predicted, noise, how, tests),
         **{key: np.array([row[key] for row in rows]) for key in rows[0]},
     )  # fmt: skip
@@ -180,18 +181,20 @@ def _check_rules(predicted: Sequence[Predictions]) -> None:
                 f"{one.stable:.1%} of circuits. Leave it out, or ask predictions for more draws."
             )
     whats = [one.what for one in predicted]
-    done = {(what.how.name, what.duration, what.washout, what.at.rate, what.at.cv, what.at.tau) for what in whats}
+    done = {(w.how.name, w.duration, w.washout, w.phases, w.at.rate, w.at.cv, w.at.tau) for w in whats}
     if len(done) > 1:
         raise ValueError(f"power: predicted must be of one manipulation of one operating point, got {sorted(done)}.")
 
 
-def _places(how: PowerSettings, noise: Variability) -> tuple[Place, ...]:
+def _places(how: PowerSettings, noise: Variability, predicted: tuple[str, ...]) -> tuple[Place, ...]:
     """Observable, phase and what it is beside, of every contrast that is recorded."""
     error = dict(zip(OBSERVABLES, noise.error(how.cells, 1), strict=True))
     known = [name for name in how.observables if np.isfinite(error[name])]
-    beside = [(phase, "before") for phase in how.phases]
-    if "acute" in how.phases:
-        beside += [(phase, "acute") for phase in how.phases if phase != "acute"]
+    phases = predicted if how.phases is None else how.phases
+    _named("phases", phases, predicted)
+    beside = [(phase, "before") for phase in phases]
+    if "acute" in phases:
+        beside += [(phase, "acute") for phase in phases if phase != "acute"]
     if not known:
         raise ValueError(f"power: none of {how.observables} is recorded; the variability is not known of any.")
     if min(error[name] for name in known) == 0.0:
@@ -204,7 +207,7 @@ def _changes(one: Predictions, places: Sequence[Place]) -> Array:
     columns = []
     for observable, phase, beside in places:
         x = one.values[:, :, OBSERVABLES.index(observable)]
-        columns.append(x[:, PHASES.index(phase)] - (x[:, PHASES.index("acute")] if beside == "acute" else 0.0))
+        columns.append(x[:, one.phases.index(phase)] - (x[:, one.phases.index(beside)] if beside == "acute" else 0.0))
     return np.stack(columns, axis=1)
 
 
@@ -255,20 +258,19 @@ def _expected(x: Array, low: Array, high: Array, plan: _Plan) -> Array:
 
 
 def _sensitivity(u: Array, needed: Array) -> Array:
-    """Rank correlation (len(NAMES),) of the unknowns with the number needed; NaN where that is the same for all."""
+    """Rank correlation (len(NAMES),) of the unknowns with the number needed; NaN where either is the same for all."""
     from scipy.stats import rankdata
 
     ranks = rankdata(needed) - 0.5 * (needed.size + 1)
-    if not ranks.any():
-        return np.full(len(NAMES), np.nan)
     columns = rankdata(u, axis=0) - 0.5 * (needed.size + 1)
-    return ranks @ columns / np.sqrt((ranks**2).sum() * (columns**2).sum(axis=0))
+    size = np.sqrt((ranks**2).sum() * (columns**2).sum(axis=0))
+    return np.where(size > 0.0, ranks @ columns / np.where(size > 0.0, size, 1.0), np.nan)
 
 
 def _assumptions(
     predicted: Sequence[Predictions], noise: Variability, how: PowerSettings, tests: int
 ) -> tuple[str, ...]:
-    what, fewest = predicted[0].what, min(map(len, predicted))
+    what = predicted[0].what
     shared = (
         "one contrast of each pair, named before the data are seen; the best one of several looked at needs the "
         "correction of preregistered=False"
@@ -277,14 +279,37 @@ def _assumptions(
     )
     return (
         f"{what.how.name} for {what.duration / hour:g} h, then {what.washout / hour:g} h without, and rules with a "
-        f"time scale of {what.at.tau / hour:g} h; at least {fewest} circuits and strengths from the stated priors",
+        f"time scale of {what.at.tau / hour:g} h",
+        _drawn(what, min(map(len, predicted)), min(one.stable for one in predicted)),
         f"a rule that is right is refused in at most {how.alpha:g} of experiments, one that is wrong is kept in "
         f"{1.0 - how.power:g} at the number needed, each pair by itself",
         shared,
         f"the same cells in all phases, in stretches of {noise.duration / minute:g} min; t-test on means of recordings",
-        f"mean-field predictions of equal cells, right to {how.tolerance:g} of each logarithm; calcium is that of the "
-        "spikes",
+        "acute and rebound are the states before rules move, which takes the fastest drawn "
+        f"{_fastest(what.at) / minute:g} min: stretches there should be shorter",
+        f"mean-field predictions of {'unequal' if isinstance(what.at, Resting) else 'equal'} cells, right to "
+        f"{how.tolerance:g} of each logarithm; calcium is that of the spikes",
         *noise.caveats,
+    )
+
+
+def _fastest(at: Operating) -> float:
+    """The shortest time scale of rules that are drawn [s]."""
+    return at.tau / (at.unknowns.speed if isinstance(at, Resting) else SPEED[1])
+
+
+def _drawn(what: Experiment, fewest: int, share: float) -> str:
+    """What is drawn, how often at least, and which share at least of circuits rests so."""
+    at, how = what.at, what.how
+    if not isinstance(at, Resting):
+        known = f", rates within a factor {at.rate_factor:g} and C_v within {at.cv_factor:g}" if at.uncertain else ""
+        return f"at least {fewest} circuits and strengths from the stated priors{known}"
+    u = at.unknowns
+    strength = f", strength within {np.sqrt(how.high / how.low):g}" if how.high > how.low else ""
+    return (
+        f"at least {fewest} circuits around the given one: in-degrees within a factor {u.in_degree:g} either way, "
+        f"rates before within {u.rate:g}, C_v before within {u.cv:g}, speeds of rules within {u.speed:g}{strength}; "
+        f"{1.0 - share:.0%} of circuits have no such state that is stable, and are left out"
     )
 
 

@@ -13,15 +13,17 @@ more cheaply, from the network at the slow states that theory reached.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from equipoise.inference.candidates import CANDIDATES, Candidate, candidates_of
+from equipoise.inference.candidates import Candidate, candidates_of
+from equipoise.inference.design import foremost
 from equipoise.inference.doses import Dose, What, doses_of
 from equipoise.inference.networks import networks_of
+from equipoise.inference.planned import DesignSettings, planned
 from equipoise.inference.prediction_levels import by_spikes, by_spikes_at_theory, by_theory
 from equipoise.inference.prediction_observables import chosen, observables_of
 from equipoise.inference.prediction_path import Journey
@@ -29,10 +31,11 @@ from equipoise.inference.prediction_rest import spiking_rest
 from equipoise.inference.prediction_spikes import Spikes, refuse_unfit
 from equipoise.inference.prediction_table import Level as LevelTable
 from equipoise.inference.prediction_table import table
-from equipoise.inference.prediction_theory import foreseen, resting
+from equipoise.inference.prediction_theory import foreseen
+from equipoise.inference.resting import Resting, resting
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Quantity, check, suggest
-from equipoise.results import load_dataset, save_dataset
+from equipoise.results import Status, load_datasets, save_datasets
 from equipoise.units import day, hour, second
 
 if TYPE_CHECKING:
@@ -42,8 +45,8 @@ Level = Literal["theory", "spiking", "both"]
 LEVELS = {"theory": ("theory",), "spiking": ("spiking",), "both": ("theory", "spiking")}
 FLAT = 0.01
 """A change smaller than this part, or than two standard errors, has no sign; of differences, in their own unit."""
-FAMILIES = {"input-centric": ("input-centric A", "input-centric B")}
-"""Names that stand for several rules."""
+FOLLOWED = (Status.OK, Status.MARGINAL)
+"""How a rule ends that was followed to the end."""
 SPAN = Quantity("time", unit="hour", low=0.0, high=3650 * day, open_low=True)
 LENGTH = Quantity("length of a run", unit="second", low=1 * second, high=1 * hour)
 SPEED = Quantity("slow seconds per simulated second", low=1.0)
@@ -60,9 +63,13 @@ class Prediction:
     `baseline` (level, observable), `status` and `reason` (level, dose, rule), `note` (level, observable), `course`
     (level, dose, rule, moment, observable) at `time` (level, rule, moment) [s] where the level followed the rule.
     `level_reason` in the attributes says why spikes stand in for theory, if they do.
+
+    `designs` are the experiments that tell the rules apart, one for each dose where they were asked for, by name as
+    `Design.dataset` has them, with their `recommendation` in words among the attributes.
     """
 
     data: "xr.Dataset"
+    designs: tuple["xr.Dataset", ...] = ()
 
     @property
     def change(self) -> "xr.DataArray":
@@ -91,13 +98,14 @@ class Prediction:
         return change.sel(level="spiking", drop=True) - change.sel(level="theory", drop=True)
 
     def save(self, path: str | Path) -> Path:
-        """Write the data as netCDF; `load` reads it."""
-        return save_dataset(self.data, path)
+        """Write the data and the designs as netCDF; `load` reads them."""
+        return save_datasets({"/": self.data} | {f"/design_{k}": d for k, d in enumerate(self.designs)}, path)
 
     @classmethod
     def load(cls, path: str | Path) -> "Prediction":
         """A prediction that was saved."""
-        return cls(load_dataset(path))
+        found = load_datasets(path)
+        return cls(found["/"], tuple(found[f"/design_{k}"] for k in range(len(found) - 1)))
 
     def __repr__(self) -> str:
         data = self.data
@@ -109,6 +117,8 @@ class Prediction:
             rows.append(f"{dose}")
             for rule in data["rule"].values:
                 rows += _lines(self, str(dose), str(rule), shown)
+        for design in self.designs:
+            rows += [f"To tell the rules apart by {design.attrs['dose']}:", *(f"- {one}" for one in foremost(design))]
         return "\n".join(rows)
 
 
@@ -154,6 +164,7 @@ def predict(
     spans: tuple[float, float] = (2 * day, 2 * day),
     tau: float = 1 * hour,
     spikes: Spikes | None = None,
+    design: DesignSettings | None = None,
 ) -> Prediction:
     """What each rule predicts of a manipulation of a circuit, beside where it rests.
 
@@ -163,7 +174,8 @@ def predict(
     [s]; rules of the circuit itself do not act. `spans` are how long the manipulation lasts and how long it is gone
     [s]. `level` is "theory" where mean field represents the circuit and "spiking" elsewhere, unless given: "spiking"
     follows rules by what spikes make them sense, "both" is theory and the network simulated at its slow states, or
-    beside it all that "spiking" is, as `spikes` says.
+    beside it all that "spiking" is, as `spikes` says. With `design` each dose has one,
+    made in circuits around this one (`design_of`) from the rules that could be followed in theory.
 
     A rule that is not stable in the circuit, that senses what is not there, or whose state or weights are lost under a
     dose, is told with status and reason, and has no values from there on. Ctrl-C keeps all rules that are done. Raises
@@ -175,13 +187,13 @@ def predict(
         check("predict.spikes.speed", how.speed, SPEED)
     lasting = check("predict.spans[0]", spans[0], SPAN), check("predict.spans[1]", spans[1], SPAN)
     levels, why = levels_for(circuit, level)
-    asked, doses = _rules(rules), doses_of(manipulation)
+    asked, doses = candidates_of(rules), doses_of(manipulation)
     names = chosen(observables, observables_of([p.name for p in circuit.populations]))
     slow = check("predict.tau", tau, SPAN)
     if "spiking" in levels:
         refuse_unfit(circuit)
     found: dict[str, LevelTable] = {}
-    theory = resting(circuit, how.sensor, slow) if "theory" in levels else None
+    theory = resting(circuit, sensor=how.sensor, tau=slow) if "theory" in levels else None
     if theory is not None:
         paths = [foreseen(rule, theory, doses, lasting) for rule in asked]
         found["theory"] = by_theory(theory, doses, paths)
@@ -192,7 +204,10 @@ def predict(
         found["spiking"] = by_spikes(asked, Journey(at=at, unit=theory or at, doses=doses, spans=lasting, how=how))
     about = _about(circuit, doses, lasting, tau, how) | {"level_reason": why}
     data = table(found, [p.name for p in circuit.populations], doses, lasting).assign_attrs(about)
-    return Prediction(data.sel(observable=names))
+    designs = ()
+    if design is not None and theory is not None:
+        designs = _designs(data, replace(theory, unknowns=design.unknowns), doses, asked, design)
+    return Prediction(data.sel(observable=names), designs)
 
 
 def levels_for(circuit: Circuit, level: Level | None) -> tuple[tuple[str, ...], str]:
@@ -211,13 +226,17 @@ def levels_for(circuit: Circuit, level: Level | None) -> tuple[tuple[str, ...], 
     return LEVELS["theory"], ""
 
 
-def _rules(rules: Sequence[str | Candidate] | None) -> tuple[Candidate, ...]:
-    """The rules asked for, families taken apart."""
-    if rules is None:
-        return tuple(CANDIDATES.values())
-    return candidates_of(
-        [one for rule in rules for one in (FAMILIES.get(rule, (rule,)) if isinstance(rule, str) else (rule,))]
-    )
+def _designs(
+    data: "xr.Dataset", at: Resting, doses: Sequence[Dose], rules: Sequence[Candidate], how: DesignSettings
+) -> "tuple[xr.Dataset, ...]":
+    """A design for each dose, of the rules that were followed to the end there."""
+    spans, out = (float(data.attrs["duration"]), float(data.attrs["washout"])), []
+    for i, dose in enumerate(doses):
+        here = data.sel(level="theory").isel(dose=i)
+        rows = zip(rules, here["status"].values, here["reason"].values, strict=True)
+        lost = {rule.name: f"{status}: {why}" for rule, status, why in rows if Status[status] not in FOLLOWED}
+        out.append(planned(at, dose, rules, spans, how, lost).dataset())
+    return tuple(out)
 
 
 def _about(circuit: Circuit, doses: Sequence[Dose], spans: tuple[float, float], tau: float, how: Spikes) -> dict:

@@ -5,21 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from equipoise.dynamics import duration_text
-from equipoise.inference.at_rest import AtRest, check_populations
 from equipoise.inference.batch import RAMP
 from equipoise.inference.candidates import Candidate, rules_of
 from equipoise.inference.doses import Dose
 from equipoise.inference.networks import Networks, networks_of
-from equipoise.inference.operating import POPULATIONS
 from equipoise.inference.prediction_table import required, silence
 from equipoise.inference.predictions import courses
+from equipoise.inference.resting import Resting
 from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, grid, step
 from equipoise.model.attached_rules import AttachedRule
-from equipoise.model.calcium import Calcium
-from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array
-from equipoise.results import NumericalFailure, Status
-from equipoise.theory.network import mean_field
+from equipoise.results import Status
 from equipoise.units import ms
 
 FAR = np.log(100.0)
@@ -30,45 +26,6 @@ LEAP, DEEPEST = 0.01, 12
 STEEP = 0.3
 """Largest change in a step of a slow variable, of its scale, and of a rate; how often a step is halved at most."""
 BRANCHING_BIN = 4 * ms
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Resting(AtRest):
-    """Where a network of unequal cells rests by mean field: the `network` and its state `x`."""
-
-    network: Networks
-    x: Array
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All populations."""
-        return self.network.wirings[0].names
-
-    @property
-    def tau_m(self) -> float:
-        """Membrane time constant of E [s]."""
-        return float(getattr(self.neuron, "tau_m", np.nan))
-
-
-def resting(circuit: Circuit, sensor: Calcium, tau: float) -> Resting:
-    """The state of rest of a circuit without its rules; NumericalFailure where it has no stable one."""
-    check_populations(circuit)
-    names, plain = [p.name for p in circuit.populations], circuit.with_rules([])
-    network = networks_of([plain])
-    found = mean_field(plain)
-    if not (found.status.usable and found.stable):
-        raise NumericalFailure(Status.UNSTABLE, f"predict: the circuit has no stable state to set out from. {found}")
-    x = network.settled(found.x[None])
-    pair = [names.index(name) for name in POPULATIONS]
-    mu, s = network.inputs(x)
-    moments = np.array([network.calcium(sensor, a, x) for a in pair])[..., 0].T
-    cv = network.irregularity(x)[0]
-    first = circuit.populations[pair[0]].neuron
-    return Resting(
-        rate=(float(x[0, pair[0]]), float(x[0, pair[1]])), cv=(float(cv[pair[0]]), float(cv[pair[1]])),
-        neuron=first, sensor=sensor, tau=tau, circuit=plain, moments=moments,  # pyright: ignore[reportArgumentType]
-        means=np.array([mu[0, pair], np.sqrt(s[0, pair])]), network=network, x=x[0],
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

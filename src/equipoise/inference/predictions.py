@@ -1,32 +1,44 @@
 """What each rule predicts of a manipulation: simulations from priors, in the observables of a recording.
 
 Each draw is a circuit of E, I and a source X that fires as observed before (see `operating`), under a rule that holds
-it there, for circuits in which the rule is stable. The manipulation begins, lasts `duration` and ends; rates are at
-their mean-field fixed point all along and the rule moves its slow variables. Observables are natural logarithms beside
-the state before, in four phases:
+it there, for circuits in which the rule is stable. Around a given circuit, see `resting`, draws are its neighbours. The
+manipulation begins, lasts `duration` and ends; rates are at their mean-field fixed point all along and the rule moves
+its slow variables. Observables are natural logarithms beside the state before, in four phases:
 
     acute     as the manipulation begins            during   as it has lasted `duration`
     rebound   as it ends                            after    `washout` later
+
+and at moments between, "3 h" into the manipulation or "3 h after" it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.inference.batch import Batch, C, batch_of, stable
+from equipoise.inference.batch import Batch, C, Circuits, batch_of, stable
 from equipoise.inference.candidates import Candidate, candidates_of, columns, rules_of
-from equipoise.inference.operating import NAMES, POPULATIONS, Draws, Operating, draws_of, joined, log_uniform
+from equipoise.inference.neighbours import Neighbours, neighbours_of, together
+from equipoise.inference.networks import networks_of
+from equipoise.inference.operating import (
+    NAMES,
+    POPULATIONS,
+    SET_POINTS,
+    Draws,
+    Operating,
+    draws_of,
+    joined,
+    log_uniform,
+)
 from equipoise.inference.perturbations import Perturbation, perturbation_of
+from equipoise.inference.resting import Resting
 from equipoise.inference.slow_batch import Course, SlowBatch, changed, follow, held
 from equipoise.model.protocols import Protocol
 from equipoise.quantities import Array, Quantity, check, seed_sequence, whole
-from equipoise.renewal.calcium import calcium_moments
-from equipoise.renewal.laws import NeuronISI
 from equipoise.results import NumericalFailure, Status
-from equipoise.units import day
+from equipoise.units import day, hour
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,13 +50,37 @@ LARGEST = np.log(5.0)
 """Largest acute change of a rate: doses that do more than fivefold are not chosen."""
 BLOCK, FEW, MOST = 8, 40, 400
 """Circuits drawn at a time, before a rule that is stable in none is given up, and at most, for each one asked for."""
+NEAR_BLOCK, NEAR_FEW, NEAR_MOST = 1, 1, 4
+"""The same around a given circuit."""
+POINTS = 32
+"""Set points that circuits from the priors share."""
 Follow = Callable[[SlowBatch[C], Array, Array, float], Course]
-NOTHING = (0, len(PHASES), len(OBSERVABLES))
+Drawn = Draws | Neighbours
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Experiment:
+    """What is simulated: the state before, the manipulation, the times it lasts and is gone, moments in both [s]."""
+
+    at: Operating
+    how: Perturbation
+    duration: float
+    washout: float
+    moments: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The phases and the moments between, in order of time."""
+        into, past = self.moments
+        between = [f"{t / hour:g} h" for t in into], [f"{t / hour:g} h after" for t in past]
+        return (PHASES[0], *between[0], *PHASES[1:3], *between[1], PHASES[3])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Predictions:
     """Draws of one rule: `values` (draw, phase, observable), unknowns `u` (draw, len(NAMES)) in (0, 1), strengths.
+
+    Its `phases` are those of the experiment, moments among them.
 
     The rule is `stable` in that share of the circuits of the priors. Of those, `lost` had no stable state
     under the manipulation, or changed a rate more than fivefold at once, and are left out.
@@ -63,6 +99,15 @@ class Predictions:
         """The name of the rule."""
         return self.rule.name
 
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The phases of `values`."""
+        return self.what.phases
+
+    def at(self, phases: Sequence[str]) -> Array:
+        """The values in some of the phases."""
+        return self.values[:, [self.phases.index(phase) for phase in phases]]
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -77,7 +122,7 @@ class Predictions:
                 "unknown": (("draw", "name"), self.u, {"long_name": "quantile of the prior"}),
                 "strength": ("draw", self.strength),
             },
-            coords={"phase": list(PHASES), "observable": list(OBSERVABLES), "name": list(NAMES)},
+            coords={"phase": list(self.phases), "observable": list(OBSERVABLES), "name": list(NAMES)},
             attrs={"rule": self.name, "stable": self.stable, "lost": self.lost},
         )
 
@@ -94,18 +139,22 @@ def predictions(
     draws: int = 400,
     duration: float = 2 * day,
     washout: float = 2 * day,
+    moments: Sequence[float] = (),
     seed: int = 0,
 ) -> tuple[Predictions, ...]:
     """What each rule predicts of a manipulation, from `draws` circuits of the priors that all rules share.
 
-    `duration` [s] of the manipulation and `washout` [s] after it count beside the rules' own time, `Operating.tau`.
+    `operating` is where circuits of the priors fire, or a given circuit at rest (`resting`), around which they are
+    drawn. `duration` [s] of the manipulation and `washout` [s] after it count beside the rules' own time,
+    `Operating.tau`; `moments` [s] after each onset are told beside the phases, those within the time that there is.
     Raises ValueError for unknown names, and NumericalFailure where no circuit rests as asked with any of the rules.
     """
     at = Operating() if operating is None else operating
     how = perturbation_of(manipulation)
     spans = check("predictions.duration", duration, SPAN), check("predictions.washout", washout, SPAN)
     n = whole("predictions: draws", draws, low=10, high=1_000_000)
-    what, asked = Experiment(at=at, how=how, duration=spans[0], washout=spans[1]), candidates_of(rules)
+    what = Experiment(at=at, how=how, duration=spans[0], washout=spans[1], moments=_moments(moments, spans))
+    asked = candidates_of(rules)
     drawn, fits, offered = pool(at, asked, n, np.random.default_rng(seed_sequence(seed)))
     shares, fits = fits.sum(axis=1) / offered, fits & (np.cumsum(fits, axis=1) <= n)
     used = np.flatnonzero(fits.any(axis=0))
@@ -115,83 +164,140 @@ def predictions(
         )
     drawn, fits = drawn.take(used), fits[:, used]
     under, strength = manipulated(drawn, what)
-    out = []
-    for one, row, share in zip(asked, map(np.flatnonzero, fits), shares, strict=True):
-        values = simulated(one, drawn.take(row), under.take(row), what) if row.size else np.zeros(NOTHING)
-        known = np.isfinite(values).all(axis=(1, 2)) & (np.abs(values[:, 0, :2]) <= LARGEST).all(axis=1)
-        kept = row[known]
-        out.append(
-            Predictions(
-                rule=one, what=what, values=values[known], u=drawn.u[kept], strength=strength[kept],
-                stable=float(share), lost=int((~known).sum()),
-            )
-        )  # fmt: skip
-    return tuple(out)
+    rows = zip(asked, map(np.flatnonzero, fits), shares, strict=True)
+    return tuple(_predicted(one, drawn, (row, float(share)), (under, strength), what) for one, row, share in rows)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Experiment:
-    """What is simulated: the state before, the manipulation, and the times it lasts and is gone [s]."""
+def _moments(moments: Sequence[float], spans: tuple[float, float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Moments that lie within each span, in order."""
+    given = sorted({check("predictions.moments", t, SPAN) for t in moments})
+    return tuple(t for t in given if t < spans[0]), tuple(t for t in given if t < spans[1])
 
-    at: Operating
-    how: Perturbation
-    duration: float
-    washout: float
+
+def _predicted(
+    one: Candidate, drawn: Drawn, rests: tuple[NDArray, float], under: tuple[Any, Array], what: Experiment
+) -> Predictions:
+    """The draws of one rule, in those rows of the circuits in which it is stable."""
+    row, share = rests
+    values = np.zeros((0, len(what.phases), len(OBSERVABLES)))
+    if row.size:
+        values = observed_phases(system(one, drawn).take(row), under[0].take(row), drawn.start[row], what)
+    known = np.isfinite(values).all(axis=(1, 2))
+    if isinstance(drawn, Draws):
+        known &= (np.abs(values[:, 0, :2]) <= LARGEST).all(axis=1)
+    kept = row[known]
+    u = drawn.u[kept]
+    if what.how.low == what.how.high:
+        u[:, -1] = 0.5
+    return Predictions(
+        rule=one, what=what, values=values[known], u=u, strength=under[1][kept], stable=share,
+        lost=int((~known).sum()),
+    )  # fmt: skip
 
 
 def pool(
     at: Operating, candidates: Sequence[Candidate], n: int, rng: np.random.Generator
-) -> tuple[Draws, NDArray[np.bool_], int]:
+) -> tuple[Drawn, NDArray[np.bool_], int]:
     """Circuits from the priors that rest as asked, until every rule is stable in `n` of them.
 
     With them: which rule is stable in which (candidate, circuit), and how many circuits were drawn. A rule may stay
-    short where `MOST` n circuits are not enough.
+    short where as many as may be drawn are not enough.
     """
-    parts, stables, offered = [], [], 0
-    while True:
-        some = draws_of(at, rng.random((BLOCK * n, len(NAMES))))
-        some, offered = some.take(some.plausible), offered + BLOCK * n
-        batch = some.batch()
-        r = np.tile(at.rate, (len(some.u), 1))
-        fine = np.flatnonzero(stable(batch, r, np.full(len(POPULATIONS), at.neuron.tau_m)))
-        some = some.take(fine)
-        stables.append(np.array([held(system(one, some), r[fine]) for one in candidates]))
+    near = isinstance(at, Resting)
+    offers = _near(at, n, rng) if near else _anywhere(at, n, rng)
+    few, most = (NEAR_FEW, NEAR_MOST) if near else (FEW, MOST)
+    parts, stables, offered, found = [], [], 0, np.zeros((len(candidates), 0), bool)
+    for some, count in offers:
+        offered += count
+        stables.append(np.array([held(system(one, some), some.start) for one in candidates]))
         parts.append(some)
         found = np.concatenate(stables, axis=1)
         enough = found.sum(axis=1) >= n
-        hopeless = ~found.any(axis=1) & (offered >= FEW * n)
-        if (enough | hopeless).all() or offered >= MOST * n:
-            return joined(parts), found, offered
+        hopeless = ~found.any(axis=1) & (offered >= few * n)
+        if (enough | hopeless).all() or offered >= most * n:
+            break
+    return (together(parts) if near else joined(parts)), found, offered
 
 
-def system(candidate: Candidate, draws: Draws) -> SlowBatch[Batch]:
-    """The circuits under the rules of a candidate."""
-    rules = rules_of(candidate, draws.at)
-    return SlowBatch(batch=draws.batch(), names=POPULATIONS, rules=rules, speed=draws.speed[:, columns(rules)])
+def _anywhere(at: Operating, n: int, rng: np.random.Generator) -> Iterator[tuple[Draws, int]]:
+    """Circuits of the priors that rest at a stable state, and how many were drawn for them, again and again."""
+    sets = _set_points(at, rng)
+    while True:
+        free = rng.random((BLOCK * n, len(NAMES) - sets.shape[1]))
+        u = np.insert(free, SET_POINTS.start, np.resize(sets, (len(free), sets.shape[1])).T, axis=1)
+        some = draws_of(at, u)
+        some = some.take(some.plausible)
+        tau = np.full(len(POPULATIONS), at.neuron.tau_m)
+        yield some.take(np.flatnonzero(stable(some.batch(), some.start, tau))), BLOCK * n
 
 
-def manipulated(draws: Draws, what: Experiment) -> tuple[Batch, Array]:
+def _set_points(at: Operating, rng: np.random.Generator) -> Array:
+    """A low-discrepancy set of rates and C_v of E and I before (points, 4); one point where they are known."""
+    from scipy.stats.qmc import Halton
+
+    if not at.uncertain:
+        return np.full((1, 4), 0.5)
+    return Halton(4, rng=rng).random(POINTS)
+
+
+def _near(at: Resting, n: int, rng: np.random.Generator) -> Iterator[tuple[Neighbours, int]]:
+    """Circuits around a given one, of low discrepancy, and how many were drawn for them, again and again."""
+    from scipy.stats.qmc import Halton
+
+    sequence = Halton(len(NAMES), rng=rng)
+    while True:
+        yield neighbours_of(at, sequence.random(NEAR_BLOCK * n)), NEAR_BLOCK * n
+
+
+def system(candidate: Candidate, draws: Drawn) -> SlowBatch[Any]:
+    """The circuits under the rules of a candidate, each with its own set points."""
+    sets = tuple(rules_of(candidate, point) for point in draws.points)
+    return SlowBatch(
+        batch=draws.batch(), names=draws.names, rules=sets[0], speed=draws.speed[:, columns(sets[0])],
+        sets=sets if len(sets) > 1 else (), which=draws.which,
+    )  # fmt: skip
+
+
+def manipulated(draws: Drawn, what: Experiment) -> tuple[Any, Array]:
     """The circuits under the manipulation, and its strengths."""
     strength = log_uniform(draws.u[:, -1], what.how.low, what.how.high)
     pairs = zip(draws.circuits(), strength, strict=True)
-    return batch_of([what.how.apply(circuit, what.at, float(x)) for circuit, x in pairs]), strength
+    under = [what.how.apply(circuit, what.at, float(x)) for circuit, x in pairs]
+    if isinstance(draws, Draws):
+        return batch_of(under), strength
+    return replace(draws.network, wirings=networks_of(under).wirings), strength
 
 
-def simulated(candidate: Candidate, draws: Draws, under: Batch, what: Experiment) -> Array:
-    """Observables (n, phase, observable) of circuits under a rule; NaN where one does not rest at a stable state."""
-    r = np.tile(what.at.rate, (len(draws.u), 1))
-    return observed_phases(system(candidate, draws), under, r, what)
+def observed_phases(first: SlowBatch[C], under: C, r: Array, what: Experiment) -> Array:
+    """Observables (n, phase, observable) of circuits at states r under their rules, beside those before.
 
-
-def observed_phases(first: SlowBatch[Batch], under: Batch, r: Array, what: Experiment) -> Array:
-    """Observables (n, phase, observable) of circuits at rates r under their rules, beside those before."""
-    before = _observed(first.batch, r, what.at)
+    NaN where a circuit does not rest at a stable state.
+    """
+    before = _observed(first.batch, r, first.names, what.at)
     during, later = courses(first, under, r, (what.duration, what.washout))
     out = []
-    for here, course in ((replace(first, batch=under), during), (first, later)):
-        for k in (0, -1):
-            out.append(_observed(here.moved(np.nan_to_num(course.z[k])), course.r[k], what.at) - before)
+    for batch, course, moments in ((under, during, what.moments[0]), (first.batch, later, what.moments[1])):
+        here = replace(first, batch=batch)
+        stages = [(course.z[0], course.r[0]), *_between(here, course, moments), (course.z[-1], course.r[-1])]
+        for z, state in stages:
+            out.append(_observed(here.moved(np.nan_to_num(z)), state, first.names, what.at) - before)
     return np.stack(out, axis=1)
+
+
+def _between(system: SlowBatch[C], course: Course, moments: Sequence[float]) -> list[tuple[Array, Array]]:
+    """Slow variables and states at moments of a course, by monotone cubics in log(time) and the states that follow."""
+    from scipy.interpolate import PchipInterpolator
+
+    if not moments:
+        return []
+    scale = course.time[1]
+    known = np.asarray(np.isfinite(course.z).all(axis=(0, 2)) & np.isfinite(course.r).all(axis=(0, 2)))
+    path = PchipInterpolator(np.arcsinh(course.time / scale), np.where(known[:, None], course.z, 0.0), axis=0)
+    out = []
+    for t in moments:
+        z, near = path(np.arcsinh(t / scale)), course.r[np.searchsorted(course.time, t)]
+        out.append((z, system.moved(z).settled(np.where(known[:, None], near, np.nan))))
+    return out
 
 
 def courses(
@@ -205,18 +311,12 @@ def courses(
     return during, along(first, during.z[-1], rebound, spans[1])
 
 
-def _observed(batch: Batch, r: Array, at: Operating) -> Array:
+def _observed(batch: Circuits, r: Array, names: Sequence[str], at: Operating) -> Array:
     """Logarithms of rate, C_v and both calcium moments of E and I (n, observable); NaN where they do not rest."""
-    out = np.full((len(r), len(OBSERVABLES)), np.nan)
-    known = stable(batch, r, np.full(r.shape[1], at.neuron.tau_m))
-    some, rates = batch.take(known), r[known]
-    mu, s = some.inputs(rates)
-    columns = [rates, some.cv(rates)]
-    moments = [
-        calcium_moments(at.sensor, NeuronISI(cell, mu=mu[:, a], sigma=np.sqrt(s[:, a])))
-        for a, cell in enumerate(batch.neurons)
-    ]
-    columns += [np.stack([m[k] for m in moments], axis=1) for k in (0, 1)]
+    pair = [names.index(name) for name in POPULATIONS]
+    if isinstance(batch, Batch):
+        r = np.where(stable(batch, r, np.full(r.shape[1], at.neuron.tau_m))[:, None], r, np.nan)
+    moments = np.array([batch.calcium(at.sensor, a, r) for a in pair])  # (population, moment, n)
+    columns = [r[:, pair], batch.irregularity(r)[:, pair], moments[:, 0].T, moments[:, 1].T]
     with np.errstate(divide="ignore"):
-        out[known] = np.log(np.concatenate(columns, axis=1))
-    return out
+        return np.log(np.concatenate(columns, axis=1))

@@ -7,8 +7,9 @@ second order and L-stable, in steps that grow with the time since the last chang
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,19 +40,43 @@ C = TypeVar("C", bound=Circuits)
 class SlowBatch(Generic[C]):
     """Circuits `batch` under `rules`; `speed` (n, k) multiplies how fast each slow variable moves.
 
-    The slow variables z are the logarithms of both gains of a population with a rule on its weights, and the shift of
-    the threshold [V/s] of one with a rule on it, in the order of `rules`.
+    Where circuits differ in their set points, `sets` has the rules of each kind, `rules` the first of them, and `which`
+    (n,) says whose are whose. The slow variables z are the logarithms of both gains of a population with a rule on its
+    weights, and the shift of the threshold [V/s] of one with a rule on it, in the order of `rules`.
     """
 
     batch: C
     names: tuple[str, ...]
     rules: tuple[Rule, ...]
     speed: Array
+    sets: tuple[tuple[Rule, ...], ...] = ()
+    which: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[tuple[Rule, ...], Any], ...]:
+        """The rules of each kind and the circuits (rows) that have them."""
+        if not self.sets:
+            return ((self.rules, slice(None)),)
+        rows = ((rules, np.flatnonzero(self.which == k)) for k, rules in enumerate(self.sets))
+        return tuple((rules, some) for rules, some in rows if some.size)
+
+    def told(self, number: int, sensed: Array) -> Array:
+        """What the rule of this number says of what each circuit senses, `sensed` (..., n): (n, variables)."""
+        parts = [(rows, _said(rules[number], sensed[..., rows])) for rules, rows in self.kinds]
+        out = np.empty((sensed.shape[-1], parts[0][1].shape[0]))
+        for rows, said in parts:
+            out[rows] = said.T
+        return out
 
     def moved(self, z: Array) -> C:
         """The circuits at slow variables z."""
         log_gains, threshold = self.parts(z)
         return self.batch.moved(np.exp(np.clip(log_gains, -WIDEST, WIDEST)), threshold)
+
+    def take(self, rows: Any) -> "SlowBatch[C]":
+        """Some of the circuits, each with its own set points."""
+        which = self.which[rows] if self.sets else self.which
+        return replace(self, batch=self.batch.take(rows), speed=self.speed[rows], which=which)
 
     def parts(self, z: Array) -> tuple[Array, Array]:
         """Logarithms of excitatory and inhibitory gains (n, P, 2), and shifts of thresholds (n, P) [V/s]."""
@@ -71,9 +96,9 @@ class SlowBatch(Generic[C]):
         here = self.moved(z)
         r = here.settled(r)
         columns = []
-        for rule in self.rules:
-            one = _weights_rhs if isinstance(rule, AttachedRule) else _threshold_rhs
-            columns.append(one(rule, self, here, r))  # pyright: ignore[reportArgumentType]
+        for number, rule in enumerate(self.rules):
+            one = _sensed_by_weights if isinstance(rule, AttachedRule) else _sensed_by_threshold
+            columns.append(self.told(number, one(rule, self, here, r)))  # pyright: ignore[reportArgumentType]
         out = np.concatenate(columns, axis=1) if columns else np.zeros((len(r), 0))
         return out * self.speed, r
 
@@ -113,8 +138,15 @@ def check_rules(rules: Sequence[Rule]) -> None:
         )
 
 
-def _weights_rhs(rule: AttachedRule, system: SlowBatch, here: Circuits, r: Array) -> Array:
-    """d log g/dt = rhs(1, 1) of a rule whose weights move in proportion to themselves (n, 2)."""
+def _said(rule: Rule, sensed: Array) -> Array:
+    """d log g/dt = rhs(1, 1) of weights that move in proportion to themselves, or dtheta/dt of a threshold (k, n)."""
+    if isinstance(rule, AttachedRule):
+        return np.asarray(rule.rule.rhs(np.ones((2, sensed.shape[-1])), sensed))
+    return np.asarray(rule.rhs([sensed[0]], list(sensed[1:]))[0])[None]
+
+
+def _sensed_by_weights(rule: AttachedRule, system: SlowBatch, here: Circuits, r: Array) -> Array:
+    """What a rule on weights senses (senses, n)."""
     a = system.names.index(rule.population)
     moments: dict[Calcium, tuple[Array, Array]] = {}
     sensed = []
@@ -125,7 +157,7 @@ def _weights_rhs(rule: AttachedRule, system: SlowBatch, here: Circuits, r: Array
             sensed.append(moments[sense.sensor][isinstance(sense, CalciumSecondMoment)])
         else:
             sensed.append(r[:, a])
-    return np.stack(list(rule.rule.rhs(np.ones((2, len(r))), np.array(sensed))), axis=1)
+    return np.array(sensed)
 
 
 def _moved(rule: SlowRule) -> Threshold:
@@ -135,13 +167,13 @@ def _moved(rule: SlowRule) -> Threshold:
     return variable
 
 
-def _threshold_rhs(rule: SlowRule, system: SlowBatch, here: Circuits, r: Array) -> Array:
-    """The rule's own rate of change of a threshold (n, 1); at rest the required input is the net input."""
+def _sensed_by_threshold(rule: SlowRule, system: SlowBatch, here: Circuits, r: Array) -> Array:
+    """The shift of a threshold and what its rule senses (1 + senses, n); at rest the required input is the net one."""
     a = system.names.index(_moved(rule).population)
     mu, _ = here.inputs(r)
     before = system.batch.drive[:, a] - here.drive[:, a]
     sensed = [r[:, a] if isinstance(s, Rate) else mu[:, a] + before for s in rule.senses]
-    return np.asarray(rule.rhs([before], sensed)[0])[:, None]
+    return np.array([before, *sensed])
 
 
 # --- in time ----------------------------------------------------------------------------------------------------------

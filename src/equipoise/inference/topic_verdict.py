@@ -68,7 +68,7 @@ def _dataset(seen: Observations, predicted: Sequence[Predictions], found: Verdic
     error = np.sqrt(np.diag(seen.covariance)).reshape(seen.values.shape)
     variables: dict[str, Any] = {"observed": (dims, seen.values, about), "error": (dims, error, about)}
     by_name = {one.name: one for one in predicted}
-    rows = [np.quantile(by_name[rule].values[:, seen.places], ENDS, axis=0) for rule in found.rules]
+    rows = [np.quantile(by_name[rule].at(seen.phases), ENDS, axis=0) for rule in found.rules]
     if rows:
         variables["predicted"] = (("rule", "quantile", *dims), np.array(rows), about)
     coords = {"phase": list(seen.phases), "observable": list(OBSERVABLES), "quantile": list(ENDS)}

@@ -24,6 +24,7 @@ from equipoise.inference.observations import Observations, observe
 from equipoise.inference.operating import Operating
 from equipoise.inference.perturbations import Perturbation
 from equipoise.inference.predictions import PHASES, Predictions, predictions
+from equipoise.inference.resting import Resting
 from equipoise.model.protocols import Protocol
 from equipoise.quantities import Array, check_fields, quantity
 from equipoise.results import Epoch, NumericalFailure, Recording, Status
@@ -166,7 +167,7 @@ def _observed(data: object, epochs: Mapping[str, str | Epoch] | None, how: Verdi
 
 def _operating(seen: Observations, given: Operating) -> Operating:
     """Circuits that fire as observed before; where a type is not, as the ones given. A given circuit stays."""
-    if given.circuit is not None:
+    if isinstance(given, Resting):
         return given
     rate = tuple(r if np.isfinite(r) else d for r, d in zip(seen.rate, given.rate, strict=True))
     cv = tuple(c if np.isfinite(c) else d for c, d in zip(seen.cv, given.cv, strict=True))
@@ -183,9 +184,7 @@ def compared(seen: Observations, predicted: Sequence[Predictions], how: VerdictS
     short = tuple(f"{one.name} is left out: {len(one)} draws." for one in predicted if len(one) < LEAST_PRIOR)
     covariance = seen.covariance[np.ix_(used, used)] + how.tolerance**2 * np.eye(used.size)
     y = seen.values.ravel()[used]
-    rows = np.array(
-        [_of_rule(one.values[:, seen.places].reshape(len(one), -1)[:, used], y, covariance) for one in usable]
-    )
+    rows = np.array([_of_rule(one.at(seen.phases).reshape(len(one), -1)[:, used], y, covariance) for one in usable])
     if not len(rows):
         reason = "No rule is stable in enough circuits of the priors."
         return Verdict(decision=UNDECIDED, reason=reason, status=Status.INSUFFICIENT_DATA, caveats=short)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equipoise.plotting.predictions import rule_look
 from equipoise.plotting.style import INK, QUIET, epoch_look, plain, plain_log
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ def draw_power(ax: "Axes", data: "xr.Dataset", directions: Sequence[int], rules:
     for d in directions:
         part = data.isel(direction=d)
         truth, y = str(part["truth"].values), part["expected_power"].isel(contrast=int(part["best"])).values
-        ax.plot(x, y, lw=1.5, ms=4, alpha=0.85, label=plain(truth), **epoch_look(rules.index(truth)))
+        look = epoch_look(rules.index(truth)) | {"color": rule_look(rules.index(truth))["color"]}
+        ax.plot(x, y, lw=1.5, ms=4, alpha=0.85, label=plain(truth), **look)
     ax.axhline(data.attrs["power"], color=QUIET, lw=1.0, ls=":")
     ax.set_xscale("log")
     plain_log(ax.xaxis)

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LINES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), "-.", (0, (6, 1.5, 1.2, 1.5, 1.2, 1.5)))
+COLORS = (*EPOCHS, "#7A4B2A")
+"""Of rules; the same on every figure of a page."""
 
 
 def rule_look(index: int) -> dict[str, Any]:
     """Colour and line of the rule with this index."""
-    return {"color": EPOCHS[index % len(EPOCHS)], "linestyle": LINES[(index + index // len(EPOCHS)) % len(LINES)]}
+    return {"color": COLORS[index % len(COLORS)], "linestyle": LINES[(index + index // len(COLORS)) % len(LINES)]}
 
 
 def draw_manipulation(ax: "Axes", duration: float) -> None:

@@ -1,11 +1,13 @@
 """The page's chapter on how many cells and recordings tell rules apart."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from equipoise import plotting
+from equipoise.inference.design import ASSUMES, SEEN, foremost, percent, when
 from equipoise.plotting.design import draw_effects, draw_power
 from equipoise.report.chapters import Chapter, Grid
 from equipoise.report.parts import subplots
@@ -24,6 +26,9 @@ METHODS = (
     "variance of the mean over n cells of R recordings is (between² + within²/n)/R.",
     "Numbers needed differ from draw to draw of the rule that is right; the mean power over draws is the assurance of "
     "O'Hagan, Stevens &amp; Campbell (2005, Pharm. Stat. 4:187).",
+    "What is unknown: in_degree_E and _I, the numbers of inputs; recurrent_E and _I, the recurrent shares of "
+    "excitation; speed_1 of rules on excitation or thresholds, speed_2 on inhibition; rate and cv of E and I before, "
+    "which are the set points; and the strength of the manipulation.",
 )
 POWER = (
     "Power",
@@ -39,36 +44,40 @@ EFFECTS = (
 )
 
 
-def design_chapter(data: "xr.Dataset") -> Chapter:
-    """What the page says about a design; `data` is `Design.dataset()`, or the same read from netCDF."""
-    advice, _, assumed = data.attrs["recommendation"].partition("\n\nThis assumes:\n")
+def design_chapter(data: "xr.Dataset", rules: Sequence[str] = ()) -> Chapter:
+    """What the page says about a design; `data` is `Design.dataset()`, or the same read from netCDF.
+
+    `rules` are all rules of the page, in the order of their colours; left out, those of the design.
+    """
+    assumed, known = data.attrs["recommendation"].partition(ASSUMES)[2], "best" in data
     return Chapter(
         title="How many cells and recordings",
-        glance=[escape(line) for line in advice.splitlines()],
-        figures=[(power_figure(data), *POWER), (effects_figure(data), *EFFECTS)],
-        tables=[_needed(data), _variability(data)],
+        glance=[escape(line) for line in foremost(data)],
+        figures=[(power_figure(data, rules), *POWER), (effects_figure(data), *EFFECTS)] if known else [],
+        tables=[_needed(data), *_sensitivity(data), _variability(data)] if known else [],
         caveats=[escape(line.removeprefix("- ")) for line in assumed.splitlines()],
         methods=METHODS,
     )
 
 
-def power_figure(data: "xr.Dataset") -> "Figure":
-    """Power curves, a panel for every rule that is to be refused."""
-    rules = list(dict.fromkeys(str(name) for name in data["refuted"].values))
-    columns = min(COLUMNS, len(rules))
-    rows = -(-len(rules) // columns)
+def power_figure(data: "xr.Dataset", rules: Sequence[str] = ()) -> "Figure":
+    """Power curves, a panel for every rule that is to be refused; `rules` in the order of their colours."""
+    known = list(rules) or list(dict.fromkeys(map(str, data["truth"].values)))
+    refuted = [name for name in known if name in data["refuted"].values]
+    columns = min(COLUMNS, len(refuted))
+    rows = -(-len(refuted) // columns)
     figure, axes = subplots(rows, columns, 0.6 + 2.5 * rows, sharex=True, sharey=True)
-    truths = sorted(set(map(str, data["truth"].values)), key=rules.index)
     for k, ax in enumerate(axes.flat):
-        if k < len(rules):
-            draw_power(ax, data, [d for d, name in enumerate(data["refuted"].values) if name == rules[k]], truths)
-            ax.set_title(f"to refuse {plotting.plain(rules[k])}")
+        if k < len(refuted):
+            draw_power(ax, data, [d for d, name in enumerate(data["refuted"].values) if name == refuted[k]], known)
+            ax.set_title(f"to refuse {plotting.plain(refuted[k])}")
             ax.tick_params(labelbottom=True)
         else:
             ax.set_axis_off()
     for ax in axes[:, 0]:
         ax.set_ylabel("mean power")
-    shown = {h.get_label(): h for ax in axes.flat for h in ax.get_legend_handles_labels()[0]}
+    found = {h.get_label(): h for ax in axes.flat for h in ax.get_legend_handles_labels()[0]}
+    shown = {name: found[name] for name in map(plotting.plain, known) if name in found}
     figure.legend(shown.values(), [f"if {name} is right" for name in shown], loc="outside lower center", ncols=3)
     return figure
 
@@ -85,27 +94,49 @@ def effects_figure(data: "xr.Dataset") -> "Figure":
 
 
 def _needed(data: "xr.Dataset") -> Grid:
-    """Every direction with its test and the numbers it needs."""
+    """Every direction with its test and the numbers it needs, those that are told apart best first."""
     rows = []
-    for d in range(data.sizes["direction"]):
+    for d in np.argsort(-data["stated_power"].values, kind="stable"):
         best = data.isel(direction=d, contrast=int(data["best"].values[d]))
-        place = "{}, {} beside {}".format(*(str(best[name].values) for name in ("observable", "phase", "beside")))
+        observable, phase, beside = (str(best[name].values) for name in ("observable", "phase", "beside"))
+        place = f"{observable}, {when(phase)} beside {beside}"
         rows.append(
             [
                 str(best["truth"].values),
                 str(best["refuted"].values),
                 place,
-                f"{float(best['low']):+.2f} to {float(best['high']):+.2f}",
-                f"{float(best['effect']):+.2f}",
-                *(_numbers(best[name].values) for name in ("cells_alone", "cells_each", "recordings_needed")),
-                f"{float(best['never']):.0%}",
+                _numbers(best["recordings_needed"].values),
                 f"{float(best['stated_power']):.2f}",
+                f"{float(best['never']):.0%}",
+                f"{percent(float(best['low']))} to {percent(float(best['high']))}",
+                percent(float(best["effect"])),
+                *(_numbers(best[name].values) for name in ("cells_each", "cells_alone")),
             ]
         )
     R = data.attrs["chosen_recordings"]
-    head = ["if right", "refuse", "by", "it predicts", "difference", "cells in one recording", f"cells in each of {R}",
-            f"recordings of {data.attrs['cells']} cells", "never", f"mean power of {R}"]  # fmt: skip
+    head = ["if right", "refuse", "by", f"recordings of {data.attrs['cells']} cells", f"mean power of {R}", "never",
+            "it predicts", "difference", f"cells in each of {R}", "cells in one recording"]  # fmt: skip
     return Grid(title="Numbers needed: median, and the middle eight of ten draws", head=head, rows=rows)
+
+
+def _sensitivity(data: "xr.Dataset") -> list[Grid]:
+    """On which unknowns the number of recordings depends; none where nothing is unknown."""
+    rho = data["sensitivity"].values
+    columns, rows = np.isfinite(rho).any(axis=0), np.isfinite(rho).any(axis=1)
+    if not columns.any():
+        return []
+    names = [str(name) for name in data["unknown"].values[columns]]
+    lines = [
+        [str(data["truth"].values[d]), str(data["refuted"].values[d]),
+         *("–" if not np.isfinite(x) else f"{x:+.2f}" for x in rho[d, columns])]
+        for d in np.flatnonzero(rows)
+    ]  # fmt: skip
+    fewest = int(data["draws"].min())
+    title = (
+        f"What the number of recordings depends on: rank correlation over {fewest} draws or more; beyond "
+        f"{SEEN / np.sqrt(fewest):.2f} it is no chance"
+    )
+    return [Grid(title=title, head=["if right", "refuse", *names], rows=lines)]
 
 
 def _variability(data: "xr.Dataset") -> Grid:

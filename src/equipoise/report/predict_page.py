@@ -11,6 +11,8 @@ from equipoise.dynamics import duration_text
 from equipoise.inference import Prediction
 from equipoise.inference.prediction import changes
 from equipoise.plotting import predictions, style
+from equipoise.report.design_chapter import METHODS as DESIGN_METHODS
+from equipoise.report.design_chapter import design_chapter
 from equipoise.report.parts import bullets, circuit_section, figure, head, page, section, subplots, table
 from equipoise.report.tables import NONE, number, percent
 from equipoise.results import write_whole
@@ -57,18 +59,19 @@ def predict_html(found: Prediction) -> str:
     data = found.data
     sections = [
         _head(data),
-        section("At a glance", bullets(_glance(found))),
+        section("At a glance", bullets(_both(_glance(found), _advice(found)))),
         section(
             "What became of each rule",
             table(["manipulation", "rule", "level", "status", "why"], _ends(data), words=True),
         ),
         section("Trajectories", _figures(found)),
+        *_designs(found),
         section("The table", _tables(found)),
         section(
             "What an entry is, and why one is missing", table(["level", "observable", "note"], _notes(data), words=True)
         ),
         section("What these numbers do not mean", bullets(CAVEATS)),
-        section("Methods", bullets(METHODS)),
+        section("Methods", bullets([*METHODS, *(DESIGN_METHODS if found.designs else ())])),
         circuit_section(data.attrs["circuit"]),
     ]
     return page(f"{data.attrs['title']}: planning an experiment", sections)
@@ -104,6 +107,22 @@ def _glance(found: Prediction) -> list[str]:
             f"<b>{escape(str(dose))}</b>: the rate of E changes by {first} at once; at the end, {'; '.join(words)}."
         )
     return out
+
+
+def _advice(found: Prediction) -> list[str]:
+    """What to record under each dose, in a sentence or two."""
+    return [
+        f"<b>{escape(one.attrs['dose'])}</b>, to tell the rules apart: "
+        f"{escape(one.attrs['recommendation'].splitlines()[0])}"
+        for one in found.designs
+    ]
+
+
+def _both(seen: list[str], advice: list[str]) -> list[str]:
+    """What happens under each dose, followed by what to record."""
+    if len(seen) != len(advice):
+        return [*seen, *advice]
+    return [line for pair in zip(seen, advice, strict=True) for line in pair]
 
 
 def _ends(data: "xr.Dataset") -> list[list[str]]:
@@ -163,6 +182,25 @@ def predict_figure(found: Prediction, dose: str) -> "Figure":
         ax.set_visible(False)
     drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     return drawn
+
+
+# --- the design -------------------------------------------------------------------------------------------------------
+def _designs(found: Prediction) -> list[str]:
+    """The recommended experiment under each dose; nothing where none was asked for."""
+    if not found.designs:
+        return []
+    parts, number = [], found.data.sizes["dose"] + 1
+    with style():
+        for data in found.designs:
+            chapter = design_chapter(data, [str(name) for name in found.data["rule"].values])
+            drawn = [figure(number + i, *one) for i, one in enumerate(chapter.figures)]
+            number += len(drawn)
+            grids = "\n".join(grid.html() for grid in chapter.tables)
+            folded = f"<details open><summary>Tables</summary>{grids}</details>" if grids else ""
+            assumed = f"<h4>This assumes</h4>{bullets(chapter.caveats)}" if chapter.caveats else ""
+            title = f"<h3>{escape(data.attrs['dose'])}</h3>"
+            parts += [title, bullets(chapter.glance), *drawn, folded, assumed]
+    return [section("The experiment that tells the rules apart", "\n".join(parts))]
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------

@@ -96,7 +96,10 @@ class NetworkState:
 
 @dataclass(frozen=True)
 class Equations:
-    """The mean-field equations of a wiring at a given fineness of the quenched average."""
+    """The mean-field equations of a wiring at a given fineness of the quenched average.
+
+    Of many networks, see `wiring.stacked`, all arrays have their axis in front.
+    """
 
     wiring: Wiring
     nodes: int
@@ -114,24 +117,24 @@ class Equations:
         return self._slopes(x, self.evaluate(x)[1])
 
     def evaluate(self, x: Array) -> tuple[Array, Array]:
-        """Averages (2 n,) and their gradients by the input statistics (2, n, 5), in one pass."""
+        """Averages (..., 2 n) and their gradients by the input statistics (..., 2, n, 5), in one pass."""
         n = self.wiring.n
-        m = self.wiring.moments(np.maximum(x[:n], LEAST), x[n:])
+        m = self.wiring.moments(np.maximum(x[..., :n], LEAST), x[..., n:])
         disorder = m.beta, m.gamma, m.eta
         points = quenched.sample(m.mu, m.s, *disorder, nodes=self.nodes)
         both = np.empty((2, 3, *points.mu.shape))
         for (kinds, tau_s), rows in self.wiring.kinds(self.nodes):
-            both[:, :, rows] = firing_moments(kinds, tau_s, points.mu[rows], points.s[rows])
+            both[..., rows, :] = firing_moments(kinds, tau_s, points.mu[..., rows, :], points.s[..., rows, :])
         gradients = [quenched.gradient(points, by_mu, by_s, *disorder) for _, by_mu, by_s in both]
-        return np.concatenate([points.mean(f) for f, _, _ in both]), np.stack(gradients)
+        return np.concatenate([points.mean(f) for f, _, _ in both], axis=-1), np.stack(gradients, axis=-3)
 
     def unknowns(self, x: Array) -> Array:
         """What has to be found of x: the rates alone where every neuron has the same inputs, since then q = r^2."""
-        return x[: self.wiring.n] if self.wiring.alike else x
+        return x[..., : self.wiring.n] if self.wiring.alike else x
 
     def state(self, z: Array) -> Array:
         """x = (r, q) from its unknowns."""
-        return np.concatenate([z, z * z]) if self.wiring.alike else z
+        return np.concatenate([z, z * z], axis=-1) if self.wiring.alike else z
 
     def system(self, z: Array) -> tuple[Array, Array]:
         """E(x) - x and its Jacobian, for the unknowns alone."""
@@ -139,21 +142,21 @@ class Equations:
             return self._alike(z)
         x = self.state(z)
         averages, gradient = self.evaluate(x)
-        return (averages - x)[: z.size], self._slopes(x, gradient)[: z.size, : z.size]
+        return averages - x, self._slopes(x, gradient)
 
     def _alike(self, r: Array) -> tuple[Array, Array]:
         """The same where all cells of a population fire at one rate: f(mu, s) - r."""
         n, (mu, s) = self.wiring.n, self.wiring.means(np.maximum(r, LEAST))
-        f, by_mu, by_s = np.empty(n), np.empty(n), np.empty(n)
-        for (kinds, tau_s), rows in self.wiring.kinds(self.nodes):
-            f[rows], by_mu[rows], by_s[rows] = firing(kinds.neurons[0], tau_s, mu[rows], s[rows])
+        f, by_mu, by_s = (np.empty(mu.shape) for _ in range(3))
+        for (kinds, tau_s), at in self.wiring.kinds(self.nodes):
+            f[..., at], by_mu[..., at], by_s[..., at] = firing(kinds.neurons[0], tau_s, mu[..., at], s[..., at])
         KJ, KJ2 = self.wiring.strengths
-        return f - r, by_mu[:, None] * KJ[:, :n] + by_s[:, None] * KJ2[:, :n] - np.eye(n)
+        return f - r, by_mu[..., None] * KJ[..., :n] + by_s[..., None] * KJ2[..., :n] - np.eye(n)
 
     def _slopes(self, x: Array, gradient: Array) -> Array:
-        inputs = self.wiring.derivatives(x[: self.wiring.n])
-        slopes = gradient[:, :, None, :] @ inputs  # (2, n, 1, 2 n)
-        return slopes.reshape(x.size, x.size) - np.eye(x.size)
+        inputs = self.wiring.derivatives(x[..., : self.wiring.n])
+        slopes = gradient[..., None, :] @ inputs[..., None, :, :, :]  # (..., 2, n, 1, 2 n)
+        return slopes.reshape(*x.shape, x.shape[-1]) - np.eye(x.shape[-1])
 
 
 def solve(wiring: Wiring, starts: Iterable[Array], *, throw: bool = True) -> NetworkState:

@@ -13,7 +13,8 @@ moments of the relative weights x of single synapses, w = J x, <x> = 1, drawn in
 covariance of sum x^a r and sum x^b r over neurons is m_a m_b D + (m_{a+b} - m_a m_b) K q. Equal weights have m_k = 1.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,7 +34,8 @@ class Wiring:
 
     J, K, V, p (n, m); `source_rates` and `source_fano` (m - n,); `drive` (n,) tonic input [V/s]; `tau_s` (n,) synaptic
     time [s], 0 for delta synapses; `weight_moments` m_2, m_3, m_4 (3, n, m); `spreads` (n,) how neurons differ, or
-    none where they do not.
+    none where they do not. Many networks of the same neurons and synaptic times are one with axes in front of (n, m)
+    and (n,), see `stacked`; rates and second moments then have them too.
     """
 
     neurons: tuple[IntegrateAndFire, ...]
@@ -67,7 +69,7 @@ class Wiring:
     @cached_property
     def fano(self) -> Array:
         """Fano factors of all that projects (m,); recurrent input is taken as Poisson."""
-        return np.concatenate([np.ones(self.n), self.source_fano])
+        return np.concatenate([np.ones((*self.source_fano.shape[:-1], self.n)), self.source_fano], axis=-1)
 
     @cached_property
     def _kinds(self) -> dict[int, tuple[tuple[tuple[Mixture, float], NDArray[np.intp]], ...]]:
@@ -92,7 +94,7 @@ class Wiring:
     @cached_property
     def _mixed(self) -> tuple[tuple[Array, Array], ...]:
         """What D and K q count in beta, gamma and eta beside the power of J: pairs of arrays (n, m)."""
-        two, three, four = self.weight_moments
+        two, three, four = np.moveaxis(self.weight_moments, -3, 0)
         return (np.ones_like(two), two - 1.0), (two, three - two), (two * two, four - two * two)
 
     @cached_property
@@ -100,16 +102,16 @@ class Wiring:
         """K J, K J^2 m_2 F, K (1 - p), and the slopes that do not depend on the rates, (n, 5, 2 n)."""
         n, kept = self.n, self.K * (1.0 - self.p)
         KJ, KJ2 = self.K * self.J, self.K * self.noise_per_rate
-        slopes = np.zeros((n, 5, 2 * n))
-        slopes[:, 0, :n], slopes[:, 1, :n] = KJ[:, :n], KJ2[:, :n]
+        slopes = np.zeros((*self.drive.shape, 5, 2 * n))
+        slopes[..., 0, :n], slopes[..., 1, :n] = KJ[..., :n], KJ2[..., :n]
         for k, (power, (by_d, by_q)) in enumerate(zip(self._powers, self._mixed, strict=True), start=2):
-            slopes[:, k, n:] = (power * (by_d * kept + by_q * self.K))[:, :n]
+            slopes[..., k, n:] = (power * (by_d * kept + by_q * self.K))[..., :n]
         return KJ, KJ2, kept, slopes
 
     @property
     def noise_per_rate(self) -> Array:
         """J^2 m_2 F: the noise of one input per rate, on average (n, m)."""
-        return self._powers[0] * self.weight_moments[0] * self.fano
+        return self._powers[0] * self.weight_moments[..., 0, :, :] * self.fano[..., None, :]
 
     @property
     def strengths(self) -> tuple[Array, Array]:
@@ -118,20 +120,20 @@ class Wiring:
 
     def means(self, r: Array) -> tuple[Array, Array]:
         """mu and s of the populations for their rates r (n,)."""
-        (KJ, KJ2), rates = self.strengths, np.concatenate([r, self.source_rates])
-        return KJ @ rates + self.drive, np.maximum(KJ2 @ rates, NOISELESS)
+        (KJ, KJ2), rates = self.strengths, np.concatenate([r, self.source_rates], axis=-1)[..., None]
+        return (KJ @ rates)[..., 0] + self.drive, np.maximum((KJ2 @ rates)[..., 0], NOISELESS)
 
     def moments(self, r: Array, q: Array) -> Moments:
         """Input statistics for population rates r and second moments q, each (n,)."""
         disorders = self._disorders(r, q)
-        return Moments(*self.means(r), *((x * d).sum(1) for x, d in zip(self._powers, disorders, strict=True)))
+        return Moments(*self.means(r), *((x * d).sum(-1) for x, d in zip(self._powers, disorders, strict=True)))
 
     def derivatives(self, r: Array) -> Array:
         """d(mu, s, beta, gamma, eta)_A/d(r_B, q_B), shape (n, 5, 2 n)."""
         n, (_, _, kept, slopes) = self.n, self._fixed
-        out, by_r = slopes.copy(), 2.0 * r * (self.V - kept)[:, :n]
+        out, by_r = slopes.copy(), 2.0 * r[..., None, :] * (self.V - kept)[..., :n]
         for k, (power, (by_d, _)) in enumerate(zip(self._powers, self._mixed, strict=True), start=2):
-            out[:, k, :n] = (power * by_d)[:, :n] * by_r
+            out[..., k, :n] = (power * by_d)[..., :n] * by_r
         return out
 
     def weight_derivatives(self, r: Array, q: Array) -> Array:
@@ -150,7 +152,7 @@ class Wiring:
 
     def _disorders(self, r: Array, q: Array) -> tuple[Array, ...]:
         """What multiplies J^2, J^3 and J^4 in beta, gamma and eta, each (n, m)."""
-        rates, seconds = self.presynaptic(r, q)
+        rates, seconds = (x[..., None, :] for x in self.presynaptic(r, q))
         disorder = self.disorder(rates, seconds)
         return tuple(by_d * disorder + by_q * self.K * seconds for by_d, by_q in self._mixed)
 
@@ -165,4 +167,13 @@ class Wiring:
 
     def presynaptic(self, r: Array, q: Array) -> tuple[Array, Array]:
         """Rates and second moments of all that projects, populations then sources, each (m,)."""
-        return np.concatenate([r, self.source_rates]), np.concatenate([q, self.source_rates**2])
+        outer = self.source_rates
+        return np.concatenate([r, outer], axis=-1), np.concatenate([q, outer**2], axis=-1)
+
+
+STACKED = ("J", "K", "V", "p", "source_rates", "source_fano", "drive", "weight_moments")
+
+
+def stacked(wirings: Sequence[Wiring]) -> Wiring:
+    """Networks of the same neurons and synaptic times as one, with an axis for them in front of all arrays."""
+    return replace(wirings[0], **{name: np.array([getattr(w, name) for w in wirings]) for name in STACKED})
