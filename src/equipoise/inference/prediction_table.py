@@ -23,7 +23,7 @@ MOMENTS = 2 * (STEPS + 1)
 """Times of a course: through the manipulation, and after it."""
 AGAINST = (0, STEPS, STEPS + 1, -1)
 """Where the four phases are among the moments."""
-LEFT = "the call was stopped before this rule was followed; with a store it goes on."
+LEFT = "the call was stopped before this rule was followed to its end; with a store it goes on."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
