@@ -132,8 +132,8 @@ def test_irregular_input_scales_excitation_down_and_its_irregularity_comes_back_
 def test_where_cells_differ_excitation_falls_at_first_and_ends_higher():
     """More noise makes rates more alike; the population's second moment then asks for more irregularity, not less."""
     found = predict(NETWORK, {"input irregularity": 3.0}, rules=["calcium"], spans=SPANS)
-    time = found.data["time"].isel(rule=0).values
-    weight = found.data["course"].isel(dose=0, rule=0).sel(observable="J_E_E").values
+    time = found.data["time"].isel(level=0, rule=0).values
+    weight = found.data["course"].isel(level=0, dose=0, rule=0).sel(observable="J_E_E").values
     assert weight[(time > 60.0) & (time < 0.5 * hour)].max() < 1.0
     assert of(found, rule="calcium", phase="during", observable="J_E_E") > 0.1
     assert of(found, rule="calcium", phase="acute", observable="rate_sd_E") < 0.0
@@ -183,7 +183,7 @@ def test_theory_and_spikes_agree_on_signs(name):
 # --- what cannot be predicted -----------------------------------------------------------------------------------------
 def test_the_reading_that_does_not_hold_the_circuit_is_told_and_has_no_values():
     found = predict(NETWORK, "optical", rules=["input-centric"], spans=SPANS).data
-    assert found["status"].values.tolist() == [["UNSTABLE", "OK"]]
+    assert found["status"].values.tolist() == [[["UNSTABLE", "OK"]]]
     assert (
         "does not hold this circuit: a disturbance grows e-fold in"
         in found["reason"].sel(rule="input-centric A").item()
@@ -193,15 +193,15 @@ def test_the_reading_that_does_not_hold_the_circuit_is_told_and_has_no_values():
 
 def test_silence_has_no_required_input_and_no_calcium_to_hold():
     found = predict(NETWORK, "TTX", rules=["input-centric B", "calcium"], spans=SPANS)
-    assert found.data["status"].values.tolist() == [["INFEASIBLE", "RUNAWAY"]]
-    assert "silent cells have no required input" in found.data["reason"].values[0, 0]
+    assert found.data["status"].values.tolist() == [[["INFEASIBLE", "RUNAWAY"]]]
+    assert "silent cells have no required input" in found.data["reason"].values[0, 0, 0]
     np.testing.assert_allclose(of(found, rule="calcium", phase="acute", observable="rate_E"), -1.0)
     assert np.isnan(of(found, rule="calcium", phase="during", observable="rate_E"))
 
 
 def test_silence_ends_in_the_state_that_the_network_returns_to():
     found = predict(NETWORK, "TTX", rules=["no homeostasis", "output-centric"], spans=SPANS)
-    assert found.data["status"].values.tolist() == [["OK", "OK"]]
+    assert found.data["status"].values.tolist() == [[["OK", "OK"]]]
     for phase, change in (("during", -1.0), ("rebound", 0.0), ("after", 0.0)):
         assert of(found, rule="no homeostasis", phase=phase, observable="rate_E") == pytest.approx(change, abs=1e-6)
     assert of(found, rule="output-centric", phase="rebound", observable="rate_E") > 1.0  # excitable after two days
@@ -211,8 +211,8 @@ def test_a_dose_beyond_what_excitation_can_give_is_reported_and_smaller_ones_are
     """All of the excitation is gone at 851 thresholds/s, 10.3 of the unit."""
     spans = (1.2 * hour, 0.2 * hour)
     found = predict(NETWORK, {"optical": [0.3, 30.0]}, rules=["calcium"], spans=spans)
-    assert found.data["status"].values[:, 0].tolist() == ["OK", "WEIGHT_AT_ZERO"]
-    assert "excitatory weights onto E come to zero" in found.data["reason"].values[1, 0]
+    assert found.data["status"].values[0, :, 0].tolist() == ["OK", "WEIGHT_AT_ZERO"]
+    assert "excitatory weights onto E come to zero" in found.data["reason"].values[0, 1, 0]
     assert found.data["course"].isel(dose=0).sel(observable="rate_E").notnull().all()
 
 
@@ -225,8 +225,8 @@ def test_a_state_that_ends_at_once_says_at_which_part_of_the_dose():
 def test_a_rule_that_the_level_does_not_represent_is_reported():
     rule = Candidate("absolute", lambda at: (eq.AttachedRule("E", eq.RateHomeostasis(scale="absolute")),))
     found = predict(NETWORK, "optical", rules=[rule, "no homeostasis"], spans=SPANS).data
-    assert found["status"].values.tolist() == [["FAILED", "OK"]]
-    assert "a rule must move weights at relative scale" in found["reason"].values[0, 0]
+    assert found["status"].values.tolist() == [[["FAILED", "OK"]]]
+    assert "a rule must move weights at relative scale" in found["reason"].values[0, 0, 0]
 
 
 def test_a_level_says_why_it_has_no_entry():

@@ -38,6 +38,22 @@ def test_only_fast_modes_that_decay_are_kept():
     np.testing.assert_allclose(fast_part(A) @ vectors[:, 0], -10.0 * vectors[:, 0], rtol=1e-9)
 
 
+def test_what_set_points_of_a_short_stretch_do_adds_up_to_the_exact_answer():
+    """A constant error d of what is sensed: z = A^-1 (e^{tA} - 1) B d after 30 moves; and its SD."""
+    A, B, h = np.array([[-0.5, 0.2], [0.1, -0.02]]), np.array([[1.0, 0.0], [0.3, -2.0]]), 1.5
+    linear, noise = (propagate(A, h, B), np.eye(2) + propagate(A, h, A)), None
+    for _ in range(30):
+        noise = noticed(noise, np.ones(2), np.zeros(2), linear, 0.0)
+    exact = np.linalg.solve(A, expm(30 * h * A) - np.eye(2)) @ B
+    np.testing.assert_allclose(noise.held, exact, rtol=1e-9)
+    sensed = np.array([[1.0, 0.4], [0.4, 2.0]])
+    errors = np.random.default_rng(5).multivariate_normal(
+        np.zeros(2), sensed * 0.5 / 9.0, 4000
+    )  # 9 s of windows of 0.5 s
+    told = replace(noise, sensed=sensed).of_set_points(0.5) / np.sqrt(9.0)
+    np.testing.assert_allclose((errors @ exact.T).std(axis=0), told, rtol=0.045)  # four standard errors
+
+
 @pytest.mark.parametrize("h", [1e-3, 1.0, 50.0])
 def test_moves_are_exact_for_linear_dynamics(h):
     """dz/dt = A z + b from 0 ends at A^-1 (e^{hA} - 1) b; a singular A counts too."""

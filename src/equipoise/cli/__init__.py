@@ -12,6 +12,7 @@ from equipoise.cli.circuits import (
     circuit_named,
     level_of,
     levels_of,
+    paths_of,
     predicted_to,
     run_rates_to,
     run_spikes_to,
@@ -275,7 +276,13 @@ def predict(
         typer.Option(help="A name such as optical, with strengths optical=0.3,1; repeat for what acts at once."),
     ],
     rules: Annotated[str, typer.Option(help="Rules by commas, such as calcium,input-centric; default all.")] = "",
-    level: Annotated[str, typer.Option(help="theory, spiking or both.")] = "theory",
+    level: Annotated[
+        str | None, typer.Option(help="theory, spiking or both; default theory where it holds, else spiking.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="At level both, let rules follow the spikes too; takes minutes a rule.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the rules of a call that was stopped.")] = False,
     duration: Annotated[
         float, typer.Option(parser=in_h, metavar="<h>", help="How long the manipulation lasts.")
     ] = "48 h",  # type: ignore[assignment]
@@ -328,9 +335,10 @@ def predict(
         planned = inference.DesignSettings(
             variability=noise, power=afford, moments=moments or None, draws=draws, seed=seed
         )
+        spikes = inference.Spikes(seed=seed, follow=follow, store=paths_of(name, out, resume=resume), progress=True)
         found = inference.predict(
             described, strengths_of(manipulation), rules=asked, level=level, spans=(duration, washout), tau=tau,  # pyright: ignore[reportArgumentType]
-            spikes=inference.Spikes(seed=seed), design=planned if design else None,
+            spikes=spikes, design=planned if design else None,
         )  # fmt: skip
         if not predicted_to(found, name, out):
             raise typer.Exit(1)

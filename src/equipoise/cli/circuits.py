@@ -216,15 +216,33 @@ def strengths_of(texts: list[str]) -> list[Any]:
     return out
 
 
+def paths_of(name: str, out: Path, *, resume: bool) -> Path:
+    """Where the paths of rules are kept until all are followed; empty unless they are to go on."""
+    store = out / f"{name}_prediction.paths"
+    if not resume:
+        _clear(store)
+    return store
+
+
+def _clear(store: Path) -> None:
+    _remove(tuple(store.glob("*.npz*")))
+    if store.exists():
+        store.rmdir()
+
+
 def predicted_to(found: "Prediction", name: str, out: Path) -> bool:
-    """Print a prediction, write its data and page; returns whether any rule has values."""
+    """Print a prediction, write its data and page; returns whether any rule has values and none was stopped."""
     from rich.console import Console
 
     from equipoise import report
+    from equipoise.results import Status
 
     saved = found.save(out / f"{name}_prediction.nc")
     written = report.write_predict_html(found, out / f"{name}_prediction.html")
     console = Console()
     console.print(report.render_prediction(found), soft_wrap=True)
     console.print(f"\nReport: {written}\nData:   {saved}", soft_wrap=True, highlight=False)
-    return bool(found.data["value"].notnull().any())
+    stopped = bool((found.data["status"] == Status.INTERRUPTED.name).any())
+    if not stopped:
+        _clear(out / f"{name}_prediction.paths")
+    return bool(found.data["value"].notnull().any()) and not stopped

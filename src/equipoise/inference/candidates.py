@@ -11,7 +11,6 @@ from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.homeostasis import CalciumHomeostasis, CalciumSetPoint, RateHomeostasis
 from equipoise.model.intrinsic_rules import InputCentricThreshold, OutputCentricThreshold
 from equipoise.quantities import suggest
-from equipoise.renewal.firing import firing
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,7 @@ def _input_centric_b(at: Operating) -> tuple[Rule, ...]:
 
 
 def _output_centric(at: Operating) -> tuple[Rule, ...]:
-    mu, sigma = at.input
-    f, slope, _ = firing(at.neuron, 0.0, mu[:1], sigma[:1] ** 2)
-    span = float(f[0] / slope[0])  # a cell by itself then recovers with tau
-    return (OutputCentricThreshold("E", rate=at.rate[0], span=span, tau=at.tau),)
+    return (OutputCentricThreshold("E", rate=at.rate[0], span=at.span, tau=at.tau),)  # a cell alone recovers with tau
 
 
 CANDIDATES = {

@@ -24,6 +24,7 @@ from equipoise.model.populations import Population, Source
 from equipoise.model.projections import Projection
 from equipoise.quantities import Array, check_fields, quantity
 from equipoise.renewal.calcium import calcium_moments
+from equipoise.renewal.firing import firing
 from equipoise.renewal.inverse import input_for
 from equipoise.renewal.laws import NeuronISI
 from equipoise.results import NumericalFailure
@@ -90,6 +91,13 @@ class Operating:
     def unit(self) -> Array:
         """sigma/sqrt(tau_m) (2,) [V/s], the unit of drives: that much moves the membrane by sqrt(2) of its sd."""
         return self.input[1] / np.sqrt(self.neuron.tau_m)
+
+    @property
+    def span(self) -> float:
+        """r/(dr/dmu) of E [V/s]: a threshold that moves by it per relative change of rate recovers with its own tau."""
+        mu, sigma = self.input
+        f, slope, _ = firing(self.neuron, 0.0, mu[:1], sigma[:1] ** 2)
+        return float(f[0] / slope[0])
 
 
 NAMES = ("in_degree_E", "in_degree_I", "recurrent_E", "recurrent_I", "speed_1", "speed_2",

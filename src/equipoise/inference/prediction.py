@@ -7,7 +7,9 @@ are told:
     rebound   as it ends                            after    `washout` later
 
 Theory is mean field with quenched disorder: rates are averages over unequal cells at their fixed point, and the rule
-moves its slow variables. Spikes are had where asked for: the network at the slow states that theory reached.
+moves its slow variables. Spikes stand by themselves where theory does not hold, or where asked for: set points are
+those of the simulated network at rest, and rules follow what its spikes make them sense. Beside theory they are had
+more cheaply, from the network at the slow states that theory reached.
 """
 
 from collections.abc import Sequence
@@ -20,16 +22,19 @@ import numpy as np
 from equipoise.inference.candidates import Candidate, candidates_of
 from equipoise.inference.design import foremost
 from equipoise.inference.doses import Dose, What, doses_of
-from equipoise.inference.planned import DesignSettings, planned
-from equipoise.inference.prediction_observables import chosen, note_of, observables_of
-from equipoise.inference.prediction_pull import filled
-from equipoise.inference.prediction_spikes import OUTSIDE, Spikes, circuit_at, measured, refuse_endless
-from equipoise.inference.prediction_theory import Foreseen, Refused, foreseen, observed
-from equipoise.inference.predictions import PHASES
+from equipoise.inference.networks import networks_of
+from equipoise.inference.planned import DesignSettings, Planned, planned
+from equipoise.inference.prediction_levels import by_spikes, by_spikes_at_theory, by_theory
+from equipoise.inference.prediction_observables import chosen, observables_of
+from equipoise.inference.prediction_path import Journey
+from equipoise.inference.prediction_rest import spiking_rest
+from equipoise.inference.prediction_spikes import Spikes, refuse_unfit
+from equipoise.inference.prediction_table import Level as LevelTable
+from equipoise.inference.prediction_table import table
+from equipoise.inference.prediction_theory import foreseen
 from equipoise.inference.resting import Resting, resting
-from equipoise.inference.slow_batch import STEPS, SlowBatch
 from equipoise.model.circuit import Circuit
-from equipoise.quantities import Array, Quantity, check, suggest
+from equipoise.quantities import Quantity, check, suggest
 from equipoise.results import Status, load_datasets, save_datasets
 from equipoise.units import day, hour, second
 
@@ -44,6 +49,7 @@ FOLLOWED = (Status.OK, Status.MARGINAL)
 """How a rule ends that was followed to the end."""
 SPAN = Quantity("time", unit="hour", low=0.0, high=3650 * day, open_low=True)
 LENGTH = Quantity("length of a run", unit="second", low=1 * second, high=1 * hour)
+SPEED = Quantity("slow seconds per simulated second", low=1.0)
 ASKED = ("rate", "cv", "J_E", "J_I", "threshold_E")
 """Observables on the screen."""
 
@@ -54,8 +60,9 @@ class Prediction:
 
     `value` and `error` (level, dose, rule, phase, observable), and with the same dimensions `pull`: where the rule
     moves its weights [1/h] and thresholds [V/s/h] next by what that level makes it sense, beside its own rest.
-    `baseline` (level, observable), `status` and `reason` (dose, rule), `note` (level, observable), `course` (dose,
-    rule, moment, observable) at `time` (rule, moment) [s].
+    `baseline` (level, observable), `status` and `reason` (level, dose, rule), `note` (level, observable), `course`
+    (level, dose, rule, moment, observable) at `time` (level, rule, moment) [s] where the level followed the rule.
+    `level_reason` in the attributes says why spikes stand in for theory, if they do.
 
     `designs` are the experiments that tell the rules apart, one for each dose where they were asked for, by name as
     `Design.dataset` has them, with their `recommendation` in words among the attributes.
@@ -105,7 +112,7 @@ class Prediction:
         head = f"Prediction({data.attrs['title']}: {', '.join(map(str, data['level'].values))})"
         known = [str(n) for n in data["observable"].values]
         shown = [n for n in known if n in ASKED or n.rpartition("_")[0] in ASKED][:8]
-        rows = [head]
+        rows = [head, *(f"by spikes, since {why}" for why in [data.attrs["level_reason"]] if why)]
         for dose in data["dose"].values:
             rows.append(f"{dose}")
             for rule in data["rule"].values:
@@ -118,8 +125,12 @@ class Prediction:
 def _lines(found: Prediction, dose: str, rule: str, shown: Sequence[str]) -> list[str]:
     """The rows of one rule: its status, and changes by phase of each observable at each level."""
     here = found.data.sel(dose=dose, rule=rule)
-    status, reason = str(here["status"].item()), str(here["reason"].item())
-    rows = [f"  {rule}: {status}" + (f", {reason}" if reason else "")]
+    ends = {str(k): (str(here["status"].sel(level=k).item()), str(here["reason"].sel(level=k).item()))
+            for k in here["level"].values}  # fmt: skip
+    rows = []
+    for level, (status, reason) in ends.items():
+        whose = f" ({level})" if len(set(ends.values())) > 1 else ""
+        rows += [f"  {rule}{whose}: {status}" + (f", {reason}" if reason else "")] if whose or not rows else []
     for level in found.data["level"].values:
         for name in shown:
             change = found.change.sel(dose=dose, rule=rule, level=level, observable=name).values
@@ -149,7 +160,7 @@ def predict(
     *,
     rules: Sequence[str | Candidate] | None = None,
     observables: Sequence[str] | None = None,
-    level: Level = "theory",
+    level: Level | None = None,
     spans: tuple[float, float] = (2 * day, 2 * day),
     tau: float = 1 * hour,
     spikes: Spikes | None = None,
@@ -161,34 +172,60 @@ def predict(
     a dose series), or a list of these that act at once. `rules` are names of `CANDIDATES` or your own Candidates;
     "input-centric" stands for both readings. Set points are those of the circuit at rest, and rules move with `tau`
     [s]; rules of the circuit itself do not act. `spans` are how long the manipulation lasts and how long it is gone
-    [s]. `level` "spiking" or "both" simulates the network at the slow states of theory as `spikes` says. With `design`
-    each dose has one, made in circuits around this one (`design_of`) from the rules that could be followed.
+    [s]. `level` is "theory" where mean field represents the circuit and "spiking" elsewhere, unless given: "spiking"
+    follows rules by what spikes make them sense, "both" is theory and the network simulated at its slow states, or
+    beside it all that "spiking" is, as `spikes` says. With `design` each dose has one,
+    made in circuits around this one (`design_of`) from the rules that could be followed in theory.
 
     A rule that is not stable in the circuit, that senses what is not there, or whose state or weights are lost under a
-    dose, is told with status and reason, and has no values from there on. Raises TypeError for circuits that mean
-    field does not represent, NumericalFailure where there is no stable state to set out from.
+    dose, is told with status and reason, and has no values from there on. Ctrl-C keeps all rules that are done. Raises
+    TypeError for circuits that the level does not represent, NumericalFailure where there is no state to set out from.
     """
     how = spikes or Spikes()
     check("predict.spikes.duration", how.duration, LENGTH)
+    if how.speed is not None:
+        check("predict.spikes.speed", how.speed, SPEED)
     lasting = check("predict.spans[0]", spans[0], SPAN), check("predict.spans[1]", spans[1], SPAN)
-    if level not in LEVELS:
-        raise ValueError(
-            f"predict: level must be 'theory', 'spiking' or 'both', got {level!r}.{suggest(level, LEVELS)}"
-        )
+    levels, why = levels_for(circuit, level)
     asked, doses = candidates_of(rules), doses_of(manipulation)
     names = chosen(observables, observables_of([p.name for p in circuit.populations]))
-    if "spiking" in LEVELS[level]:
-        refuse_endless(circuit)
-    at = resting(circuit, sensor=how.sensor, tau=check("predict.tau", tau, SPAN))
-    found = [foreseen(rule, at, doses, lasting) for rule in asked]
-    data = _dataset(at, doses, found, lasting, field="aperiodic_exponent" in names).assign_attrs(
-        _about(circuit, doses, lasting, tau, how)
-    )
-    if "spiking" in LEVELS[level]:
-        data = _with_spikes(data, at, doses, found, how)
-    data = data.assign(pull=(data["value"].dims, _pulls(data, found), {"units": "1/h, V/s/h"}))
-    designs = () if design is None else _designs(data, replace(at, unknowns=design.unknowns), doses, asked, design)
-    return Prediction(data.sel(level=list(LEVELS[level]), observable=names), designs)
+    slow = check("predict.tau", tau, SPAN)
+    if "spiking" in levels:
+        refuse_unfit(circuit)
+    found: dict[str, LevelTable] = {}
+    theory = resting(circuit, sensor=how.sensor, tau=slow) if "theory" in levels else None
+    if theory is not None:
+        paths = [foreseen(rule, theory, doses, lasting) for rule in asked]
+        found["theory"] = by_theory(theory, doses, paths, field="aperiodic_exponent" in names)
+        if "spiking" in levels and not how.follow:
+            found["spiking"] = by_spikes_at_theory(theory, doses, paths, how)
+    if "spiking" in levels and "spiking" not in found:
+        at = spiking_rest(circuit, how, slow)
+        found["spiking"] = by_spikes(asked, Journey(at=at, unit=theory or at, doses=doses, spans=lasting, how=how))
+    about = _about(circuit, doses, lasting, tau, how) | {"level_reason": why}
+    data = table(found, [p.name for p in circuit.populations], doses, lasting).assign_attrs(about)
+    designs = ()
+    if design is not None and theory is not None:
+        designs = _designs(data, replace(theory, unknowns=design.unknowns), doses, asked, design)
+    elif design is not None:
+        designs = _no_designs(doses, why or "ask for level='both'.")
+    return Prediction(data.sel(observable=names), designs)
+
+
+def levels_for(circuit: Circuit, level: Level | None) -> tuple[tuple[str, ...], str]:
+    """The levels at which a circuit is studied, and where nobody asked for spikes why it is by them."""
+    if level is not None:
+        if level not in LEVELS:
+            raise ValueError(
+                f"predict: level must be 'theory', 'spiking' or 'both', got {level!r}.{suggest(level, LEVELS)}"
+            )
+        return LEVELS[level], ""
+    try:
+        networks_of([circuit.with_rules([])])
+    except TypeError as error:
+        _, _, words = str(error).partition(": ")
+        return LEVELS["spiking"], f"{words.partition('. ')[0].removesuffix('.')}."
+    return LEVELS["theory"], ""
 
 
 def _designs(
@@ -197,10 +234,17 @@ def _designs(
     """A design for each dose, of the rules that were followed to the end there."""
     spans, out = (float(data.attrs["duration"]), float(data.attrs["washout"])), []
     for i, dose in enumerate(doses):
-        rows = zip(rules, data["status"].values[i], data["reason"].values[i], strict=True)
+        here = data.sel(level="theory").isel(dose=i)
+        rows = zip(rules, here["status"].values, here["reason"].values, strict=True)
         lost = {rule.name: f"{status}: {why}" for rule, status, why in rows if Status[status] not in FOLLOWED}
         out.append(planned(at, dose, rules, spans, how, lost).dataset())
     return tuple(out)
+
+
+def _no_designs(doses: Sequence[Dose], why: str) -> "tuple[xr.Dataset, ...]":
+    """Spikes alone have no draws of what is unknown."""
+    lost = {"all rules": f"designs are made in theory: {why}"}
+    return tuple(Planned(dose=d.label, design=None, predicted=(), left_out=lost).dataset() for d in doses)
 
 
 def _about(circuit: Circuit, doses: Sequence[Dose], spans: tuple[float, float], tau: float, how: Spikes) -> dict:
@@ -218,106 +262,3 @@ def _text(circuit: Circuit) -> str:
         return circuit.to_toml()
     except TypeError:
         return repr(circuit)
-
-
-def _dataset(
-    at: Resting, doses: Sequence[Dose], found: Sequence[Foreseen | Refused], spans: tuple[float, float], *, field: bool
-) -> "xr.Dataset":
-    """All that theory says, of the field where asked for; spikes are NaN."""
-    import xarray as xr
-
-    known = observables_of(at.names)
-    shape = (len(doses), len(found))
-    value = np.full((2, *shape, len(PHASES), len(known)), np.nan)
-    course = np.full((*shape, 2 * (STEPS + 1), len(known)), np.nan)
-    time = np.full((len(found), 2 * (STEPS + 1)), np.nan)
-    for j, one in enumerate(found):
-        if isinstance(one, Foreseen):
-            course[:, j], time[j] = _course(one, at, field)
-            value[0, :, j] = course[:, j][:, [0, STEPS, STEPS + 1, -1]]
-    baseline = np.full((2, len(known)), np.nan)
-    baseline[0] = _baseline(at, field)
-    status = [[(f.status.name, f.reason) if isinstance(f, Refused) else (f.status[i].name, f.reason[i]) for f in found]
-              for i in range(len(doses))]  # fmt: skip
-    levels, names, cell = LEVELS["both"], [k.name for k in known], ("level", "dose", "rule", "phase", "observable")
-    return xr.Dataset(
-        {
-            "value": (cell, value), "error": (cell, np.where(np.isfinite(value), 0.0, np.nan)),
-            "baseline": (("level", "observable"), baseline),
-            "baseline_error": (("level", "observable"), np.where(np.isfinite(baseline), 0.0, np.nan)),
-            "note": (("level", "observable"), [[note_of(level, n) for n in names] for level in levels]),
-            "status": (("dose", "rule"), [[s for s, _ in row] for row in status]),
-            "reason": (("dose", "rule"), [[w for _, w in row] for row in status]),
-            "course": (("dose", "rule", "moment", "observable"), course),
-            "time": (("rule", "moment"), time, {"units": "s"}),
-            "phase_time": ("phase", np.repeat([0.0, spans[0], sum(spans)], [1, 2, 1]), {"units": "s"}),
-            "course_baseline": ("observable", baseline[0]),
-        },
-        coords={
-            "level": list(levels), "dose": [d.label for d in doses], "rule": [f.rule.name for f in found],
-            "phase": list(PHASES), "observable": names, "unit": ("observable", [k.unit for k in known]),
-            "absolute": ("observable", [k.absolute for k in known]),
-        },
-    )  # fmt: skip
-
-
-def _pulls(data: "xr.Dataset", found: Sequence[Foreseen | Refused]) -> Array:
-    """Where each rule moves its slow variables next, at each level (level, dose, rule, phase, observable)."""
-    names, value, baseline = [str(n) for n in data["observable"].values], data["value"].values, data["baseline"].values
-    out = np.full_like(value, np.nan)
-    for j, one in enumerate(found):
-        if isinstance(one, Foreseen):
-            for level, dose, phase in np.ndindex(value.shape[0], value.shape[1], value.shape[3]):
-                here = value[level, dose, j, phase]
-                out[level, dose, j, phase] = filled(here, baseline[level], baseline[0], names, one.system)
-    return out
-
-
-def _course(one: Foreseen, at: Resting, field: bool) -> tuple[Array, Array]:
-    """Observables (dose, moment, observable) and the times of a rule, through the manipulation and after it.
-
-    The exponent of the `field` is told at the ends only.
-    """
-    out = []
-    for net, course in ((one.under, one.during), (one.system.batch, one.after)):
-        last = len(course.time) - 1
-        for k, (z, r) in enumerate(zip(course.z, course.r, strict=True)):
-            out.append(observed(net, z, r, one.system, at, field=field and k in (0, last)))
-    times = np.concatenate([one.during.time, one.during.time[-1] + one.after.time])
-    return np.stack(out, axis=1), times
-
-
-def _baseline(at: Resting, field: bool) -> Array:
-    """The state of rest; no rule has moved."""
-    system = SlowBatch(batch=at.network, names=at.names, rules=(), speed=np.zeros((1, 0)))
-    return observed(at.network, np.zeros((1, 0)), at.x[None], system, at, field=field)[0]
-
-
-def _with_spikes(
-    data: "xr.Dataset", at: Resting, doses: Sequence[Dose], found: Sequence[Foreseen | Refused], how: Spikes
-) -> "xr.Dataset":
-    """The table with the level of spikes filled in; a circuit that recurs is simulated once."""
-    done: dict[str, tuple[Array, Array]] = {}
-
-    def run(circuit: Circuit) -> tuple[Array, Array]:
-        if circuit.digest not in done:
-            done[circuit.digest] = measured(circuit, how)
-        return done[circuit.digest]
-
-    value, error = data["value"].values, data["error"].values
-    slow = [str(n).startswith(OUTSIDE) for n in data["observable"].values]
-    baseline, spread = run(at.circuit)
-    data["baseline"].values[1] = np.where(slow, data["baseline"].values[0], baseline)
-    data["baseline_error"].values[1] = np.where(slow, 0.0, spread)
-    for j, one in enumerate(found):
-        if isinstance(one, Refused):
-            continue
-        for i, dose in enumerate(doses):
-            under = dose.apply(at.circuit, at)
-            for k, (_, z, r) in enumerate(one.phases()):
-                if np.isfinite(r[i]).all():
-                    here = circuit_at(under if k < 2 else at.circuit, one.system, z[i])
-                    v, e = run(here)
-                    value[1, i, j, k] = np.where(slow, value[0, i, j, k], v)
-                    error[1, i, j, k] = np.where(slow, 0.0, e)
-    return data

@@ -34,11 +34,12 @@ NOTES = {
     ("spiking", "calcium_second"): "errors are twice those of the rate.",
     ("spiking", "branching_ratio"): "multistep regression on the spikes of E, 4 ms bins; none where it is doubtful.",
     ("spiking", "aperiodic_exponent"): "of the LFP proxy of E, 30-50 Hz; none where too little is left beside peaks.",
-    ("spiking", "J_E"): "the slow state is that of theory.",
-    ("spiking", "J_I"): "the slow state is that of theory.",
-    ("spiking", "threshold"): "the slow state is that of theory.",
 }
 """What the numbers of a level are, and when there are none."""
+SLOW = ("J_E", "J_I", "threshold")
+"""Kinds that rules move."""
+OF_THEORY = "the slow state is that of theory."
+OWN = "by spiking.evolve, two speeds extrapolated to none; errors with those of the set points."
 
 
 def observables_of(populations: Sequence[str]) -> tuple[Observable, ...]:
@@ -67,6 +68,9 @@ def kind_of(name: str) -> str:
     return kind if kind in KINDS else name
 
 
-def note_of(level: str, name: str) -> str:
-    """What there is to know of an observable at a level; empty if nothing."""
-    return NOTES.get((level, kind_of(name)), "")
+def note_of(level: str, name: str, *, followed: bool) -> str:
+    """What there is to know of an observable at a level that followed rules by itself or not; empty if nothing."""
+    key = (level, kind_of(name))
+    if level == "spiking" and key[1] in SLOW:
+        return OWN if followed else OF_THEORY
+    return NOTES.get(key, "")

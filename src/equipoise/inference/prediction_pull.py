@@ -4,12 +4,11 @@ Set points are those of the level itself: what is sensed counts beside the level
 in which a rule sets out can be had from spikes, without following it for days.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from equipoise.inference.networks import Networks
-from equipoise.inference.slow_batch import SlowBatch
+from equipoise.inference.slow_batch import Rule
 from equipoise.model.attached_rules import AttachedRule
 from equipoise.model.homeostasis import CalciumMean, CalciumSecondMoment
 from equipoise.model.slow_variables import Rate
@@ -17,14 +16,14 @@ from equipoise.quantities import Array
 from equipoise.units import hour
 
 
-def pulls(system: SlowBatch[Networks], relative: Mapping[str, float], rest: Mapping[str, float]) -> dict[str, float]:
+def pulls(rules: Sequence[Rule], relative: Mapping[str, float], rest: Mapping[str, float]) -> dict[str, float]:
     """Speeds of slow variables by name, [1/h] of weights beside themselves and [V/s/h] of thresholds.
 
     `relative` holds observables beside rest, and `rest` those that the rules' set points were taken from. NaN for a
     rule that senses what is no observable, such as the required input.
     """
     out: dict[str, float] = {}
-    for rule in system.rules:
+    for rule in rules:
         if isinstance(rule, AttachedRule):
             names = [f"{_kind(sense)}_{rule.population}" for sense in rule.rule.senses]
             moved = rule.rule.rhs(np.ones(2), np.array([relative[n] * rest[n] for n in names]))
@@ -51,9 +50,9 @@ def _threshold(rule, relative: Mapping[str, float], rest: Mapping[str, float]) -
     return float(np.ravel(rule.rhs([np.zeros(1)], sensed)[0])[0])
 
 
-def filled(values: Array, baseline: Array, rest: Array, names: list[str], system: SlowBatch[Networks]) -> Array:
+def filled(values: Array, baseline: Array, rest: Array, names: list[str], rules: Sequence[Rule]) -> Array:
     """`pulls` in the order of observables `names`; NaN elsewhere."""
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = dict(zip(names, values / baseline, strict=True))
-    found = pulls(system, relative, dict(zip(names, rest, strict=True)))
+    found = pulls(rules, relative, dict(zip(names, rest, strict=True)))
     return np.array([found.get(name, np.nan) for name in names])

@@ -10,11 +10,11 @@ from equipoise.inference.batch import RAMP
 from equipoise.inference.candidates import Candidate, rules_of
 from equipoise.inference.doses import Dose
 from equipoise.inference.networks import SILENT, Networks, networks_of
+from equipoise.inference.prediction_table import required, silence
 from equipoise.inference.predictions import courses
 from equipoise.inference.resting import Resting
 from equipoise.inference.slow_batch import FLAT, Course, SlowBatch, follow
 from equipoise.model.attached_rules import AttachedRule
-from equipoise.model.slow_variables import RequiredInput
 from equipoise.quantities import Array
 from equipoise.results import Status
 from equipoise.units import Hz, ms
@@ -101,9 +101,9 @@ def _end(
     if not np.isfinite(during.r[0, i]).all():
         return Status.PAST_FOLD, f"the resting state ends at once, at {_reached(at, under, i):.0%} of the dose."
     for words, course in (("into the manipulation", during), ("after the manipulation", after)):
-        quiet = [name for name in _required(system) if (course.r[:, i, at.names.index(name)] < SILENT).any()]
+        quiet = [name for name in required(system.rules) if (course.r[:, i, at.names.index(name)] < SILENT).any()]
         if quiet:
-            return Status.INFEASIBLE, f"{quiet[0]} falls silent {words}: silent cells have no required input to sense."
+            return Status.INFEASIBLE, silence(quiet[0], words)
         far = _far(system, course, i)
         if far is not None:
             return far[0], f"{far[1]}, {duration_text(far[2])} {words}."
@@ -160,14 +160,8 @@ def followed(system: SlowBatch[Networks], z: Array, r: Array, span: float) -> Co
 def _over(system: SlowBatch[Networks], z: Array, x: Array) -> NDArray[np.bool_]:
     """Whether a weight is gone or grows without end, or a population is silent whose required input is sensed (n,)."""
     gone = np.abs(system.parts(z)[0]).max(axis=(1, 2)) > FAR
-    blind = [x[:, system.names.index(name)] < SILENT for name in _required(system)]
+    blind = [x[:, system.names.index(name)] < SILENT for name in required(system.rules)]
     return np.any([gone, *blind], axis=0)
-
-
-def _required(system: SlowBatch[Networks]) -> list[str]:
-    """Populations whose required input is sensed."""
-    senses = [s for rule in system.rules for s in getattr(rule, "senses", ())]
-    return [s.population for s in senses if isinstance(s, RequiredInput)]
 
 
 # --- observables ------------------------------------------------------------------------------------------------------

@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
+from equipoise.inference.at_rest import AtRest, check_populations
 from equipoise.inference.networks import Networks, networks_of
-from equipoise.inference.operating import POPULATIONS, Operating
+from equipoise.inference.operating import POPULATIONS
 from equipoise.model.calcium import Calcium
 from equipoise.model.circuit import Circuit
 from equipoise.quantities import Array, check_fields, quantity
@@ -34,32 +35,12 @@ class Unknowns:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Resting(Operating):
-    """Where a network of unequal cells rests, as rules see it: averages over its own cells.
+class Resting(AtRest):
+    """Where a network of unequal cells rests by mean field: the `network` and its state `x`; how well it is known."""
 
-    `moments` (2, 2): mean [µM] and second moment [µM^2] of calcium of E and I; `means` (2, 2): mu [V/s] and sigma
-    [V/sqrt(s)] of their mean cells; `network` and `x` its state.
-    """
-
-    circuit: Circuit
-    moments: Array
-    means: Array
     network: Networks
     x: Array
     unknowns: Unknowns = field(default_factory=Unknowns)
-
-    def __post_init__(self):
-        """Nothing to check: the state was found."""
-
-    @cached_property
-    def input(self) -> tuple[Array, Array]:
-        """mu [V/s] and sigma [V/sqrt(s)] of the mean cells of E and I (2,)."""
-        return self.means[0], self.means[1]
-
-    @property
-    def calcium(self) -> Array:
-        """Mean [µM] and second moment [µM^2] (2, 2) over the cells of E and I."""
-        return self.moments
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,10 +82,8 @@ def resting(
     `sensor` is what rules sense calcium by, `tau` [s] their time scale. Raises TypeError for circuits that mean field
     does not represent, ValueError without populations E and I, NumericalFailure where there is no stable state.
     """
-    names = [p.name for p in circuit.populations]
-    if not set(POPULATIONS) <= set(names):
-        raise ValueError(f"predict: circuit must have populations named 'E' and 'I', got {', '.join(names)}.")
-    plain = circuit.with_rules([])
+    check_populations(circuit)
+    names, plain = [p.name for p in circuit.populations], circuit.with_rules([])
     network = networks_of([plain])
     found = mean_field(plain)
     if not (found.status.usable and found.stable):

@@ -21,19 +21,24 @@ def rule_look(index: int) -> dict[str, Any]:
     return {"color": COLORS[index % len(COLORS)], "linestyle": LINES[(index + index // len(COLORS)) % len(LINES)]}
 
 
-def draw_courses(ax: "Axes", time: "xr.DataArray", change: "xr.DataArray", duration: float) -> None:
-    """Changes (rule, moment) over `time` (rule, moment) [s], one line a rule; shaded: its `duration` [s].
+def draw_manipulation(ax: "Axes", duration: float) -> None:
+    """Shade the `duration` [s] of the manipulation, and mark no change."""
+    ax.axvspan(0.0, duration / hour, color=GRID, alpha=0.6, lw=0)
+    ax.axhline(0.0, color=QUIET, lw=0.8)
+    ax.set_xlabel("time (h)")
+
+
+def draw_courses(ax: "Axes", time: "xr.DataArray", change: "xr.DataArray", *, faint: bool = False) -> None:
+    """Changes (rule, moment) over `time` (rule, moment) [s], one line a rule, without labels where `faint`.
 
     A line ends where the rule's state does.
     """
-    ax.axvspan(0.0, duration / hour, color=GRID, alpha=0.6, lw=0)
-    ax.axhline(0.0, color=QUIET, lw=0.8)
     for k, rule in enumerate(change["rule"].values):
         t, values = time.values[k] / hour, change.values[k]
         known = np.isfinite(t) & np.isfinite(values)
         if known.any():
-            ax.plot(t[known], values[known], lw=1.7, label=str(rule), **rule_look(k))
-    ax.set_xlabel("time (h)")
+            width, label = (0.9, None) if faint else (1.7, str(rule))
+            ax.plot(t[known], values[known], lw=width, alpha=0.6 if faint else 1.0, label=label, **rule_look(k))
 
 
 def draw_spikes(ax: "Axes", at: "xr.DataArray", change: "xr.DataArray", error: "xr.DataArray") -> None:

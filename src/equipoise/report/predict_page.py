@@ -1,6 +1,7 @@
 """The page of a prediction, from the saved data alone: table, trajectories, and why some entries are missing."""
 
 from html import escape
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,10 @@ METHODS = (
     "the end of the washout.",
     "Theory is mean field with quenched disorder: rates are at their fixed point and averaged over cells that differ "
     "in their in-degrees, while the rule moves its slow variables.",
-    "Spikes are simulated at the slow states of theory; errors are standard errors. A sign needs a change of more than "
-    "1 % and of two errors.",
+    "Spikes by themselves have their set points from the simulated network at rest, and rules follow what its spikes "
+    "make them sense (spiking.evolve). Beside theory the network is simulated at the slow states of theory, unless "
+    "rules were followed by spikes too: the notes on J and threshold say which. Errors are standard errors, of rules "
+    "that were followed with those of set points. A sign needs a change of more than 1 % and of two errors.",
     "Changes are in per cent of the value before, those of thresholds (V/s), branching ratio and aperiodic exponent "
     "are differences. J_E and J_I of a population are the excitatory and inhibitory weights onto it.",
 )
@@ -38,8 +41,9 @@ CAVEATS = (
     "predict otherwise.",
     "Theory takes input as white noise, and knows neither delays nor synchrony. Where spikes differ by more than their "
     "errors, it is spikes that are right about the circuit at that slow state.",
-    "A rule that would be somewhere else by the spikes' own calcium or rates is not followed there: slow states are "
-    "those of theory.",
+    "Where slow states of spikes are those of theory, a rule that would be somewhere else by the spikes' own calcium "
+    "or rates is not followed there. Where they are their own, a network that fluctuates as one moves its set points "
+    "and weights with it; the errors say by how much.",
     "A line that ends is a state that ends, or weights that leave the range of factors 1/100 to 100.",
 )
 
@@ -56,7 +60,10 @@ def predict_html(found: Prediction) -> str:
     sections = [
         _head(data),
         section("At a glance", bullets(_both(_glance(found), _advice(found)))),
-        section("What became of each rule", table(["manipulation", "rule", "status", "why"], _ends(data), words=True)),
+        section(
+            "What became of each rule",
+            table(["manipulation", "rule", "level", "status", "why"], _ends(data), words=True),
+        ),
         section("Trajectories", _figures(found)),
         *_designs(found),
         section("The table", _tables(found)),
@@ -76,6 +83,7 @@ def _head(data: "xr.Dataset") -> str:
     facts = (
         f"{escape(a['manipulation'])}, for {lasts}, followed for {after} after it; rules with a time constant of {tau}."
         f" equipoise {escape(a['equipoise_version'])}, digest <code>{a['digest'][:16]}</code>."
+        + (f" By spikes, since {escape(a['level_reason'])}" if a["level_reason"] else "")
     )
     return head(a["title"], a["description"], facts)
 
@@ -119,11 +127,10 @@ def _both(seen: list[str], advice: list[str]) -> list[str]:
 
 def _ends(data: "xr.Dataset") -> list[list[str]]:
     rows = []
-    for dose in data["dose"].values:
-        for rule in data["rule"].values:
-            here = data.sel(dose=dose, rule=rule)
-            status = str(here["status"].item()).lower().replace("_", " ")
-            rows.append([str(dose), str(rule), status, str(here["reason"].item()) or "followed to the end"])
+    for dose, rule, level in product(*(data[name].values for name in ("dose", "rule", "level"))):
+        here = data.sel(dose=dose, rule=rule, level=level)
+        status = str(here["status"].item()).lower().replace("_", " ")
+        rows.append([str(dose), str(rule), str(level), status, str(here["reason"].item()) or "followed to the end"])
     return rows
 
 
@@ -139,7 +146,12 @@ def _notes(data: "xr.Dataset") -> list[list[str]]:
 
 # --- figures ----------------------------------------------------------------------------------------------------------
 def _figures(found: Prediction) -> str:
-    caption = "Changes beside before under each rule. Lines: theory. Open dots, where there are any: spikes."
+    one = len(found.data["level"]) == 1
+    caption = f"Changes beside before under each rule. Lines: {found.data['level'].values[0]}. " + (
+        "Open dots, where there are any: runs of the network."
+        if one
+        else "Open dots: runs of the network; thin lines, where there are any: rules followed by spikes."
+    )
     with style():
         drawn = [(str(dose), predict_figure(found, str(dose))) for dose in found.data["dose"].values]
         return "\n".join(figure(i, one, escape(dose), caption) for i, (dose, one) in enumerate(drawn, start=1))
@@ -148,7 +160,7 @@ def _figures(found: Prediction) -> str:
 def predict_figure(found: Prediction, dose: str) -> "Figure":
     """Trajectories of one dose under all rules, one panel an observable."""
     data = found.data.sel(dose=dose)
-    course = changes(data["course"], data.assign(baseline=data["course_baseline"]))
+    course = changes(data["course"], data)
     shown = [name for name in PANELS if name in data["observable"].values] or [str(data["observable"].values[0])]
     columns = min(4, len(shown))
     rows = -(-len(shown) // columns)
@@ -156,7 +168,10 @@ def predict_figure(found: Prediction, dose: str) -> "Figure":
     for ax, name in zip(axes.flat, shown, strict=False):
         absolute = bool(data["absolute"].sel(observable=name))
         factor, unit = (1.0, str(data["unit"].sel(observable=name).item())) if absolute else (100.0, "%")
-        predictions.draw_courses(ax, data["time"], factor * course.sel(observable=name), data.attrs["duration"])
+        predictions.draw_manipulation(ax, data.attrs["duration"])
+        for k, level in enumerate(data["level"].values):
+            time, change = data["time"].sel(level=level), course.sel(level=level, observable=name)
+            predictions.draw_courses(ax, time, factor * change, faint=k > 0)
         if "spiking" in data["level"].values:
             here = {"dose": dose, "level": "spiking", "observable": name}
             at = data["phase_time"]

@@ -20,7 +20,7 @@ from equipoise.spiking.kernel import State
 from equipoise.spiking.network import Network
 from equipoise.spiking.rule_group import Group, SlowRuleGroup
 from equipoise.spiking.slow import RuleGroup
-from equipoise.spiking.walk import Walk, weights_in
+from equipoise.spiking.walk import NOISES, Walk, weights_in
 from equipoise.units import hour
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ class Evolution:
 
     `data`: the slow variables without speed-up as extrapolated from two runs, mean and spread over neurons (`_sd`) with
     the errors of both (`_error`, `_sd_error`; as standard deviations), and rates and calcium moments in the windows of
-    the slower run. `network` and `end` let `eq.spiking.run(e.network, start=e.end, duration=...)` go on from the slower
-    run, at real speed. `speeds` are slow seconds per simulated second, at most; `simulated` [s] of spikes took `wall`
-    [s].
+    the slower run. Where populations share their weights, set points that were measured on the network for T seconds
+    add `_aim_error`/sqrt(T). `network` and `end` let `eq.spiking.run(e.network, start=e.end, duration=...)` go on from
+    the slower run, at real speed. `speeds` are slow seconds per simulated second, at most; `simulated` [s] of spikes
+    took `wall` [s].
     """
 
     data: "xr.Dataset"
@@ -71,7 +72,8 @@ def together(walks: Sequence[Walk], started: float) -> Evolution:
     status, message = _verdict(walks)
     wall = time.perf_counter() - started
     first = float(faster.limits[0, 1])
-    rows = [{k: v for k, v in row.items() if "_noise_" not in k} for row in whole.rows]
+    hidden = tuple(f"_{kind}_" for kind in NOISES)
+    rows = [{k: v for k, v in row.items() if not any(x in k for x in hidden)} for row in whole.rows]
     attrs = {"status": status.name, "message": message, "advice": status.advice}
     data = dataset_of(rows, faster.network.circuit, attrs)
     if slower.rows:
@@ -95,6 +97,8 @@ def _extrapolate(data: "xr.Dataset", walks: Sequence[Walk], group: Group, name: 
     limit = slow + correction
     data[key] = ("time", np.clip(limit, *group.limits[name]) if isinstance(group, SlowRuleGroup) else limit, units)
     data[f"{key}_error"] = ("time", np.hypot(correction, noise), units)
+    aim = _noise(walks[-1], group, name, "aim", t)
+    data[f"{key}_aim_error"] = ("time", aim, {"units": f"{units['units']} sqrt(s)"})
     data[f"{key}_sd"] = ("time", np.sqrt(variance), units)
     data[f"{key}_sd_error"] = ("time", np.abs(np.sqrt(variance) - slow_sd), units)
 
@@ -124,9 +128,16 @@ def _along(walk: Walk, group: Group, name: str, t: Array) -> tuple[Array, Array,
     times = np.array([0.0, *(row["time"] for row in walk.rows)])
     mean = np.array([start.mean(), *(row[key] for row in walk.rows)])
     sd = np.array([start.std(), *(row[f"{key}_sd"] for row in walk.rows)])
-    noise = np.array([0.0, *(row.get(f"{name}_noise_{group.name}", 0.0) for row in walk.rows)])
-    scale = mean if group.relative and name.startswith("J_") else 1.0
-    return tuple(np.interp(t, times, x) for x in (mean, noise * scale, sd))  # pyright: ignore[reportReturnType]
+    mean, sd = (np.interp(t, times, x) for x in (mean, sd))
+    return mean, _noise(walk, group, name, "noise", t), sd
+
+
+def _noise(walk: Walk, group: Group, name: str, kind: str, t: Array) -> Array:
+    """The SD of one kind of noise at the times t."""
+    times, key = np.array([0.0, *(row["time"] for row in walk.rows)]), label(name, group.name)
+    noise = np.array([0.0, *(row.get(f"{name}_{kind}_{group.name}", 0.0) for row in walk.rows)])
+    scale = np.array([0.0, *(row[key] for row in walk.rows)]) if group.relative and name.startswith("J_") else 1.0
+    return np.interp(t, times, noise * scale)
 
 
 def _verdict(walks: Sequence[Walk]) -> tuple[Status, str]:

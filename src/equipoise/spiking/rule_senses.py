@@ -206,6 +206,16 @@ def senses_of(network: Network, population: int, what: list[Sensed]) -> Senses:
     )  # fmt: skip
 
 
+def input_of(network: Network, population: str, rates: Mapping[str, Array]) -> tuple[float, float]:
+    """Required input [V/s] and noise sigma^2 [V^2/s] of a population read as one cell, as a slow rule senses them.
+
+    `rates` [Hz] holds those of the cells (n,) of all populations. Raises what a rule that senses it would.
+    """
+    senses = senses_of(network, network.layout.names.index(population), [RequiredInput(population)])
+    now = _Now(senses.gathered(rates).mean(axis=1, keepdims=True), {}, 0.0)
+    return float(senses.required(now).mean()), float(senses.noise(now).mean())
+
+
 Plain = Rate | SquaredRate | NetInput | RequiredInput | ExcitatoryInput | InhibitoryInput | InputFrom
 
 

@@ -39,6 +39,8 @@ TRUSTED = 0.2
 """Relative error of a measured response."""
 SLOWEST = 0.2
 """Slow seconds per simulated second below which a walk is refused: then it is slower than the spikes themselves."""
+NOISES = "noise", "aim"
+"""What scatters slow variables: fluctuations of the walk, and of the stretch from which set points are taken."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -314,12 +316,15 @@ class Walk:
 
     # --- looking out --------------------------------------------------------------------------------------------------
     def _uncertainty(self) -> dict[str, float]:
-        """SD of each weight that the network's fluctuations have caused, relative where it is."""
+        """SD of each weight that fluctuations have caused in the walk and, for a second, in set points."""
         if self.noise is None:
             return {}
         q = self.coordinates
         sd = np.sqrt(np.maximum(np.diag(self.noise.z), 0.0))
-        return {f"{name}_noise_{g.name}": float(x) for (g, name), x in zip(q.places, sd, strict=True)}
+        both = zip(q.places, sd, self.noise.of_set_points(self.pace.window), strict=True)
+        return {
+            f"{name}_{kind}_{g.name}": float(x) for (g, name), *of in both for kind, x in zip(NOISES, of, strict=True)
+        }
 
     def _look_out(self, regulator: Regulator) -> None:
         for g in self.coordinates.groups:
