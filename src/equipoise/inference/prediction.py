@@ -50,8 +50,8 @@ FOLLOWED = (Status.OK, Status.MARGINAL)
 SPAN = Quantity("time", unit="hour", low=0.0, high=3650 * day, open_low=True)
 LENGTH = Quantity("length of a run", unit="second", low=1 * second, high=1 * hour)
 SPEED = Quantity("slow seconds per simulated second", low=1.0)
-ASKED = ("rate", "cv", "J_E", "J_I", "threshold_E")
-"""Observables on the screen."""
+ASKED = ("rate_E", "rate_I", "cv_E", "calcium_second_E", "J_E_E", "J_I_E", "J_E_I", "threshold_E")
+"""Observables on the screen, where there are more."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,10 +111,10 @@ class Prediction:
         data = self.data
         head = f"Prediction({data.attrs['title']}: {', '.join(map(str, data['level'].values))})"
         known = [str(n) for n in data["observable"].values]
-        shown = [n for n in known if n in ASKED or n.rpartition("_")[0] in ASKED][:8]
+        shown = known if len(known) <= len(ASKED) else [n for n in known if n in ASKED]
         rows = [head, *(f"by spikes, since {why}" for why in [data.attrs["level_reason"]] if why)]
         for dose in data["dose"].values:
-            rows.append(f"{dose}")
+            rows += [str(dose), f"    {'change':27s} " + "  ".join(f"{phase!s:>9s}" for phase in data["phase"].values)]
             for rule in data["rule"].values:
                 rows += _lines(self, str(dose), str(rule), shown)
         for design in self.designs:
@@ -137,7 +137,7 @@ def _lines(found: Prediction, dose: str, rule: str, shown: Sequence[str]) -> lis
             if np.isfinite(change).any():
                 relative = not bool(found.data["absolute"].sel(observable=name))
                 text = "  ".join(_shown(v, relative) for v in change)
-                rows.append(f"    {name:<12} {level!s:<8} {text}")
+                rows.append(f"    {name:<18} {level!s:<8} {text}")
     return rows
 
 

@@ -147,10 +147,14 @@ def _notes(data: "xr.Dataset") -> list[list[str]]:
 # --- figures ----------------------------------------------------------------------------------------------------------
 def _figures(found: Prediction) -> str:
     one = len(found.data["level"]) == 1
-    caption = f"Changes beside before under each rule. Lines: {found.data['level'].values[0]}. " + (
-        "Open dots, where there are any: runs of the network."
-        if one
-        else "Open dots: runs of the network; thin lines, where there are any: rules followed by spikes."
+    caption = (
+        "Changes beside before under each rule; time is stretched after both onsets. "
+        f"Lines: {found.data['level'].values[0]}. "
+        + (
+            "Open dots, where there are any: runs of the network."
+            if one
+            else "Open dots: runs of the network; thin lines, where there are any: rules followed by spikes."
+        )
     )
     with style():
         drawn = [(str(dose), predict_figure(found, str(dose))) for dose in found.data["dose"].values]
@@ -168,7 +172,7 @@ def predict_figure(found: Prediction, dose: str) -> "Figure":
     for ax, name in zip(axes.flat, shown, strict=False):
         absolute = bool(data["absolute"].sel(observable=name))
         factor, unit = (1.0, str(data["unit"].sel(observable=name).item())) if absolute else (100.0, "%")
-        predictions.draw_manipulation(ax, data.attrs["duration"])
+        predictions.draw_manipulation(ax, *(float(data.attrs[name]) for name in ("duration", "washout", "tau")))
         for k, level in enumerate(data["level"].values):
             time, change = data["time"].sel(level=level), course.sel(level=level, observable=name)
             predictions.draw_courses(ax, time, factor * change, faint=k > 0)
@@ -177,7 +181,8 @@ def predict_figure(found: Prediction, dose: str) -> "Figure":
             at = data["phase_time"]
             predictions.draw_spikes(ax, at, factor * found.change.sel(here), factor * found.change_error.sel(here))
         ax.set_title(f"{name} ({unit})")
-        ax.set_xlabel("" if ax.get_subplotspec().is_first_row() and rows > 1 else "time (h)")
+        if ax.get_subplotspec().is_first_row() and rows > 1:
+            ax.set_xlabel("")
     for ax in axes.flat[len(shown) :]:
         ax.set_visible(False)
     drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
