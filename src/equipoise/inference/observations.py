@@ -29,7 +29,8 @@ Units = NDArray[np.int64]
 class Observations:
     """`values` (phase, observable) and their `covariance` (n, n) over both, phase after phase; NaN is not observed.
 
-    `rate` [Hz] and `cv` are those of E and I before, NaN where a type is not observed; `units` counts E and I.
+    `rate` [Hz] and `cv` are those of E and I before, NaN where a type is not observed; `units` counts E and I. Epochs
+    that begin with an onset, acute and rebound, last `stretch` [s] on average; 0 is not known.
     """
 
     phases: tuple[str, ...]
@@ -39,6 +40,7 @@ class Observations:
     cv: tuple[float, float]
     units: tuple[int, int] = (0, 0)
     caveats: tuple[str, ...] = ()
+    stretch: float = 0.0
 
     def __post_init__(self):
         unknown = [p for p in self.phases if p not in PHASES]
@@ -81,10 +83,11 @@ def observe(
     found = _logarithms(tables, groups)
     draws = np.stack([_logarithms(tables, [rng.choice(g, g.size) for g in groups]) for _ in range(SAMPLES)])
     covariance = np.cov((draws[:, 1:] - draws[:, :1]).reshape(SAMPLES, -1).T)
-    before = np.exp(found[0])
+    before, onsets = np.exp(found[0]), [chosen[p] for p in ("acute", "rebound") if p in chosen]
     return Observations(
         phases=phases, values=found[1:] - found[0], covariance=covariance, rate=(before[0], before[1]),
         cv=(before[2], before[3]), units=(groups[0].size, groups[1].size), caveats=caveats,
+        stretch=float(np.mean([e.stop - e.start for e in onsets])) if onsets else 0.0,
     )  # fmt: skip
 
 

@@ -155,9 +155,10 @@ def _drawn(
 ) -> tuple[Predictions, ...]:
     """What each rule predicts in circuits around the given one; NumericalFailure where none rests under any rule."""
     moments = tuple(part * spans[0] for part in PARTS) if how.moments is None else how.moments
+    noise = how.variability or assumed_variability(at)
     return predictions(
         dose.within(how.strength), operating=at, rules=rules, draws=how.draws, duration=spans[0], washout=spans[1],
-        moments=moments, seed=how.seed,
+        moments=moments, stretch=noise.duration, seed=how.seed,
     )  # fmt: skip
 
 

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.inference.design import QUANTILES, Design, refused
-from equipoise.inference.operating import SPEED, Operating
 from equipoise.inference.predictions import OBSERVABLES, Experiment, Predictions
 from equipoise.inference.resting import Resting
 from equipoise.inference.variability import Variability, assumed_variability
@@ -285,17 +284,18 @@ def _assumptions(
         f"{1.0 - how.power:g} at the number needed, each pair by itself",
         shared,
         f"the same cells in all phases, in stretches of {noise.duration / minute:g} min; t-test on means of recordings",
-        "acute and rebound are the states before rules move, which takes the fastest drawn "
-        f"{_fastest(what.at) / minute:g} min: stretches there should be shorter",
+        _onsets(what),
         f"mean-field predictions of {'unequal' if isinstance(what.at, Resting) else 'equal'} cells, right to "
         f"{how.tolerance:g} of each logarithm; calcium is that of the spikes",
         *noise.caveats,
     )
 
 
-def _fastest(at: Operating) -> float:
-    """The shortest time scale of rules that are drawn [s]."""
-    return at.tau / (at.unknowns.speed if isinstance(at, Resting) else SPEED[1])
+def _onsets(what: Experiment) -> str:
+    """What acute and rebound are."""
+    if what.stretch:
+        return f"acute and rebound are means over the first {what.stretch / minute:g} min, in which rules already move"
+    return "acute and rebound are the states before rules move; a stretch shows less, see stretch= of predictions"
 
 
 def _drawn(what: Experiment, fewest: int, share: float) -> str:

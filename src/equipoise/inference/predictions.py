@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 PHASES = ("acute", "during", "rebound", "after")
 OBSERVABLES = tuple(f"{what}_{p}" for what in ("rate", "cv", "calcium_mean", "calcium_second") for p in POPULATIONS)
 SPAN = Quantity("time", unit="day", low=0.0, open_low=True)
+STRETCH = Quantity("length of a recording", unit="minute", low=0.0)
+NODES = 4
+"""Of the mean over a recording."""
 LARGEST = np.log(5.0)
 """Largest acute change of a rate: doses that do more than fivefold are not chosen."""
 BLOCK, FEW, MOST = 8, 40, 400
@@ -60,13 +63,17 @@ Drawn = Draws | Neighbours
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Experiment:
-    """What is simulated: the state before, the manipulation, the times it lasts and is gone, moments in both [s]."""
+    """What is simulated: the state before, the manipulation, the times it lasts and is gone, moments in both [s].
+
+    Recordings last `stretch` [s]: acute and rebound are means over that long, of rules that move meanwhile.
+    """
 
     at: Operating
     how: Perturbation
     duration: float
     washout: float
     moments: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    stretch: float = 0.0
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -140,6 +147,7 @@ def predictions(
     duration: float = 2 * day,
     washout: float = 2 * day,
     moments: Sequence[float] = (),
+    stretch: float = 0.0,
     seed: int = 0,
 ) -> tuple[Predictions, ...]:
     """What each rule predicts of a manipulation, from `draws` circuits of the priors that all rules share.
@@ -147,13 +155,15 @@ def predictions(
     `operating` is where circuits of the priors fire, or a given circuit at rest (`resting`), around which they are
     drawn. `duration` [s] of the manipulation and `washout` [s] after it count beside the rules' own time,
     `Operating.tau`; `moments` [s] after each onset are told beside the phases, those within the time that there is.
+    Recordings last `stretch` [s], over which acute and rebound are means; without one they are states of no length.
     Raises ValueError for unknown names, and NumericalFailure where no circuit rests as asked with any of the rules.
     """
     at = Operating() if operating is None else operating
     how = perturbation_of(manipulation)
     spans = check("predictions.duration", duration, SPAN), check("predictions.washout", washout, SPAN)
     n = whole("predictions: draws", draws, low=10, high=1_000_000)
-    what = Experiment(at=at, how=how, duration=spans[0], washout=spans[1], moments=_moments(moments, spans))
+    length, between = check("predictions.stretch", stretch, STRETCH), _moments(moments, spans)
+    what = Experiment(at=at, how=how, duration=spans[0], washout=spans[1], moments=between, stretch=length)
     asked = candidates_of(rules)
     drawn, fits, offered = pool(at, asked, n, np.random.default_rng(seed_sequence(seed)))
     shares, fits = fits.sum(axis=1) / offered, fits & (np.cumsum(fits, axis=1) <= n)
@@ -278,17 +288,33 @@ def observed_phases(first: SlowBatch[C], under: C, r: Array, what: Experiment) -
     out = []
     for batch, course, moments in ((under, during, what.moments[0]), (first.batch, later, what.moments[1])):
         here = replace(first, batch=batch)
-        stages = [(course.z[0], course.r[0]), *_between(here, course, moments), (course.z[-1], course.r[-1])]
-        for z, state in stages:
-            out.append(_observed(here.moved(np.nan_to_num(z)), state, first.names, what.at) - before)
-    return np.stack(out, axis=1)
+        out.append(_onset(here, course, what))
+        for z, state in (*_between(here, course, moments), (course.z[-1], course.r[-1])):
+            out.append(_seen(here, z, state, what.at))
+    return np.stack(out, axis=1) - before[:, None]
 
 
-def _between(system: SlowBatch[C], course: Course, moments: Sequence[float]) -> list[tuple[Array, Array]]:
+def _seen(here: SlowBatch[C], z: Array, state: Array, at: Operating) -> Array:
+    """Logarithms of observables (n, observable) at slow variables z and states."""
+    return _observed(here.moved(np.nan_to_num(z)), state, here.names, at)
+
+
+def _onset(here: SlowBatch[C], course: Course, what: Experiment) -> Array:
+    """Logarithms of the means over a recording that begins with a course; rules may move rates within minutes."""
+    stretch = min(what.stretch, float(course.time[-1]))
+    if not stretch or not here.speed.shape[1]:
+        return _seen(here, course.z[0], course.r[0], what.at)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    stages = _between(here, course, 0.5 * stretch * (1.0 + nodes))
+    values = np.exp([_seen(here, z, state, what.at) for z, state in stages])
+    return np.log(np.tensordot(0.5 * weights, values, axes=1))
+
+
+def _between(system: SlowBatch[C], course: Course, moments: Sequence[float] | Array) -> list[tuple[Array, Array]]:
     """Slow variables and states at moments of a course, by monotone cubics in log(time) and the states that follow."""
     from scipy.interpolate import PchipInterpolator
 
-    if not moments:
+    if not len(moments):
         return []
     scale = course.time[1]
     known = np.asarray(np.isfinite(course.z).all(axis=(0, 2)) & np.isfinite(course.r).all(axis=(0, 2)))

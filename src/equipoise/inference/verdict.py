@@ -147,7 +147,7 @@ def predicted_for(
     """What rules predict of circuits that fire as observed before; NumericalFailure where there are none."""
     return predictions(
         manipulation, operating=_operating(seen, how.operating), rules=rules, draws=how.draws,
-        duration=how.duration, washout=how.washout, seed=seed,
+        duration=how.duration, washout=how.washout, stretch=seen.stretch, seed=seed,
     )  # fmt: skip
 
 
