@@ -209,7 +209,7 @@ def test_failed_points_are_tried_again(tmp_path):
 
 def test_a_store_needs_arguments_with_an_identity(tmp_path):
     with pytest.raises(TypeError, match="arguments that can be told apart on another day"):
-        sweep(lambda a, b: a, a=[1], b=iter(()), store=tmp_path / "s.db", workers=1)
+        sweep(lambda a, b: a, a=[1], b=object(), store=tmp_path / "s.db", workers=1)
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path):
