@@ -198,12 +198,12 @@ def _on_cluster(client: Any, packed: bytes, grid: Axes, points: Sequence[int]) -
 
 def _next(done: SimpleQueue, client: Any) -> Any:
     """A future that is done; PoolLost where none will be, as the scheduler is gone."""
-    while client.status not in ("closing", "closed"):
+    while True:
         try:
             return done.get(timeout=WATCH)
         except Empty:
-            continue
-    raise PoolLost("the Dask scheduler or its client is gone")
+            if client.status in ("closing", "closed"):
+                raise PoolLost("the Dask scheduler or its client is gone") from None
 
 
 def _window(client: Any) -> int:
