@@ -30,7 +30,7 @@ SILENT, WIDEST = 1.0 / (1000 * hour), 60.0
 """Rate [Hz] below which a neuron does not respond, and the largest y_th - y_r."""
 FINE, FEWEST, MOST = 0.5, 80, 20000
 """Largest step beside the scales 1/(8 y) and 1/(4 sqrt(|a|)) on which R relaxes, and how many steps there are."""
-STEEPEST, FASTEST = float(MOST), 2000
+STEEPEST, FASTEST = float(MOST), 5000
 """Largest |y| (y_th - y_r) and f tau_m for which so many steps are stable."""
 
 
@@ -58,7 +58,7 @@ def frequency_response(neuron: LIF, *, frequency: ArrayLike, mu: ArrayLike, sigm
 
     Good to about 2e-5, the spectrum too. A neuron that fires less than once in 1000 h does not respond; NaN where the
     noise moves the membrane by less than 1/60 of the way from reset to threshold, or by too little beside its drive.
-    Raises TypeError for neurons other than the LIF, ValueError for frequencies above 2000/tau_m.
+    Raises TypeError for neurons other than the LIF, ValueError for frequencies above 5000/tau_m.
     """
     if not isinstance(neuron, LIF):
         raise TypeError(f"frequency_response: neuron must be an eq.LIF(...), got {type(neuron).__name__}.")
