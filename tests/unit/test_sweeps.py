@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,7 +135,7 @@ def test_names_that_clash_and_labels_that_are_nan_lose_nothing(value, name):
     assert np.array_equal(swept[name], [[1.0, 2.0], [1.0, 2.0]])
     assert len(set(swept[name].dims)) == 2
     if isinstance(value, dict):
-        rest = {int(v) for k in swept.data_vars if k.endswith("_of_point") for v in swept[k]}
+        rest = {int(v) for k in map(str, swept.data_vars) if k.endswith("_of_point") for v in swept[k]}
         assert rest == {v for v in value.values() if isinstance(v, int)}
 
 
@@ -488,8 +489,8 @@ class _Gone:
 
     def submit(self, compute, packed, arguments, pure):
         assert pure is False
-        future = Future()
-        future.key = arguments["a"]  # pyright: ignore[reportAttributeAccessIssue]
+        future: Any = Future()
+        future.key = arguments["a"]
         if future.key < self.points:
             future.set_result(compute(packed, arguments))
         else:

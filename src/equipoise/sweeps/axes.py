@@ -43,7 +43,7 @@ class Axes:
     def among(self, rows: Mapping[str, Sequence[Any]], point: int) -> dict[str, Any]:
         """At a point, what `rows` has for each value of each axis."""
         place = np.unravel_index(point, self.shape)
-        return {name: row[i] for (name, row), i in zip(rows.items(), place, strict=True)}
+        return {name: row[int(i)] for (name, row), i in zip(rows.items(), place, strict=True)}
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.size))
