@@ -1,7 +1,6 @@
 """The axes of a sweep and the points of their grid."""
 
 import inspect
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -118,12 +117,14 @@ def _labels(name: str, values: tuple[Any, ...]) -> np.ndarray:
 def _names(values: tuple[Any, ...]) -> list[str]:
     """Names of objects, with a number where objects that are not the same have one name."""
     names = [str(getattr(v, "name", None) or repr(v)) for v in values]
-    many, seen, out = Counter(names), Counter(), []
-    for i, (name, value) in enumerate(zip(names, values, strict=True)):
-        again = any(name == other and _same(value, v) for other, v in zip(names[:i], values[:i], strict=True))
-        seen[name] += not again
-        out.append(f"{name} ({seen[name]})" if many[name] > 1 else name)
-    return out
+    unlike: dict[str, list[Any]] = {name: [] for name in names}
+    numbers = []
+    for name, value in zip(names, values, strict=True):
+        known = unlike[name]
+        numbers.append(next((k for k, other in enumerate(known) if _same(value, other)), len(known)))
+        if numbers[-1] == len(known):
+            known.append(value)
+    return [f"{name} ({k + 1})" if len(unlike[name]) > 1 else name for name, k in zip(names, numbers, strict=True)]
 
 
 def _same(one: Any, other: Any) -> bool:
