@@ -193,7 +193,8 @@ def _on_cluster(client: Any, packed: bytes, grid: Axes, points: Sequence[int]) -
             for another in islice(waiting, 1):
                 hand_out(another)
     finally:
-        client.cancel([future for _, future in running.values()]) if running and client.status == "running" else None
+        if running and client.status == "running":
+            client.cancel([future for _, future in running.values()])
 
 
 def _next(done: SimpleQueue, client: Any) -> Any:
