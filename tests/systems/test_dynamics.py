@@ -283,3 +283,14 @@ def test_value_and_jacobian_computed_together_are_computed_once():
     found = dynamics.fixed_point(*dynamics.together(both), np.array([1.0]))
     assert found.x == pytest.approx([np.sqrt(2.0)], rel=1e-12)
     assert len(calls) == len({c.tobytes() for c in calls})
+
+
+def test_an_unknown_that_hardly_matters_overflows_nothing():
+    """A slope of 1e-190, as of a cell that is silent, has an inverse whose square is no number."""
+    found = dynamics.fixed_point(
+        lambda x: np.array([x[0] - 2.0, x[0] - 2.0 + 1e-190 * (x[1] - 3.0)]),
+        lambda x: np.array([[1.0, 0.0], [1.0, 1e-190]]),
+        np.array([1.0, 3.0]),
+    )
+    assert found.status is Status.OK
+    np.testing.assert_allclose(found.x, [2.0, 3.0], rtol=1e-12)

@@ -55,6 +55,28 @@ def test_trains_are_regular_over_long_times_and_poisson_over_short_ones():
     np.testing.assert_allclose(found.spectrum[1], r, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("mu", "sigma"), [(30.0, 2.0), (100.0, 0.5), (20.0, 1.2), (47.0, 0.12), (900.0, 1.0)])
+@pytest.mark.parametrize("f", [1e-7, 1e-4])
+def test_slow_spectra_are_the_variance_of_intervals_however_regular_or_rare_spikes_are(f, mu, sigma):
+    """S(0) = r C_v^2, at f in units of the rate; 1 - |P|^2 there is 1e-15 of 1 for regular trains."""
+    neuron = eq.LIF(tau_m=20 * ms, v_reset=0.2, v_threshold=1.0, v_leak=0.0, tau_ref=2 * ms)
+    r, irregular = rate(neuron, mu=mu, sigma=sigma), cv(neuron, mu=mu, sigma=sigma)
+    found = frequency_response(neuron, frequency=f * r, mu=mu, sigma=sigma)
+    np.testing.assert_allclose(found.spectrum[0], r * irregular**2, rtol=3e-5)
+
+
+def test_strong_drive_and_high_frequencies_are_stable():
+    """chi_mu -> r sqrt(2 tau/a)/sigma at high f; NaN where the noise is too weak for what drives the neuron."""
+    found = frequency_response(NEURON, frequency=400 * kHz, mu=[200.0, 160.0], sigma=[1.0, 0.18])
+    r, sigma, root = found.rate, np.array([1.0, 0.18]), np.sqrt(2j * np.pi * 400 * kHz * NEURON.tau_m)
+    away = np.maximum(NEURON.tau_m * np.array([200.0, 160.0]) - 1.0, 1.0) / (sigma * 0.1) / np.abs(root)
+    error = np.abs(found.by_mu[0] / (r * np.sqrt(2.0 * NEURON.tau_m) / sigma / root) - 1.0)
+    assert (error < 2.0 * away).all()
+    clock = frequency_response(NEURON, frequency=[1 * Hz, 5 * kHz], mu=2000.0, sigma=0.17)
+    assert np.isnan(clock.by_mu).all()
+    assert np.isnan(clock.spectrum).all()
+
+
 def test_what_does_not_fire_does_not_respond_and_what_has_no_noise_is_not_known():
     found = frequency_response(NEURON, frequency=40 * Hz, mu=[-900.0, 200.0], sigma=[5.0, 1e-3])
     assert found.by_mu[0, 0] == 0.0
@@ -67,3 +89,5 @@ def test_bad_input_is_named():
         frequency_response(eq.PIF(), frequency=40.0, mu=1.0, sigma=1.0)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="frequency must be finite and above 0"):
         frequency_response(NEURON, frequency=0.0, mu=1.0, sigma=1.0)
+    with pytest.raises(ValueError, match=r"at most 5000/tau_m = 500000 Hz, got 1e\+06 Hz"):
+        frequency_response(NEURON, frequency=[1.0, 1e6], mu=1.0, sigma=1.0)

@@ -1,13 +1,17 @@
 """Sweeps: the table, failures as data, and that nothing is lost or done twice, whoever dies."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +79,21 @@ def test_objects_are_axes_by_name():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_points_that_leave_python_fail_alone(workers):
+    def leaves(a):
+        if a == 1:
+            raise SystemExit(3)
+        if a == 2 and workers > 1:  # in this process it is the user's
+            raise KeyboardInterrupt
+        return a
+
+    swept = sweep(leaves, a=range(4), workers=workers, progress=False)
+    bad = [1] if workers == 1 else [1, 2]
+    assert [place["a"] for place, _, _ in failures(swept)] == bad
+    assert np.array_equal(swept["value"].drop_sel(a=bad), [a for a in range(4) if a not in bad])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_failures_are_recorded_and_listed(workers):
     swept = sweep(_fails, a=[0, 1, 2, 3], workers=workers, progress=False)
     assert swept["status"].values.tolist() == ["OK", "FAILED", "PAST_FOLD", "OK"]
@@ -83,6 +102,55 @@ def test_failures_are_recorded_and_listed(workers):
         ({"a": 1}, Status.FAILED, "ValueError: one is bad"),
         ({"a": 2}, Status.PAST_FOLD, "f: no equilibrium [PAST_FOLD]"),
     ]
+
+
+def test_objects_of_one_name_are_numbered_and_equal_ones_refused():
+    circuit = eq.Circuit.example("balanced_network")
+    swept = sweep(lambda c: c.populations[0].size, c=[circuit, circuit.scaled(100)], workers=1)
+    assert swept["c"].values.tolist() == [f"{circuit.name} (1)", f"{circuit.name} (2)"]
+    long = [np.zeros(2000), np.where(np.arange(2000) == 1000, 1.0, 0.0)]
+    assert sweep(lambda x: x.sum(), x=long, workers=1)["value"].values.tolist() == [0.0, 1.0]
+    with pytest.raises(ValueError, match="values of c must differ"):
+        sweep(lambda c: 1, c=[circuit, circuit], workers=1)
+
+
+def test_collections_of_unlike_length_are_values_too():
+    swept = sweep(lambda a: len(a), a=[[1, 2], (3,)], workers=1)
+    assert swept["value"].values.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (xr.DataArray([1.0, 2.0], dims="a"), "value"),
+        (xr.DataArray([1.0, 2.0], dims="k", coords={"k": [1.0, np.nan]}), "value"),
+        (xr.DataArray([1.0, 2.0], dims="k", coords={"status": ("k", [5, 6])}), "value"),
+        ({"k": 7, "x": xr.DataArray([1.0, 2.0], dims="k", coords={"k": [1, 2]})}, "x"),
+        ({"status_of_point": 8, "status": 9, "x": np.array([1.0, 2.0])}, "x"),
+    ],
+)
+def test_names_that_clash_and_labels_that_are_nan_lose_nothing(value, name):
+    swept = sweep(lambda a: value, a=[1, 2], workers=1)
+    assert (swept["status"] == "OK").all()
+    assert np.array_equal(swept[name], [[1.0, 2.0], [1.0, 2.0]])
+    assert len(set(swept[name].dims)) == 2
+    if isinstance(value, dict):
+        rest = {int(v) for k in map(str, swept.data_vars) if k.endswith("_of_point") for v in swept[k]}
+        assert rest == {v for v in value.values() if isinstance(v, int)}
+
+
+def test_times_are_missing_as_times_and_objects_are_refused(tmp_path):
+    def when(a):
+        if a == 2:
+            raise ValueError("no date")
+        return xr.DataArray(np.array("2020-01-01", "M8[ns]"))
+
+    assert np.isnat(sweep(when, a=[1, 2], workers=1)["value"].values).tolist() == [False, True]
+    for _ in range(2):  # the second time from the store
+        swept = sweep(lambda a: np.array(["x", "yz"], object), a=[1], store=tmp_path / "s.db", workers=1)
+        assert swept["value"].values.tolist() == [["x", "yz"]]
+    objects = sweep(lambda a: xr.DataArray(np.array([{}], object), dims="k"), a=[1], workers=1)
+    assert "got ndarray of object" in objects["message"].item()
 
 
 def test_all_points_may_fail():
@@ -120,6 +188,7 @@ def test_own_status_of_a_result_keeps_a_name():
         (lambda: sweep(_product, a=[1], c=[2]), TypeError, r"_product.* cannot be called with a, c"),
         (lambda: sweep(_product, a=[1], b=[2], scal=3.0), TypeError, r"Did you mean 'scale'"),
         (lambda: sweep(_product, a=[1]), TypeError, "missing a required argument: 'b'"),
+        (lambda: sweep(_product, a=[1], b=(i for i in [2])), TypeError, r"b must be .* got generator.*Give b=list"),
         (lambda: sweep(_product, a=[], b=[1]), ValueError, "a must have at least one value"),
         (lambda: sweep(_product, a=[1, 1], b=[1]), ValueError, "values of a must differ"),
         (lambda: sweep(_product, a=np.zeros((2, 2)), b=[1]), ValueError, "a must be 1-D"),
@@ -195,6 +264,87 @@ def test_helpers_of_the_same_module_are_part_of_the_code(tmp_path):
     assert values == [12, 12, 13, 23]
 
 
+def _classy(factor: float):
+    """A function that uses a class and a cached helper of its own module, and a callable with a state."""
+    space: dict = {"__name__": "users"}
+    exec(
+        "from functools import cache\n"
+        f"class Model:\n    @property\n    def gain(self): return {factor}\n"
+        f"@cache\ndef helper(a): return {factor} * a\n"
+        "class Call:\n    def __init__(self, x): self.x = x\n    def __call__(self, a): return a + self.x\n"
+        "def by_class(a): return a * Model().gain\ndef by_cache(a): return helper(a)",
+        space,
+    )
+    return space["by_class"], space["by_cache"], space["Call"](factor)
+
+
+def test_classes_caches_and_states_are_part_of_the_code(tmp_path):
+    found = [[sweep(f, a=[1], store=tmp_path / "s.db", workers=1)["value"].item() for f in _classy(x)] for x in (2, 3)]
+    assert found == [[2, 2, 3], [3, 3, 4]]
+
+
+def test_a_class_has_the_same_identity_in_every_process():
+    text = """
+        import dataclasses
+        from equipoise.sweeps.identity import digest_of_function
+
+        @dataclasses.dataclass(frozen=True)
+        class Model:
+            gain: float = 2.0
+            names: frozenset = frozenset({"E", "I", "X"})
+
+            @staticmethod
+            def double(a): return [2 * x for x in a]
+
+        def point(a): return Model(a).double({"x", "y", "z"})
+
+        print(digest_of_function(point))
+    """
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(text)],
+            env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(told) == 1
+
+
+def test_constants_are_read_and_sent_once(tmp_path):
+    read = []
+
+    class Large:
+        """Counts how often it is looked at."""
+
+        def __init__(self, name: str = "large"):
+            self.name = name
+
+        def __fspath__(self):
+            read.append("path")
+            return self.name
+
+        def __reduce__(self):
+            read.append("sent")
+            return str, (self.name,)
+
+    large = Large()
+    os.PathLike.register(Large)
+    swept = sweep(lambda a, b: a, a=range(30), b=large, store=tmp_path / "s.db", workers=2, progress=False)
+    assert swept["value"].values.tolist() == list(range(30))
+    assert read == ["path", "sent"]
+
+
+def test_a_store_that_cannot_be_written_any_more_costs_no_result(tmp_path):
+    store = tmp_path / "s.db"
+    sweep(_product, a=[1], b=[1], store=store, workers=1)
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        database.execute("create trigger full before insert on points begin select raise(fail, 'disk is full'); end")
+        database.commit()
+    with pytest.warns(RuntimeWarning, match=r"s.db' cannot be written \(disk is full\); .* in the table alone"):
+        swept = sweep(_product, a=[1, 2], b=[1, 2], store=store, workers=1)
+    assert swept["value"].values.tolist() == [[1, 2], [2, 4]]
+
+
 def test_failed_points_are_tried_again(tmp_path):
     flag = tmp_path / "flag"
 
@@ -209,14 +359,15 @@ def test_failed_points_are_tried_again(tmp_path):
 
 def test_a_store_needs_arguments_with_an_identity(tmp_path):
     with pytest.raises(TypeError, match="arguments that can be told apart on another day"):
-        sweep(lambda a, b: a, a=[1], b=iter(()), store=tmp_path / "s.db", workers=1)
+        sweep(lambda a, b: a, a=[1], b=object(), store=tmp_path / "s.db", workers=1)
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path):
     bad = tmp_path / "bad.db"
     bad.write_text("not a database, but long enough to be looked at. " * 100)
-    with pytest.raises(ValueError, match="store must be a file that a sweep has written"):
-        sweep(_product, a=[1], b=[1], store=bad, workers=1)
+    for store in (bad, bad / "inside.db"):
+        with pytest.raises(ValueError, match="store must be a file that a sweep has written"):
+            sweep(_product, a=[1], b=[1], store=store, workers=1)
 
 
 def _script(tmp_path: Path, wait: float) -> list[str]:
@@ -325,6 +476,36 @@ def test_points_of_lost_workers_are_computed_by_others(cluster, tmp_path):
     assert lost
     assert swept["value"].values.tolist() == list(range(60))
     xr.testing.assert_identical(swept, again)
+
+
+class _Gone:
+    """A client whose scheduler is lost after some points."""
+
+    def __init__(self, points: int):
+        self.points, self.status = points, "running"
+
+    def nthreads(self):
+        return {"one": 1}
+
+    def submit(self, compute, packed, arguments, pure):
+        assert pure is False
+        future: Any = Future()
+        future.key = arguments["a"]
+        if future.key < self.points:
+            future.set_result(compute(packed, arguments))
+        else:
+            self.status = "closed"
+        return future
+
+
+def test_a_lost_scheduler_is_told_and_what_is_known_kept(tmp_path):
+    pytest.importorskip("distributed")
+    with pytest.warns(RuntimeWarning, match="the Dask scheduler or its client is gone; 17 points are INTERRUPTED"):
+        swept = sweep(_product, a=range(20), b=[2.0], client=_Gone(3), store=tmp_path / "s.db")
+    assert swept["value"].values[:3, 0].tolist() == [0.0, 2.0, 4.0]
+    assert (swept["status"].values[3:] == "INTERRUPTED").all()
+    kept = sweep(_product, a=range(3), b=[2.0], store=tmp_path / "s.db", workers=1)
+    assert np.array_equal(kept["seconds"], swept["seconds"][:3])
 
 
 def test_no_scheduler_is_told():

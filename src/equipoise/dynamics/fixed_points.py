@@ -103,11 +103,13 @@ def _inverse(matrix: Array) -> Array:
     """The inverse, by singular values only where there is none or hardly one."""
     if matrix.shape[0] == matrix.shape[1]:
         try:
-            inverse = np.linalg.inv(matrix)
+            with np.errstate(over="ignore", invalid="ignore"):
+                inverse = np.linalg.inv(matrix)
+                regular = np.linalg.norm(matrix) * np.linalg.norm(inverse) < REGULAR
         except np.linalg.LinAlgError:
             pass
         else:
-            if np.linalg.norm(matrix) * np.linalg.norm(inverse) < REGULAR:
+            if regular:
                 return np.asarray(inverse, dtype=np.float64)
     return np.asarray(np.linalg.pinv(matrix, rcond=1e-13), dtype=np.float64)
 

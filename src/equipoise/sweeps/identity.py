@@ -11,10 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.sweeps.axes import Axes
 
-def digest_of(function: str, arguments: Mapping[str, Any]) -> str:
-    """SHA-256 of a function's own digest and the arguments of one point."""
-    return _sha(function, *(text for name in sorted(arguments) for text in (name, _canonical(arguments[name]))))
+
+def digests_of(function: str, grid: Axes) -> list[str]:
+    """SHA-256 of a function's own digest and the arguments of each point; every value is read once."""
+    constants = {name: _canonical(value) for name, value in grid.constants.items()}
+    rows = {name: [_canonical(value) for value in values] for name, values in grid.values.items()}
+    return [_digest(function, {**constants, **grid.among(rows, point)}) for point in grid]
+
+
+def _digest(function: str, arguments: Mapping[str, str]) -> str:
+    return _sha(function, *(text for name in sorted(arguments) for text in (name, arguments[name])))
 
 
 def digest_of_function(function: Callable[..., Any]) -> str:
@@ -50,8 +58,10 @@ def _canonical(value: Any, within: tuple[Any, ...] = ()) -> str:
         return f"path {os.fspath(value)!r}"
     if isinstance(value, list | tuple | set | frozenset | range | Mapping):
         return _canonical_many(value, within)
-    if isinstance(value, type | types.ModuleType):
-        return f"{type(value).__name__} {getattr(value, '__qualname__', value.__name__)}"
+    if isinstance(value, type):
+        return _canonical_class(value, within)
+    if isinstance(value, types.ModuleType):
+        return f"module {value.__name__}"
     if dataclasses.is_dataclass(value):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         return f"{_name(type(value))} {_canonical_many(fields, within)}"
@@ -81,10 +91,36 @@ def _canonical_callable(value: Any, within: tuple[Any, ...]) -> str:
         return f"partial {' '.join(_canonical(part, inside) for part in parts)}"
     if isinstance(value, types.MethodType):
         return f"method {_canonical(value.__self__, inside)} {_canonical(value.__func__, inside)}"
+    if hasattr(value, "__wrapped__") and not isinstance(value, types.FunctionType):  # as of a cache
+        return f"wrapped {_name(type(value))} {_canonical(value.__wrapped__, inside)}"
     if not isinstance(value, types.FunctionType):
-        return f"callable {_name(value)}" if hasattr(value, "__qualname__") else f"callable {_name(type(value))}"
+        if not (state := getattr(value, "__dict__", None)) or hasattr(value, "__qualname__"):
+            return f"callable {_name(value if hasattr(value, '__qualname__') else type(value))}"
+        return f"callable {_canonical(type(value).__call__, inside)} {_canonical(state, inside)}"
     parts = (value.__defaults__, value.__kwdefaults__, _closed_over(value), _globals(value, inside))
     return f"function {_code(value.__code__)} {' '.join(_canonical(part, inside) for part in parts)}"
+
+
+def _canonical_class(value: type, within: tuple[Any, ...]) -> str:
+    """A class of a function's own module by what stands in it, any other by its name."""
+    own = any(value.__module__ == getattr(outer, "__module__", None) for outer in within)
+    if not own or any(value is outer for outer in within):
+        return f"type {_name(value)}"
+    inside = (*within, value)
+    body = {name: _in_class(part, value.__module__, inside) for name, part in vars(value).items() if _written(name)}
+    return f"type {_name(value)} {_canonical([list(value.__bases__), body], inside)}"
+
+
+def _in_class(part: Any, module: str, within: tuple[Any, ...]) -> list[str]:
+    """Methods by content, whatever makes them a property or a method of the class."""
+    names = ("__func__", "fget", "fset", "func")
+    inner = [found for name in names if isinstance(found := getattr(part, name, None), types.FunctionType)]
+    return [type(part).__name__, *(_in_module(one, module, within) for one in inner or [part])]
+
+
+def _written(name: str) -> bool:
+    """Whether a name of a class comes from what its author wrote, and not from its making."""
+    return name not in ("__dict__", "__weakref__", "__module__", "__doc__", "__firstlineno__", "__static_attributes__")
 
 
 def _closed_over(function: types.FunctionType) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def outcome_of(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Ou
         values, coords = _labelled(function(**arguments))
     except NumericalFailure as failure:
         return Outcome(status=failure.status, message=str(failure), seconds=time.perf_counter() - began)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         words = f"{type(error).__name__}: {error}"
         return Outcome(status=Status.FAILED, message=words, seconds=time.perf_counter() - began)
     return Outcome(values=values, coords=coords, seconds=time.perf_counter() - began)
@@ -60,15 +60,33 @@ def _labelled(result: Any) -> tuple[dict[str, Variable], dict[str, Variable]]:
 
 
 def _variables(mapping: Mapping[Any, Any]) -> dict[str, Variable]:
-    return {str(name): (tuple(map(str, v.dims)), np.asarray(v.values), dict(v.attrs)) for name, v in mapping.items()}
+    return {
+        str(name): (tuple(map(str, v.dims)), _plain(str(name), np.asarray(v.values)), _attributes(v.attrs))
+        for name, v in mapping.items()
+    }
+
+
+def _attributes(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Those that a store keeps: numbers, text and lists of them."""
+    plain = {str(k): v.tolist() if isinstance(v, np.generic | np.ndarray) else v for k, v in attrs.items()}
+    return {k: v for k, v in plain.items() if isinstance(v, str | int | float | list)}
 
 
 def _bare(name: str, part: Any) -> Variable:
     """A number, text, status or array without labels; its dimensions are named after it."""
-    values = np.asarray(part.name if isinstance(part, Status) else part)
-    if values.dtype.kind not in "biufcU":
+    values = _plain(name, part.name if isinstance(part, Status) else part)
+    return tuple(f"{name}_dim_{i}" for i in range(values.ndim)), values, {}
+
+
+def _plain(name: str, part: Any) -> NDArray[Any]:
+    """Numbers, text or times."""
+    values = np.asarray(part)
+    if values.dtype.kind == "O" and values.size and all(isinstance(v, str) for v in values.flat):
+        values = values.astype(np.str_)
+    if values.dtype.kind not in "biufcUmM":
         raise TypeError(
             f"sweep: the function must return numbers, text, arrays, xarray objects or a mapping of those, got "
-            f"{type(part).__name__} for {name!r}. Return the attributes that you want."
+            f"{type(part).__name__}{'' if values.ndim == 0 else f' of {values.dtype}'} for {name!r}. Return the "
+            "attributes that you want."
         )
-    return tuple(f"{name}_dim_{i}" for i in range(values.ndim)), values, {}
+    return values

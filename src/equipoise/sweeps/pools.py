@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from equipoise.quantities import whole
@@ -27,6 +28,10 @@ _DIED = "the process that computed it died, twice (out of memory, killed, or a f
 
 Function = Callable[..., Any]
 Found = Iterator[tuple[int, Outcome]]
+
+
+class PoolLost(Exception):
+    """What computes points is gone, and those not yet known are not coming."""
 
 
 class Pool(Protocol):
@@ -66,7 +71,7 @@ class Processes:
 
     def run(self, function: Function, grid: Axes, points: Sequence[int]) -> Found:
         """See `Pool`; points that were under way when a process died are tried again, each by itself."""
-        packed = _packed(function)
+        packed = _packed(partial(function, **grid.constants))
         left = deque(points)
         while left:
             suspects: list[int] = []
@@ -90,7 +95,7 @@ def _through(workers: int, packed: bytes, grid: Axes, left: deque[int], suspects
         while left or running:
             while left and len(running) < AHEAD * workers:
                 point = left.popleft()
-                running[pool.submit(_compute, grid.arguments(point))] = point
+                running[pool.submit(_compute, grid.place(point))] = point
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 point = running[future]
                 outcome = _result(future)
@@ -114,7 +119,7 @@ def _result(future: Future) -> Outcome:
 
 
 _HELD: list[Function] = []
-"""The function of a worker process, which is sent once and not with every point."""
+"""The function of a worker process with its constants, which is sent once and not with every point."""
 
 
 def _begin(packed: bytes, parent: int) -> None:
@@ -132,7 +137,10 @@ def _end_with(parent: int) -> None:
 
 
 def _compute(arguments: Mapping[str, Any]) -> Outcome:
-    return outcome_of(_HELD[0], arguments)
+    try:
+        return outcome_of(_HELD[0], arguments)
+    except KeyboardInterrupt:  # of the function itself, as a signal is ignored here
+        return Outcome(status=Status.FAILED, message="KeyboardInterrupt")
 
 
 def _packed(function: Function) -> bytes:
@@ -143,8 +151,8 @@ def _packed(function: Function) -> bytes:
         return cloudpickle.dumps(function)
     except Exception as error:
         raise TypeError(
-            f"sweep: the function cannot be sent to other processes ({error}). Build in it what it needs, or use "
-            "workers=1."
+            f"sweep: the function or a constant cannot be sent to other processes ({error}). Build it in the "
+            "function, or use workers=1."
         ) from None
 
 
@@ -157,7 +165,7 @@ class Cluster:
     def run(self, function: Function, grid: Axes, points: Sequence[int]) -> Found:
         """See `Pool`."""
         client, ours = _connected(self.client)
-        packed = _packed(function)
+        packed = _packed(partial(function, **grid.constants))
         try:
             yield from _on_cluster(client, packed, grid, points)
         finally:
@@ -166,22 +174,37 @@ class Cluster:
 
 
 def _on_cluster(client: Any, packed: bytes, grid: Axes, points: Sequence[int]) -> Found:
-    from distributed import as_completed
-
-    def hand_out(point: int) -> Any:
+    def hand_out(point: int) -> None:
         # A key of its own: equal arguments in another sweep must not share a result.
-        future = client.submit(_compute_packed, packed, grid.arguments(point), pure=False)
-        places[future.key] = point
-        return future
+        future = client.submit(_compute_packed, packed, grid.place(point), pure=False)
+        running[future.key] = point, future
+        future.add_done_callback(done.put)
 
-    places: dict[str, int] = {}
+    running: dict[str, tuple[int, Any]] = {}
+    done: SimpleQueue = SimpleQueue()
     waiting = iter(points)
-    done = as_completed([hand_out(point) for point in islice(waiting, _window(client))])
-    for future in done:
-        point = places.pop(future.key)
-        yield point, _cluster_result(future)
-        for another in islice(waiting, 1):
-            done.add(hand_out(another))
+    try:
+        for point in islice(waiting, _window(client)):
+            hand_out(point)
+        while running:
+            future = _next(done, client)
+            outcome = _cluster_result(future)
+            yield running.pop(future.key)[0], outcome
+            for another in islice(waiting, 1):
+                hand_out(another)
+    finally:
+        if running and client.status == "running":
+            client.cancel([future for _, future in running.values()])
+
+
+def _next(done: SimpleQueue, client: Any) -> Any:
+    """A future that is done; PoolLost where none will be, as the scheduler is gone."""
+    while True:
+        try:
+            return done.get(timeout=WATCH)
+        except Empty:
+            if client.status in ("closing", "closed"):
+                raise PoolLost("the Dask scheduler or its client is gone") from None
 
 
 def _window(client: Any) -> int:
@@ -190,12 +213,14 @@ def _window(client: Any) -> int:
 
 
 def _cluster_result(future: Any) -> Outcome:
-    from distributed import KilledWorker
+    from distributed import CancelledError, KilledWorker
 
     try:
         return future.result()
     except KilledWorker:
         return Outcome(status=Status.FAILED, message="its worker died each time that it was tried")
+    except CancelledError:
+        raise PoolLost("the Dask scheduler has let go of its points") from None
     except Exception as error:
         return Outcome(status=Status.FAILED, message=f"{type(error).__name__}: {error}")
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,16 +25,18 @@ class Store:
         import sqlite3
 
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._full, self._error = False, sqlite3.DatabaseError
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(self.path, timeout=60.0, isolation_level=None)
             # The journal of a killed process is played back by the next that opens the file.
             self._database.execute("pragma journal_mode=wal")
             self._database.execute("pragma synchronous=normal")
             self._database.execute(_TABLE)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             raise ValueError(
-                f"sweep: store must be a file that a sweep has written, or a new one, got {str(path)!r} ({error})."
+                "sweep: store must be a file that a sweep has written, or a new one where one can be written, got "
+                f"{str(path)!r} ({error})."
             ) from None
 
     def __enter__(self) -> "Store":
@@ -52,9 +55,18 @@ class Store:
         return {row[0]: _outcome(*row[1:]) for row in rows}
 
     def put(self, digest: str, outcome: Outcome) -> None:
-        """Keep an outcome."""
+        """Keep an outcome; once that fails, as on a full disk, warn and keep no more, as the sweep has its results."""
+        if self._full:
+            return
         row = (digest, outcome.status.name, outcome.message, outcome.seconds, _content(outcome))
-        self._database.execute("insert or replace into points values (?, ?, ?, ?, ?)", row)
+        try:
+            self._database.execute("insert or replace into points values (?, ?, ?, ?, ?)", row)
+        except self._error as error:
+            self._full = True
+            words = (
+                f"sweep: {str(self.path)!r} cannot be written ({error}); from here on results are in the table alone."
+            )
+            warnings.warn(words, RuntimeWarning, stacklevel=3)
 
 
 def _content(outcome: Outcome) -> bytes:
@@ -64,9 +76,9 @@ def _content(outcome: Outcome) -> bytes:
     for kind, variables in (("values", outcome.values), ("coords", outcome.coords)):
         for name, (dims, values, attrs) in variables.items():
             arrays[str(len(arrays))] = values
-            labels[kind].append((name, dims, {k: v for k, v in attrs.items() if isinstance(v, str | int | float)}))
+            labels[kind].append((name, dims, attrs))
     buffer = io.BytesIO()
-    np.savez(buffer, labels=np.array(json.dumps(labels)), **arrays)
+    np.savez(buffer, allow_pickle=False, labels=np.array(json.dumps(labels)), **arrays)
     return buffer.getvalue()
 
 

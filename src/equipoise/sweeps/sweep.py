@@ -1,6 +1,7 @@
 """`sweep`: a function on the grid of its named axes."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -10,9 +11,9 @@ import numpy as np
 
 from equipoise.results import Status
 from equipoise.sweeps.axes import Axes, axes_of
-from equipoise.sweeps.identity import digest_of, digest_of_function
+from equipoise.sweeps.identity import digest_of_function, digests_of
 from equipoise.sweeps.outcome import Outcome
-from equipoise.sweeps.pools import pool_of
+from equipoise.sweeps.pools import PoolLost, pool_of
 from equipoise.sweeps.store import Store
 from equipoise.sweeps.table import table
 
@@ -52,8 +53,7 @@ def sweep(
     """
     grid = axes_of(function, axes)
     pool = pool_of(client, workers)
-    code = digest_of_function(function) if store is not None else ""
-    digests = [digest_of(code, grid.arguments(point)) for point in grid] if store is not None else []
+    digests = digests_of(digest_of_function(function), grid) if store is not None else []
     with Store(store) if store is not None else nullcontext() as kept, _telling(progress) as tell:
         outcomes = _known(kept, digests)
         tell(len(outcomes) / grid.size)
@@ -66,6 +66,11 @@ def sweep(
                 tell(len(outcomes) / grid.size)
         except KeyboardInterrupt:
             pass  # the table says which points are missing
+        except PoolLost as lost:
+            words = (
+                f"sweep: {lost}; {grid.size - len(outcomes)} points are INTERRUPTED. Call the same again with a store."
+            )
+            warnings.warn(words, RuntimeWarning, stacklevel=2)
     return table(grid, outcomes).assign_attrs(_provenance(function, grid))
 
 

@@ -1,10 +1,11 @@
 """The outcomes of all points as one Dataset over the axes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.results import Status
 from equipoise.sweeps.axes import COLUMNS, Axes
@@ -13,9 +14,12 @@ from equipoise.sweeps.outcome import Outcome, Variable
 if TYPE_CHECKING:
     import xarray as xr
 
+_MISSING = {"U": "", "f": np.nan, "c": np.nan, "m": np.timedelta64("NaT"), "M": np.datetime64("NaT")}
+"""What stands for no value, by the kind of array."""
+
 
 def table(axes: Axes, outcomes: Mapping[int, Outcome]) -> "xr.Dataset":
-    """Every variable over the axes and its own dimensions; points without values are NaN, or empty text.
+    """Every variable over the axes and its own dimensions; points without values are NaN, NaT or empty text.
 
     The first point with values sets names and shapes; one that differs from it is FAILED. Points that were not
     computed are INTERRUPTED.
@@ -24,12 +28,21 @@ def table(axes: Axes, outcomes: Mapping[int, Outcome]) -> "xr.Dataset":
 
     known = {point: outcomes[point] for point in axes if point in outcomes}
     pattern = next((known[p] for p in known if known[p].values), Outcome())
-    clash = set(pattern.values) & {*COLUMNS, *axes.values}
-    names = {name: f"{name}_of_point" if name in clash else name for name in pattern.values}
+    ours = {*COLUMNS, *axes.values}
+    inner = _apart(_dims(pattern) | {name: None for name in pattern.coords if name not in axes.values}, ours)
+    names = _apart(pattern.values, ours.union(inner.values()))
     checked = {point: _like(outcome, pattern) for point, outcome in known.items()}
-    data = {names[name]: _column(axes, checked, name, variable) for name, variable in pattern.values.items()}
-    coords = {name: (v[0], v[1], v[2]) for name, v in pattern.coords.items() if name not in axes.values}
+    data = {names[name]: _column(axes, checked, name, inner) for name in pattern.values}
+    coords = {
+        inner[name]: (tuple(inner[d] for d in dims), *rest)
+        for name, (dims, *rest) in pattern.coords.items()
+        if name in inner
+    }
     return xr.Dataset({**data, **_columns(axes, checked)}, coords={**axes.coords(), **coords})
+
+
+def _dims(outcome: Outcome) -> dict[str, None]:
+    return dict.fromkeys(d for part in (outcome.values, outcome.coords) for dims, *_ in part.values() for d in dims)
 
 
 def _columns(axes: Axes, outcomes: Mapping[int, Outcome]) -> dict[str, Any]:
@@ -47,13 +60,17 @@ def _columns(axes: Axes, outcomes: Mapping[int, Outcome]) -> dict[str, Any]:
 def _like(outcome: Outcome, pattern: Outcome) -> Outcome:
     """The outcome, or FAILED where its variables are not those of the pattern."""
     if not outcome.values or _forms(outcome.values) == _forms(pattern.values):
-        same = all(np.array_equal(v[1], pattern.coords[k][1]) for k, v in outcome.coords.items() if k in pattern.coords)
+        same = all(_equal(v[1], pattern.coords[k][1]) for k, v in outcome.coords.items() if k in pattern.coords)
         if same:
             return outcome
         words = "coordinates differ from those of the first point"
     else:
         words = f"gives {_words(outcome.values)}, the first point {_words(pattern.values)}; return one shape everywhere"
     return replace(outcome, values={}, coords={}, status=Status.FAILED, message=words)
+
+
+def _equal(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind in "fcmM" and other.dtype.kind in "fcmM")
 
 
 def _forms(values: Mapping[str, Variable]) -> dict[str, tuple]:
@@ -64,14 +81,26 @@ def _words(values: Mapping[str, Variable]) -> str:
     return ", ".join(f"{name} of shape {array.shape}" for name, (_, array, _) in values.items())
 
 
-def _column(axes: Axes, outcomes: Mapping[int, Outcome], name: str, pattern: Variable) -> tuple:
+def _column(axes: Axes, outcomes: Mapping[int, Outcome], name: str, inner: Mapping[str, str]) -> tuple:
     """One variable over the grid; only numbers can be missing, so that whole numbers turn into floats if some are."""
-    dims, array, attrs = pattern
-    found = {point: o.values[name][1] for point, o in outcomes.items() if name in o.values}
-    kind = np.result_type(*{values.dtype for values in found.values()})
+    found = {point: o.values[name] for point, o in outcomes.items() if name in o.values}
+    dims, array, attrs = next(iter(found.values()))
+    kind = np.result_type(*{values.dtype for _, values, _ in found.values()})
     if len(found) < axes.size and kind.kind in "biu":
         kind = np.dtype(np.float64)
-    filled = np.full((axes.size, *array.shape), "" if kind.kind == "U" else np.nan if kind.kind in "fc" else 0, kind)
-    for point, values in found.items():
+    filled = np.full((axes.size, *array.shape), _MISSING.get(kind.kind, 0), kind)
+    for point, (_, values, _) in found.items():
         filled[point] = values
-    return (*axes.values, *dims), filled.reshape(*axes.shape, *array.shape), attrs
+    return (*axes.values, *(inner[d] for d in dims)), filled.reshape(*axes.shape, *array.shape), attrs
+
+
+def _apart(given: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """Names by what they are called in the table, where some are taken."""
+    used, wanted, out = set(taken), set(given), {}
+    for name in given:
+        other = name
+        while other in used or (other != name and other in wanted):
+            other += "_of_point"
+        out[name] = other
+        used.add(other)
+    return out

