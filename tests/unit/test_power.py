@@ -87,6 +87,24 @@ def test_cells_needed_fill_the_room_that_recordings_leave():
     assert np.isfinite(far.recordings_needed[d, c, 1])
 
 
+def test_predictions_leave_out_no_more_draws_than_their_share():
+    """The kth of n draws has another one beyond it with probability k/(n + 1): 79 draws are few for alpha/4 = 1/80."""
+    for n, outside in ((78, 0), (100, 0), (158, 0), (159, 1), (400, 4)):
+        found = power([made("single-loop", np.arange(n)), made("no homeostasis", np.zeros(n))])
+        d, c = found.direction("no homeostasis", "single-loop"), found.places.index(("rate_E", "during", "before"))
+        assert found.low[d, c] == pytest.approx(outside - 0.05)
+        assert found.high[d, c] == pytest.approx(n - 1 - outside + 0.05)
+
+
+def test_what_few_draws_promise_is_said():
+    """2/(n + 1) of draws lie outside of all n: beside alpha/2 for chance that is 0.074 of 40, and 0.05 of 79."""
+    few, enough = (power([made(name, np.zeros(n)) for name in ("single-loop", "calcium")]) for n in (40, 79))
+    assert "refused in at most 0.074 of experiments" in few.recommendation
+    assert "at most 0.05 takes 79 draws of each rule" in few.recommendation
+    assert "refused in at most 0.05 of experiments" in enough.recommendation
+    assert "takes 79 draws" not in enough.recommendation
+
+
 def test_more_of_anything_never_needs_more():
     noise = spread(0.2, 0.5)
     needed = []
@@ -327,7 +345,7 @@ def test_the_chapter_is_drawn_from_the_file(design):
     assert chapter.glance[0].startswith("Record the second moment of calcium of E: before, ")
     assert chapter.glance[1].startswith("A draw is")
     assert chapter.glance[2].startswith("If ")
-    assert chapter.glance[-1].startswith("These are 3 of 6 cases")
+    assert [line for line in chapter.glance if line.startswith("These are 3 of 6 cases")]
     depends = chapter.tables[1]
     assert depends.title.startswith("What the number of recordings depends on")
     assert depends.head[-1] == "strength"
@@ -360,6 +378,7 @@ OTHER = predictions("deprivation", rules=["no homeostasis"], draws=60, seed=1)
         (lambda: spread(-0.1, 0.5), "between must be 8 standard deviations"),
         (lambda: spread(0.1, 0.5).lasting(-1.0), "duration .* must be above 0"),
         (lambda: variability(eq.recordings.example(), "slep", "wake"), "Did you mean 'sleep'"),
+        (lambda: variability(eq.recordings.example(), "sleep", "sleep"), "first and second must not overlap, got 'sleep'"),
         (lambda: variability([], "sleep", "wake"), "must be a Recording or a list of them"),
         (lambda: variability(eq.recordings.example(), "sleep", "wake", intraclass=1.0), "intraclass"),
         (

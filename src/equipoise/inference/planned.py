@@ -42,7 +42,7 @@ class DesignSettings:
     unknowns: Unknowns = field(default_factory=Unknowns)
     strength: float = quantity("factor of the strength", default=1.5, low=1.0, high=10.0)
     moments: tuple[float, ...] | None = None
-    draws: int = 64
+    draws: int = 80
     seed: int = 0
 
     def __post_init__(self):

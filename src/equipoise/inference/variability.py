@@ -174,14 +174,14 @@ def variability(
 
     A change that all units of all recordings share is not in it. `intraclass` says how alike units of one recording
     are; left out, it is estimated from three recordings on, and 0.1 below. labels["type"] tells E from I, without it
-    all units count as E. Raises ValueError for epochs that are not there, and where no type has five units.
+    all units count as E. Raises ValueError for epochs that are not there or overlap, and where no type has five units.
     """
     many = [recordings] if isinstance(recordings, Recording) else list(recordings)
     if not many or not all(isinstance(one, Recording) for one in many):
         raise TypeError(f"variability: recordings must be a Recording or a list of them, got {recordings!r}.")
     tables, groups, caveats, spans = [], [], [], []
     for one in many:
-        epochs = epoch_of(one, first), epoch_of(one, second)
+        epochs = _apart(epoch_of(one, first), epoch_of(one, second))
         found, said = types_of(one)
         tables.append(_changes(one, epochs, sensor or Calcium()))
         groups.append(found)
@@ -206,6 +206,16 @@ def variability(
         between=between, within=within, counting=counting, duration=duration, units=(units[0], units[1]),
         recordings=len(many), caveats=tuple(dict.fromkeys(caveats)),
     )  # fmt: skip
+
+
+def _apart(first: Epoch, second: Epoch) -> tuple[Epoch, Epoch]:
+    """Two epochs; ValueError where they share time, since the spikes that they share do not vary."""
+    if min(first.stop, second.stop) > max(first.start, second.start):
+        raise ValueError(
+            f"variability: first and second must not overlap, got {first.name!r} from {first.start:g} to "
+            f"{first.stop:g} s and {second.name!r} from {second.start:g} to {second.stop:g} s."
+        )
+    return first, second
 
 
 def _changes(recording: Recording, epochs: tuple[Epoch, Epoch], sensor: Calcium) -> tuple[Array, Array]:
