@@ -378,7 +378,7 @@ OTHER = predictions("deprivation", rules=["no homeostasis"], draws=60, seed=1)
         (lambda: spread(-0.1, 0.5), "between must be 8 standard deviations"),
         (lambda: spread(0.1, 0.5).lasting(-1.0), "duration .* must be above 0"),
         (lambda: variability(eq.recordings.example(), "slep", "wake"), "Did you mean 'sleep'"),
-        (lambda: variability(eq.recordings.example(), "sleep", "sleep"), "first and second must not overlap, got 'sleep'"),
+        (lambda: variability(eq.recordings.example(), "sleep", "sleep"), "must not overlap, got 'sleep' from"),
         (lambda: variability([], "sleep", "wake"), "must be a Recording or a list of them"),
         (lambda: variability(eq.recordings.example(), "sleep", "wake", intraclass=1.0), "intraclass"),
         (

@@ -202,7 +202,7 @@ def _logarithms(some: Wiring, points: quenched.Sample, a: int, sensor: Calcium) 
 
 
 def _of_cells(some: Wiring, points: quenched.Sample, a: int, what: str) -> Array:
-    """ "rate" [Hz] or "cv" of every cell (n, m)."""
+    """Rate [Hz] or C_v of every cell (n, m), `what` is "rate" or "cv"."""
     neuron, sigma = some.neurons[a], np.sqrt(points.s)
     mu = points.mu - shift(neuron, some.tau_s[a]) * sigma
     return get(neuron, what)(neuron, mu.ravel(), sigma.ravel()).reshape(mu.shape)

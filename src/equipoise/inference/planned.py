@@ -165,5 +165,5 @@ def _short(one: Predictions, asked: int) -> str:
     """Why a rule has too few draws."""
     if not one.stable:
         return "stable in none of the circuits around this one."
-    kept = f"{len(one)} of {asked} draws are left"
-    return f"stable in {one.stable:.0%} of the circuits around this one, its state is lost in {one.lost}: {kept}."
+    kept, more = f"{len(one)} of {asked} draws are left", f"; it takes {LEAST_PRIOR}, ask for more draws"
+    return f"stable in {one.stable:.0%} of the circuits around this one, its state is lost in {one.lost}: {kept}{more}."

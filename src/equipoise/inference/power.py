@@ -151,7 +151,6 @@ def _side(rule: Predictions, places: Sequence[Place], plan: _Plan) -> _Side:
 
 def _wrong(draws: int, alpha: float, tests: int) -> float:
     """Bound on the rate at which a right rule is refused: at most `alpha` with enough draws, more with few."""
-    tail = alpha / tests / 4.0
     return min(max(alpha, alpha / 2.0 + tests * 2.0 / (draws + 1)), 1.0)
 
 
@@ -291,7 +290,8 @@ def _assumptions(
         f"time scale of {what.at.tau / hour:g} h",
         _drawn(what, fewest, min(one.stable for one in predicted)),
         f"a rule that is right is refused in at most {_wrong(fewest, how.alpha, tests):.2g} of experiments, one that "
-        f"is wrong is kept in {1.0 - how.power:g} at the number needed, each pair by itself{_too_few(fewest, tests, how)}",
+        f"is wrong is kept in {1.0 - how.power:g} at the number needed, each pair by itself"
+        f"{_too_few(fewest, tests, how)}",
         shared,
         f"the same cells in all phases, in stretches of {noise.duration / minute:g} min; t-test on means of recordings",
         "acute and rebound are the states before rules move, which takes the fastest drawn "
