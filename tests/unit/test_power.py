@@ -1,5 +1,7 @@
 """Design of experiments: stated power and error rates hold for the very test that is recommended."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,6 +15,7 @@ from equipoise.inference import (
     Predictions,
     Variability,
     assumed_variability,
+    log_changes,
     power,
     predictions,
     simulated_power,
@@ -268,6 +271,20 @@ def test_components_of_variance_are_found_in_spikes():
     assert found.within[c] < 0.03  # rates change, irregularity does not
 
 
+def test_changes_of_units_are_those_that_the_test_takes():
+    """Of counts and half a spike; a silent unit has a rate, and no C_v."""
+    whole = recording(np.random.default_rng(3), 0.3, units=12)
+    kept = whole.spikes.units != 4
+    spikes = SpikeTrains(whole.spikes.times[kept], whole.spikes.units[kept], 12, 0.0, 400.0)
+    one = replace(whole, spikes=spikes)
+    first, later = (np.bincount(one.during(e).units, minlength=12) + 0.5 for e in one.epochs)
+    found = log_changes(one, "rate_E", "first", "second")
+    np.testing.assert_allclose(found, np.log(later / first), rtol=1e-12)
+    for name in ("cv_E", "calcium_second_E"):
+        assert log_changes(one, name, "first", "second").size == 11
+    assert np.isfinite(variability(one, "first", "second").unit[::2]).all()
+
+
 def test_experiments_with_spikes_have_the_stated_power():
     """150 experiments of six recordings of 20 Poisson units: binomial error of 4 %, bound at 3.5 of them."""
     rng, span = np.random.default_rng(12), 50.0
@@ -379,6 +396,8 @@ OTHER = predictions("deprivation", rules=["no homeostasis"], draws=60, seed=1)
         (lambda: spread(0.1, 0.5).lasting(-1.0), "duration .* must be above 0"),
         (lambda: variability(eq.recordings.example(), "slep", "wake"), "Did you mean 'sleep'"),
         (lambda: variability(eq.recordings.example(), "sleep", "sleep"), "must not overlap, got 'sleep' from"),
+        (lambda: log_changes(eq.recordings.example(), "rate_X", "sleep", "wake"), "must be one of .*'rate_X'"),
+        (lambda: log_changes(eq.recordings.example(), "rate_I", "sleep", "wake"), "rate_I is not known of any unit"),
         (lambda: variability([], "sleep", "wake"), "must be a Recording or a list of them"),
         (lambda: variability(eq.recordings.example(), "sleep", "wake", intraclass=1.0), "intraclass"),
         (

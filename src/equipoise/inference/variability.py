@@ -27,7 +27,7 @@ from equipoise.inference.predictions import OBSERVABLES
 from equipoise.measures import calcium_moments, cv_local, drift
 from equipoise.measures.calcium import BLOCKS
 from equipoise.model.calcium import Calcium
-from equipoise.quantities import Array, Quantity, check
+from equipoise.quantities import Array, Quantity, check, suggest
 from equipoise.renewal.calcium import calcium_moments as calcium_moments_of
 from equipoise.renewal.laws import GammaISI
 from equipoise.results import Epoch, Recording
@@ -208,11 +208,32 @@ def variability(
     )  # fmt: skip
 
 
+def log_changes(
+    recording: Recording, observable: str, beside: str | Epoch, phase: str | Epoch, *, sensor: Calcium | None = None
+) -> Array:
+    """Log changes (units,) of an observable such as "rate_E" between two epochs, as `Contrast.refuses` takes them.
+
+    They are those that `variability` is of: half a spike is added to counts, and units are left out where C_v or
+    calcium is not known, as of silent ones. Raises ValueError for unknown names, epochs that overlap, and no unit.
+    """
+    if observable not in OBSERVABLES:
+        hint = suggest(str(observable), OBSERVABLES)
+        raise ValueError(f"log_changes: observable must be one of {', '.join(OBSERVABLES)}, got {observable!r}.{hint}")
+    epochs = _apart(epoch_of(recording, beside), epoch_of(recording, phase))
+    groups, caveats = types_of(recording)
+    kind, a = divmod(OBSERVABLES.index(observable), len(POPULATIONS))
+    change, variance = (values[kind, groups[a]] for values in _changes(recording, epochs, sensor or Calcium()))
+    found = change[np.isfinite(change) & np.isfinite(variance)]
+    if not found.size:
+        raise ValueError(f"log_changes: {observable} is not known of any unit. {' '.join(caveats)}".rstrip())
+    return found
+
+
 def _apart(first: Epoch, second: Epoch) -> tuple[Epoch, Epoch]:
     """Two epochs; ValueError where they share time, since the spikes that they share do not vary."""
     if min(first.stop, second.stop) > max(first.start, second.start):
         raise ValueError(
-            f"variability: first and second must not overlap, got {first.name!r} from {first.start:g} to "
+            f"variability: two epochs must not overlap, got {first.name!r} from {first.start:g} to "
             f"{first.stop:g} s and {second.name!r} from {second.start:g} to {second.stop:g} s."
         )
     return first, second
@@ -226,7 +247,8 @@ def _changes(recording: Recording, epochs: tuple[Epoch, Epoch], sensor: Calcium)
     parts = [_irregularity(one) for one in trains]
     calcium = [_calcium(one, sensor) for one in trains]
     parts = [parts, *([found[k] for found in calcium] for k in range(2))]
-    rows += [(later[0] - before[0], later[1] + before[1]) for before, later in parts]
+    with np.errstate(invalid="ignore"):  # calcium of units that are silent in both
+        rows += [(later[0] - before[0], later[1] + before[1]) for before, later in parts]
     return np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
 
 
