@@ -25,6 +25,7 @@ from equipoise.inference.doses import doses_of
 from equipoise.inference.neighbours import neighbours_of
 from equipoise.inference.networks import Networks, networks_of
 from equipoise.inference.operating import NAMES, SET_POINTS, draws_of
+from equipoise.inference.predictions import OBSERVABLES
 from equipoise.units import Hz, day, hour, minute
 
 NETWORK = eq.Circuit.example("balanced_network")
@@ -103,6 +104,22 @@ def test_with_nothing_unknown_there_is_one_circuit_and_it_is_the_given_one():
     for name in ("rate_E", "cv_E", "calcium_second_E"):
         k = alone.dataset().observable.values.tolist().index(name)
         np.testing.assert_allclose(np.expm1(alone.values[0, :, k]), theory.sel(observable=name), atol=2e-3)
+
+
+def test_a_design_of_unequal_cells_predicts_the_mean_of_their_logarithms():
+    """Of 5000 cells that theory draws, the same in both states: error 0.2/sqrt(5000). `Contrast.refuses` takes that.
+
+    The logarithm of the mean rate rises by 0.51 instead.
+    """
+    at = resting(NETWORK, unknowns=KNOWN)
+    light = eq.OpticalDrive(drive=0.5 * float(at.unit[0]))
+    (alone,) = predictions(light, operating=at, rules=["no homeostasis"], draws=10)
+    states = [(one, eq.theory.mean_field(one)) for one in (at.circuit, light.perturbed(at.circuit))]
+    first, second = (eq.theory.neuron_sample(*state, "E", 5000, seed=3) for state in states)
+    for name in ("rate", "cv"):
+        seen = np.log(second[name].values) - np.log(first[name].values)
+        assert alone.values[0, 0, OBSERVABLES.index(f"{name}_E")] == pytest.approx(seen.mean(), abs=0.01)
+    assert np.log(second["rate"].mean() / first["rate"].mean()) > 0.5
 
 
 def test_circuits_denser_than_their_cells_allow_are_left_out():
@@ -332,6 +349,7 @@ def test_the_command_line_plans_with_the_variability_of_a_recording(tmp_path):
     for wrong, words in (
         (["--recording", "a2929", "--between", "slep,wake"], "Did you mean 'sleep'"),
         (["--recording", "a2929", "--between", "sleep"], "--between must name two epochs"),
+        (["--between", "sleep,wake"], "give it as --recording FILE"),
         (["--alpha", "0.7"], "alpha"),
         (["--moments", "2 parsecs"], "parsecs"),
     ):

@@ -1,5 +1,7 @@
 """Design of experiments: stated power and error rates hold for the very test that is recommended."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,6 +15,7 @@ from equipoise.inference import (
     Predictions,
     Variability,
     assumed_variability,
+    log_changes,
     power,
     predictions,
     simulated_power,
@@ -85,6 +88,24 @@ def test_cells_needed_fill_the_room_that_recordings_leave():
     far = power(one(), variability=spread(0.2, 0.5))  # 0.35 < 3.1 sd between recordings
     assert np.isinf(far.cells_alone[d, c, 1])
     assert np.isfinite(far.recordings_needed[d, c, 1])
+
+
+def test_predictions_leave_out_no_more_draws_than_their_share():
+    """The kth of n draws has another one beyond it with probability k/(n + 1): 79 draws are few for alpha/4 = 1/80."""
+    for n, outside in ((78, 0), (100, 0), (158, 0), (159, 1), (400, 4)):
+        found = power([made("single-loop", np.arange(n)), made("no homeostasis", np.zeros(n))])
+        d, c = found.direction("no homeostasis", "single-loop"), found.places.index(("rate_E", "during", "before"))
+        assert found.low[d, c] == pytest.approx(outside - 0.05)
+        assert found.high[d, c] == pytest.approx(n - 1 - outside + 0.05)
+
+
+def test_what_few_draws_promise_is_said():
+    """2/(n + 1) of draws lie outside of all n: beside alpha/2 for chance that is 0.074 of 40, and 0.05 of 79."""
+    few, enough = (power([made(name, np.zeros(n)) for name in ("single-loop", "calcium")]) for n in (40, 79))
+    assert "refused in at most 0.074 of experiments" in few.recommendation
+    assert "at most 0.05 takes 79 draws of each rule" in few.recommendation
+    assert "refused in at most 0.05 of experiments" in enough.recommendation
+    assert "takes 79 draws" not in enough.recommendation
 
 
 def test_more_of_anything_never_needs_more():
@@ -250,6 +271,20 @@ def test_components_of_variance_are_found_in_spikes():
     assert found.within[c] < 0.03  # rates change, irregularity does not
 
 
+def test_changes_of_units_are_those_that_the_test_takes():
+    """Of counts and half a spike; a silent unit has a rate, and no C_v."""
+    whole = recording(np.random.default_rng(3), 0.3, units=12)
+    kept = whole.spikes.units != 4
+    spikes = SpikeTrains(whole.spikes.times[kept], whole.spikes.units[kept], 12, 0.0, 400.0)
+    one = replace(whole, spikes=spikes)
+    first, later = (np.bincount(one.during(e).units, minlength=12) + 0.5 for e in one.epochs)
+    found = log_changes(one, "rate_E", "first", "second")
+    np.testing.assert_allclose(found, np.log(later / first), rtol=1e-12)
+    for name in ("cv_E", "calcium_second_E"):
+        assert log_changes(one, name, "first", "second").size == 11
+    assert np.isfinite(variability(one, "first", "second").unit[::2]).all()
+
+
 def test_experiments_with_spikes_have_the_stated_power():
     """150 experiments of six recordings of 20 Poisson units: binomial error of 4 %, bound at 3.5 of them."""
     rng, span = np.random.default_rng(12), 50.0
@@ -327,7 +362,7 @@ def test_the_chapter_is_drawn_from_the_file(design):
     assert chapter.glance[0].startswith("Record the second moment of calcium of E: before, ")
     assert chapter.glance[1].startswith("A draw is")
     assert chapter.glance[2].startswith("If ")
-    assert chapter.glance[-1].startswith("These are 3 of 6 cases")
+    assert [line for line in chapter.glance if line.startswith("These are 3 of 6 cases")]
     depends = chapter.tables[1]
     assert depends.title.startswith("What the number of recordings depends on")
     assert depends.head[-1] == "strength"
@@ -360,6 +395,9 @@ OTHER = predictions("deprivation", rules=["no homeostasis"], draws=60, seed=1)
         (lambda: spread(-0.1, 0.5), "between must be 8 standard deviations"),
         (lambda: spread(0.1, 0.5).lasting(-1.0), "duration .* must be above 0"),
         (lambda: variability(eq.recordings.example(), "slep", "wake"), "Did you mean 'sleep'"),
+        (lambda: variability(eq.recordings.example(), "sleep", "sleep"), "must not overlap, got 'sleep' from"),
+        (lambda: log_changes(eq.recordings.example(), "rate_X", "sleep", "wake"), "must be one of .*'rate_X'"),
+        (lambda: log_changes(eq.recordings.example(), "rate_I", "sleep", "wake"), "rate_I is not known of any unit"),
         (lambda: variability([], "sleep", "wake"), "must be a Recording or a list of them"),
         (lambda: variability(eq.recordings.example(), "sleep", "wake", intraclass=1.0), "intraclass"),
         (

@@ -308,7 +308,7 @@ def predict(
             "h,h,...",
         ),
     ] = "",  # type: ignore[assignment]
-    draws: Annotated[int, option("Design", "Circuits drawn around this one, for each rule.", "--draws")] = 64,
+    draws: Annotated[int, option("Design", "Circuits drawn around this one, for each rule.", "--draws")] = 80,
     recording: Annotated[
         list[str] | None, option("Design", "A recording whose variability counts; may be repeated.", "--recording")
     ] = None,
@@ -331,7 +331,7 @@ def predict(
         asked = [part.strip() for part in rules.split(",") if part.strip()] or None
         must_be_writable(out)
         afford = inference.PowerSettings(alpha=alpha, power=power, cells=cells, recordings=recordings)
-        noise = variability_of(recording, epoch or [], between) if recording else None
+        noise = variability_of(recording or [], epoch or [], between)
         planned = inference.DesignSettings(
             variability=noise, power=afford, moments=moments or None, draws=draws, seed=seed
         )

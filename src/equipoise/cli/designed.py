@@ -9,10 +9,17 @@ if TYPE_CHECKING:
     from equipoise.results import Recording
 
 
-def variability_of(names: list[str], epochs: list[str], between: str) -> "Variability":
-    """Variability of units between two epochs of recordings; `between` names them, their first two by default."""
+def variability_of(names: list[str], epochs: list[str], between: str) -> "Variability | None":
+    """Variability of units between two epochs of recordings, none without one.
+
+    `between` names the epochs, their first two by default.
+    """
     from equipoise.inference import variability
 
+    if not names:
+        if epochs or between:
+            raise ValueError("--epoch and --between are of a recording: give it as --recording FILE.")
+        return None
     given = [recording_named(name, "s", epochs or None) for name in names]
     first, second = _two(between, given[0])
     return variability(given, first, second)

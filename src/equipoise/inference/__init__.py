@@ -39,6 +39,7 @@ from equipoise.inference.resting import resting as resting
 from equipoise.inference.settings import AnalysisSettings as AnalysisSettings
 from equipoise.inference.variability import Variability as Variability
 from equipoise.inference.variability import assumed_variability as assumed_variability
+from equipoise.inference.variability import log_changes as log_changes
 from equipoise.inference.variability import variability as variability
 from equipoise.inference.verdict import Verdict as Verdict
 from equipoise.inference.verdict import VerdictSettings as VerdictSettings

@@ -35,6 +35,9 @@ CLOSE, LEAST = 1e-7, 1e-6
 [Hz^2], below which it is absolute."""
 SILENT = 1e-3
 """Rate [Hz] below which a population counts as silent."""
+HEARD = 1e-3
+"""Rate [Hz] of one spike in a quarter of an hour, which logarithms of rates have in addition: recorded ones know no
+less. Cells count by r/(r + HEARD) where silent ones have no value."""
 MIXED = ("J", "K", "V", "p", "source_rates", "source_fano", "drive")
 
 
@@ -88,6 +91,16 @@ class Networks:
             some, points = self._sample(a, r, known)
             out[:, known] = calcium(sensor, some.neurons[a], some.tau_s[a], points.mu, points.s) @ points.weights
         return out[0], out[1]
+
+    def logarithms(self, sensor: Calcium, a: int, r: Array) -> Array:
+        """Averages over the cells of population a of log rate, log C_v, log calcium and its second moment (4, n).
+
+        As of recorded units: what depends on intervals and calcium is that of cells that fire, see `HEARD`.
+        """
+        out, known = np.full((4, len(r)), np.nan), _known(r)
+        if known.any():
+            out[:, known] = _logarithms(*self._sample(a, r, known), a, sensor)
+        return out
 
     def toward(self, last: Self, x: float) -> Self:
         """The networks a part x of the way to others."""
@@ -176,11 +189,28 @@ def _growth(slopes: Array) -> Array:
     return np.linalg.eigvals(slopes).real.max(axis=1)
 
 
-def _irregularity(some: Wiring, points: quenched.Sample, a: int) -> Array:
-    """C_v averaged over the cells whose C_v is known (n,)."""
+def _logarithms(some: Wiring, points: quenched.Sample, a: int, sensor: Calcium) -> Array:
+    """Averages over cells of four logarithms (4, n); NaN where none fires."""
+    neuron, tau_s = some.neurons[a], some.tau_s[a]
+    rate = _of_cells(some, points, a, "rate")
+    moments = calcium(sensor, neuron, tau_s, points.mu, points.s)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.log(np.stack([_of_cells(some, points, a, "cv"), *moments]))
+        heard = np.where(np.isfinite(values), points.weights * rate / (rate + HEARD), 0.0)
+        means = (np.where(heard > 0.0, values, 0.0) * heard).sum(axis=-1) / heard.sum(axis=-1)
+    return np.concatenate([[np.log(rate + HEARD) @ points.weights], means])
+
+
+def _of_cells(some: Wiring, points: quenched.Sample, a: int, what: str) -> Array:
+    """Rate [Hz] or C_v of every cell (n, m), `what` is "rate" or "cv"."""
     neuron, sigma = some.neurons[a], np.sqrt(points.s)
     mu = points.mu - shift(neuron, some.tau_s[a]) * sigma
-    values = get(neuron, "cv")(neuron, mu.ravel(), sigma.ravel()).reshape(mu.shape)
+    return get(neuron, what)(neuron, mu.ravel(), sigma.ravel()).reshape(mu.shape)
+
+
+def _irregularity(some: Wiring, points: quenched.Sample, a: int) -> Array:
+    """C_v averaged over the cells whose C_v is known (n,)."""
+    values = _of_cells(some, points, a, "cv")
     known = np.isfinite(values)
     return np.where(known, values, 0.0) @ points.weights / np.maximum(known @ points.weights, 1e-300)
 

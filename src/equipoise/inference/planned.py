@@ -42,7 +42,7 @@ class DesignSettings:
     unknowns: Unknowns = field(default_factory=Unknowns)
     strength: float = quantity("factor of the strength", default=1.5, low=1.0, high=10.0)
     moments: tuple[float, ...] | None = None
-    draws: int = 64
+    draws: int = 80
     seed: int = 0
 
     def __post_init__(self):
@@ -166,5 +166,5 @@ def _short(one: Predictions, asked: int) -> str:
     """Why a rule has too few draws."""
     if not one.stable:
         return "stable in none of the circuits around this one."
-    kept = f"{len(one)} of {asked} draws are left"
-    return f"stable in {one.stable:.0%} of the circuits around this one, its state is lost in {one.lost}: {kept}."
+    kept, more = f"{len(one)} of {asked} draws are left", f"; it takes {LEAST_PRIOR}, ask for more draws"
+    return f"stable in {one.stable:.0%} of the circuits around this one, its state is lost in {one.lost}: {kept}{more}."

@@ -139,11 +139,18 @@ class _Side:
 
 
 def _side(rule: Predictions, places: Sequence[Place], plan: _Plan) -> _Side:
-    """All but `tail` of the draws to either side are what it predicts, all draws where they are too few for that."""
+    """All but `tail` of what it predicts to either side, all draws where they are too few for that.
+
+    The kth of n draws has another draw beyond it with probability k/(n + 1), on average over draws.
+    """
     x = _changes(rule, places)
-    low = np.quantile(x, plan.tail, axis=0, method="lower") - plan.how.tolerance
-    high = np.quantile(x, 1.0 - plan.tail, axis=0, method="higher") + plan.how.tolerance
-    return _Side(rule, x, low, high)
+    k, ranked = max(int(plan.tail * (len(x) + 1)), 1), np.sort(x, axis=0)
+    return _Side(rule, x, ranked[k - 1] - plan.how.tolerance, ranked[-k] + plan.how.tolerance)
+
+
+def _wrong(draws: int, alpha: float, tests: int) -> float:
+    """Bound on the rate at which a right rule is refused: at most `alpha` with enough draws, more with few."""
+    return min(max(alpha, alpha / 2.0 + tests * 2.0 / (draws + 1)), 1.0)
 
 
 def _row(truth: _Side, wrong: _Side, plan: _Plan) -> dict[str, Any]:
@@ -276,17 +283,20 @@ def _assumptions(
         if tests == 1
         else f"any of {tests} contrasts may be looked at: each is tested at alpha/{tests} (Bonferroni)"
     )
+    fewest = min(map(len, predicted))
     return (
         f"{what.how.name} for {what.duration / hour:g} h, then {what.washout / hour:g} h without, and rules with a "
         f"time scale of {what.at.tau / hour:g} h",
-        _drawn(what, min(map(len, predicted)), min(one.stable for one in predicted)),
-        f"a rule that is right is refused in at most {how.alpha:g} of experiments, one that is wrong is kept in "
-        f"{1.0 - how.power:g} at the number needed, each pair by itself",
+        _drawn(what, fewest, min(one.stable for one in predicted)),
+        f"a rule that is right is refused in at most {_wrong(fewest, how.alpha, tests):.2g} of experiments, one that "
+        f"is wrong is kept in {1.0 - how.power:g} at the number needed, each pair by itself"
+        f"{_too_few(fewest, tests, how)}",
         shared,
         f"the same cells in all phases, in stretches of {noise.duration / minute:g} min; t-test on means of recordings",
         _onsets(what),
         f"mean-field predictions of {'unequal' if isinstance(what.at, Resting) else 'equal'} cells, right to "
         f"{how.tolerance:g} of each logarithm; calcium is that of the spikes",
+        "cells that answer unequally scatter no more than stated above; where they do, power is less, alpha is not",
         *noise.caveats,
     )
 
@@ -296,6 +306,13 @@ def _onsets(what: Experiment) -> str:
     if what.stretch:
         return f"acute and rebound are means over the first {what.stretch / minute:g} min, in which rules already move"
     return "acute and rebound are the states before rules move; a stretch shows less, see stretch= of predictions"
+
+
+def _too_few(draws: int, tests: int, how: PowerSettings) -> str:
+    """How many draws keep to alpha, where there are fewer."""
+    if _wrong(draws, how.alpha, tests) <= how.alpha:
+        return ""
+    return f"; at most {how.alpha:g} takes {int(np.ceil(4.0 * tests / how.alpha - 1e-9)) - 1} draws of each rule"
 
 
 def _drawn(what: Experiment, fewest: int, share: float) -> str:

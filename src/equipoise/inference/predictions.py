@@ -3,7 +3,8 @@
 Each draw is a circuit of E, I and a source X that fires as observed before (see `operating`), under a rule that holds
 it there, for circuits in which the rule is stable. Around a given circuit, see `resting`, draws are its neighbours. The
 manipulation begins, lasts `duration` and ends; rates are at their mean-field fixed point all along and the rule moves
-its slow variables. Observables are natural logarithms beside the state before, in four phases:
+its slow variables. Observables are natural logarithms beside the state before, of unequal cells the mean of the cells'
+logarithms, in four phases:
 
     acute     as the manipulation begins            during   as it has lasted `duration`
     rebound   as it ends                            after    `washout` later
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from equipoise.inference.batch import Batch, C, Circuits, batch_of, stable
 from equipoise.inference.candidates import Candidate, candidates_of, columns, rules_of
 from equipoise.inference.neighbours import Neighbours, neighbours_of, together
-from equipoise.inference.networks import networks_of
+from equipoise.inference.networks import Networks, networks_of
 from equipoise.inference.operating import (
     NAMES,
     POPULATIONS,
@@ -338,8 +339,14 @@ def courses(
 
 
 def _observed(batch: Circuits, r: Array, names: Sequence[str], at: Operating) -> Array:
-    """Logarithms of rate, C_v and both calcium moments of E and I (n, observable); NaN where they do not rest."""
+    """Logarithms of rate, C_v and both calcium moments of E and I (n, observable); NaN where they do not rest.
+
+    Of unequal cells they are averages of the cells' own logarithms, as `Contrast.refuses` takes them.
+    """
     pair = [names.index(name) for name in POPULATIONS]
+    if isinstance(batch, Networks):
+        each = [batch.logarithms(at.sensor, a, r) for a in pair]  # (population, 4, n)
+        return np.stack(each, axis=1).reshape(-1, len(r)).T
     if isinstance(batch, Batch):
         r = np.where(stable(batch, r, np.full(r.shape[1], at.neuron.tau_m))[:, None], r, np.nan)
     moments = np.array([batch.calcium(at.sensor, a, r) for a in pair])  # (population, moment, n)

@@ -27,7 +27,7 @@ from equipoise.inference.predictions import OBSERVABLES
 from equipoise.measures import calcium_moments, cv_local, drift
 from equipoise.measures.calcium import BLOCKS
 from equipoise.model.calcium import Calcium
-from equipoise.quantities import Array, Quantity, check
+from equipoise.quantities import Array, Quantity, check, suggest
 from equipoise.renewal.calcium import calcium_moments as calcium_moments_of
 from equipoise.renewal.laws import GammaISI
 from equipoise.results import Epoch, Recording
@@ -174,14 +174,14 @@ def variability(
 
     A change that all units of all recordings share is not in it. `intraclass` says how alike units of one recording
     are; left out, it is estimated from three recordings on, and 0.1 below. labels["type"] tells E from I, without it
-    all units count as E. Raises ValueError for epochs that are not there, and where no type has five units.
+    all units count as E. Raises ValueError for epochs that are not there or overlap, and where no type has five units.
     """
     many = [recordings] if isinstance(recordings, Recording) else list(recordings)
     if not many or not all(isinstance(one, Recording) for one in many):
         raise TypeError(f"variability: recordings must be a Recording or a list of them, got {recordings!r}.")
     tables, groups, caveats, spans = [], [], [], []
     for one in many:
-        epochs = epoch_of(one, first), epoch_of(one, second)
+        epochs = _apart(epoch_of(one, first), epoch_of(one, second))
         found, said = types_of(one)
         tables.append(_changes(one, epochs, sensor or Calcium()))
         groups.append(found)
@@ -208,6 +208,37 @@ def variability(
     )  # fmt: skip
 
 
+def log_changes(
+    recording: Recording, observable: str, beside: str | Epoch, phase: str | Epoch, *, sensor: Calcium | None = None
+) -> Array:
+    """Log changes (units,) of an observable such as "rate_E" between two epochs, as `Contrast.refuses` takes them.
+
+    They are those that `variability` is of: half a spike is added to counts, and units are left out where C_v or
+    calcium is not known, as of silent ones. Raises ValueError for unknown names, epochs that overlap, and no unit.
+    """
+    if observable not in OBSERVABLES:
+        hint = suggest(str(observable), OBSERVABLES)
+        raise ValueError(f"log_changes: observable must be one of {', '.join(OBSERVABLES)}, got {observable!r}.{hint}")
+    epochs = _apart(epoch_of(recording, beside), epoch_of(recording, phase))
+    groups, caveats = types_of(recording)
+    kind, a = divmod(OBSERVABLES.index(observable), len(POPULATIONS))
+    change, variance = (values[kind, groups[a]] for values in _changes(recording, epochs, sensor or Calcium()))
+    found = change[np.isfinite(change) & np.isfinite(variance)]
+    if not found.size:
+        raise ValueError(f"log_changes: {observable} is not known of any unit. {' '.join(caveats)}".rstrip())
+    return found
+
+
+def _apart(first: Epoch, second: Epoch) -> tuple[Epoch, Epoch]:
+    """Two epochs; ValueError where they share time, since the spikes that they share do not vary."""
+    if min(first.stop, second.stop) > max(first.start, second.start):
+        raise ValueError(
+            f"variability: two epochs must not overlap, got {first.name!r} from {first.start:g} to "
+            f"{first.stop:g} s and {second.name!r} from {second.start:g} to {second.stop:g} s."
+        )
+    return first, second
+
+
 def _changes(recording: Recording, epochs: tuple[Epoch, Epoch], sensor: Calcium) -> tuple[Array, Array]:
     """Changes of the logarithms of each unit and their variances by counting, each (KINDS, units)."""
     trains = [recording.during(epoch) for epoch in epochs]
@@ -216,7 +247,8 @@ def _changes(recording: Recording, epochs: tuple[Epoch, Epoch], sensor: Calcium)
     parts = [_irregularity(one) for one in trains]
     calcium = [_calcium(one, sensor) for one in trains]
     parts = [parts, *([found[k] for found in calcium] for k in range(2))]
-    rows += [(later[0] - before[0], later[1] + before[1]) for before, later in parts]
+    with np.errstate(invalid="ignore"):  # calcium of units that are silent in both
+        rows += [(later[0] - before[0], later[1] + before[1]) for before, later in parts]
     return np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
 
 

@@ -21,7 +21,7 @@ METHODS = (
     "A rule is refused where the mean over recordings of the mean log change of their units lies outside what the rule "
     "predicts of all circuits and strengths of the priors, by more than chance (t-test over recordings). A quarter of "
     "α is left out of the predictions at either end and given to chance on either side, so that the rate of wrong "
-    "refusals is α at most (Berger &amp; Boos 1994, J. Am. Stat. Assoc. 89:1012).",
+    "refusals is α at most, given enough draws (Berger &amp; Boos 1994, J. Am. Stat. Assoc. 89:1012).",
     "Recordings are the independent samples, cells are nested in them (Aarts et al. 2014, Nat. Neurosci. 17:491): the "
     "variance of the mean over n cells of R recordings is (between² + within²/n)/R.",
     "Numbers needed differ from draw to draw of the rule that is right; the mean power over draws is the assurance of "
