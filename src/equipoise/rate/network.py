@@ -116,10 +116,13 @@ class RateNetwork:
 
     def _dense(self, power: int) -> Array:
         out = np.zeros((self.n, self.n))
-        for one in self.links:
-            columns = one.contacts.matrix(one.pre.stop - one.pre.start)
-            out[one.post, one.pre] += np.reshape(one.weight**power, (-1, 1)) * columns
+        for one, numbers in zip(self.links, self._numbers, strict=True):
+            out[one.post, one.pre] += np.reshape(one.weight**power, (-1, 1)) * numbers
         return out
+
+    @cached_property
+    def _numbers(self) -> tuple[Array, ...]:
+        return tuple(one.contacts.matrix(one.pre.stop - one.pre.start) for one in self.links)
 
     def inputs(self, r: Array) -> tuple[Array, Array]:
         """h and s at rates r (n,)."""
@@ -227,7 +230,7 @@ class RateNetwork:
         return f"RateNetwork({', '.join(who)}; {len(self.links) + len(self.feeds)} projections)"
 
 
-_UNITS = ("names", "n", "whole", "places", "noisy")
+_UNITS = ("names", "n", "whole", "places", "noisy", "_numbers")
 """Cached properties that weights, drive, gain and threshold do not change."""
 _KEPT = (*_UNITS, "coupling", "noise_coupling", "excitatory")
 """Cached properties that drive, gain and threshold do not change."""
