@@ -7,8 +7,9 @@ import pytest
 
 import equipoise as eq
 from equipoise import measures
+from equipoise.inference import resting
 from equipoise.inference.prediction_spikes import _exponent
-from equipoise.inference.prediction_theory import BAND, FOLLOWED, resting
+from equipoise.inference.prediction_theory import BAND, FOLLOWED
 from equipoise.theory.fluctuations import Fluctuations, refusal
 from equipoise.units import Hz, hour, ms, second
 
@@ -23,7 +24,7 @@ def network(delay=0.1 * ms):
 
 
 def at_rest(circuit) -> tuple[Fluctuations, np.ndarray]:
-    at = resting(circuit, eq.Calcium(), 1 * hour)
+    at = resting(circuit, sensor=eq.Calcium(), tau=1 * hour)
     assert at.fluctuations is not None
     return at.fluctuations, at.x
 
@@ -56,7 +57,7 @@ def test_common_delays_make_the_standard_network_oscillate():
 
 def manipulated(name):
     circuit = network()
-    unit = resting(circuit, eq.Calcium(), 1 * hour).unit
+    unit = resting(circuit, sensor=eq.Calcium(), tau=1 * hour).unit
     return {"rest": circuit, "light on I": eq.TonicDrive("I", float(unit[1])).apply(circuit)}[name]
 
 
