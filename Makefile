@@ -29,6 +29,8 @@ help:
 demo: .venv/installed
 	$(BIN)/equipoise demo
 
+# A worker a processor leaves none to threads of linear algebra, which would wait for each other.
+test: export OPENBLAS_NUM_THREADS := 1
 test: .venv/with-test
 	$(BIN)/python -m pytest -n auto --dist loadscope
 

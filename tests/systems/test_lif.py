@@ -254,7 +254,7 @@ def test_gradients_against_differences_of_the_oracle(mu, sigma):
             renewal.log_isi_laplace_gradient(LIF, s=s, mu=mu, sigma=sigma),
         ),
     ]
-    with mp.workdps(34):
+    with mp.workdps(26):  # of which differences leave 17
         h = mp.mpf(10) ** -9
         for function, (by_mu, by_sigma) in functions:
             numeric_mu = (function(mu + h, sigma) - function(mu - h, sigma)) / (2 * h)

@@ -17,6 +17,8 @@ from equipoise.results import Status
 System = Callable[[Array, float], Array]
 LONGEST = 4.0
 """Steps grow up to this many times the one asked for."""
+SHARP = 1e-11
+"""Last correction of a point of the branch, in units of the scale; no root along it is known better."""
 FAR = 0.5
 """Longest correction, in units of the step."""
 NEAR_BORDER = 1e-3
@@ -141,9 +143,9 @@ class _Walker:
         v = np.linalg.svd(self.extended(z))[2][-1]
         return v if v @ previous >= 0.0 else -v
 
-    def correct(self, guess: Array, tangent: Array) -> Array | None:
-        """Newton back to the branch in the plane orthogonal to the tangent."""
-        z = guess.copy()
+    def correct(self, guess: Array, tangent: Array, start: Array | None = None) -> Array | None:
+        """Newton back to the branch in the plane through `guess` orthogonal to the tangent, from `start` or `guess`."""
+        z = guess.copy() if start is None else start
         for _ in range(12):
             if self.margin(z) <= 0.0 and (self.domain is not None or self.margin(guess) > 0.0):
                 return None
@@ -159,7 +161,7 @@ class _Walker:
             if not np.max(np.abs(dz)) < 1e6:  # far off the branch, or not a number
                 return None
             z = z + dz * self.scale
-            if np.max(np.abs(dz)) < 1e-11:
+            if np.max(np.abs(dz)) < SHARP:
                 return z
         return None
 
@@ -246,14 +248,18 @@ def _is_hopf(walker: _Walker, z: Array, k: int) -> bool:
 
 def _locate(walker: _Walker, before, step: float, test) -> Array | None:
     """The point between `before` and one step further where `test(z, tangent)` is zero; None where it gets lost."""
+    known = [(0.0, before[0], before[1])]
 
     def at(used: float) -> tuple[Array, Array]:
-        z = walker.correct(before[0] + used * before[1] * walker.scale, before[1])
+        other, near, along = min(known, key=lambda one: abs(one[0] - used))
+        start = near + (used - other) * along * walker.scale
+        z = walker.correct(before[0] + used * before[1] * walker.scale, before[1], start)
         if z is None:
             raise ArithmeticError
-        return z, walker.tangent(z, before[1])
+        known.append((used, z, walker.tangent(z, before[1])))
+        return known[-1][1:]
 
     try:
-        return at(bracketed_root(lambda used: float(test(*at(used))), 0.0, step))[0]
+        return at(bracketed_root(lambda used: float(test(*at(used))), 0.0, step, accuracy=SHARP))[0]
     except (ArithmeticError, ValueError):  # ValueError: no change of sign, as where another pair takes over
         return None

@@ -93,6 +93,8 @@ class _Segment:
     def full(self, free: Array) -> Array:
         """The whole state, pinned variables at their bounds."""
         low, high = self.bounds
+        if free.size == self.pinned.size:
+            return np.minimum(np.maximum(free, low), high)
         x = np.where(self.pinned > 0, high, low)
         there = self.pinned == 0
         x[there] = np.clip(free, low[there], high[there])

@@ -64,11 +64,11 @@ def fixed_point(
     return FixedPoint(x, size, max_steps, Status.NOT_CONVERGED)
 
 
-def bracketed_root(f: Callable[[float], float], low: float, high: float) -> float:
-    """Root of a scalar f between `low` and `high`, where its signs differ, to rounding (Brent's method)."""
+def bracketed_root(f: Callable[[float], float], low: float, high: float, *, accuracy: float = 8.9e-16) -> float:
+    """Root of a scalar f between `low` and `high`, where its signs differ (Brent's method), by default to rounding."""
     from scipy.optimize import brentq
 
-    return brentq(f, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=300)  # type: ignore[return-value]
+    return brentq(f, low, high, xtol=1e-300, rtol=accuracy, maxiter=300)  # type: ignore[return-value]
 
 
 def lowest_point(f: Callable[[float], float], low: float, high: float) -> tuple[float, float]:

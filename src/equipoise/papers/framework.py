@@ -156,10 +156,10 @@ def redraw(figure: Figure, data: "xr.Dataset", out: Path) -> tuple[Path, ...]:
     with plotting.style():
         canvas = plt.figure(figsize=figure.size, layout="constrained")
         figure.content.draw(canvas, data)
-        plotting.lay_out(canvas)
         files = tuple(out / f"{figure.name}.{kind}" for kind in ("png", "pdf"))
-        for path in files:
-            write_whole(path, lambda target: canvas.savefig(target, dpi=200))
+        with plotting.laid_out(canvas, dpi=200):
+            for path in files:
+                write_whole(path, canvas.savefig)
         plt.close(canvas)
     return files
 

@@ -33,6 +33,6 @@ from equipoise.plotting.style import INK as INK
 from equipoise.plotting.style import LOOK as LOOK
 from equipoise.plotting.style import QUIET as QUIET
 from equipoise.plotting.style import epoch_look as epoch_look
-from equipoise.plotting.style import lay_out as lay_out
+from equipoise.plotting.style import laid_out as laid_out
 from equipoise.plotting.style import plain as plain
 from equipoise.plotting.style import style as style

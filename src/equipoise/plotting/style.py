@@ -61,16 +61,21 @@ def style() -> Iterator[None]:
         yield
 
 
-def lay_out(figure: "Figure") -> None:
-    """Lay a figure out once and for all; with its engine kept, each file is laid out twice and drawn twice."""
+@contextmanager
+def laid_out(figure: "Figure", dpi: float) -> Iterator[None]:
+    """A figure laid out once for all its files, which are written in this `with` block, at `dpi` dots per inch.
+
+    With its engine kept, each file is laid out twice and drawn twice.
+    """
     import matplotlib as mpl
 
+    figure.set_dpi(dpi)
     engine = figure.get_layout_engine()
-    if engine is None:
-        return
-    engine.execute(figure)
-    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+    if engine is not None:
+        engine.execute(figure)
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False, "savefig.dpi": "figure"}):
         figure.set_layout_engine(None)
+        yield
 
 
 def epoch_look(index: int) -> dict[str, Any]:

@@ -90,8 +90,13 @@ def settled(net: RateNetwork, start: Array) -> tuple[Array, Status, str]:
         from equipoise.rate import large
 
         return large.settled(net, start)
-    slow = float(net.tau.max())
-    system = dynamics.together(lambda r: (slow * net.rhs(r), slow * net.jacobian(r)))
+    speed = float(net.tau.max()) / net.tau
+
+    def scaled(r: Array) -> tuple[Array, Array]:
+        value, slopes = net.residual(r)
+        return speed * value, speed[:, None] * slopes
+
+    system = dynamics.together(scaled)
     found = dynamics.relaxation(*system, start, lower=-1e-9, tolerance=1e-7)
     r = np.maximum(found.x, 0.0)
     if found.status is Status.RUNAWAY or r.max(initial=0.0) > ENDLESS:
@@ -104,8 +109,7 @@ def settled(net: RateNetwork, start: Array) -> tuple[Array, Status, str]:
 
 def near(net: RateNetwork, r: Array, *, max_steps: int = 60) -> Array | None:
     """The fixed point that Newton's method reaches from r, or None."""
-    system = dynamics.together(lambda x: (net.steady(x) - x, net.slopes(x) - np.eye(net.n)))
-    found = dynamics.fixed_point(*system, r, tolerance=1e-12, max_steps=max_steps)
+    found = dynamics.fixed_point(*dynamics.together(net.residual), r, tolerance=1e-12, max_steps=max_steps)
     if found.status is not Status.OK or found.x.min(initial=0.0) < -1e-9 * max(1.0, float(np.max(found.x))):
         return None
     return np.maximum(found.x, 0.0)

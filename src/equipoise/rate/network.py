@@ -47,7 +47,7 @@ class RateNetwork:
     remake: Any = field(repr=False)
 
     # --- who ----------------------------------------------------------------------------------------------------------
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the populations."""
         return tuple(p.name for p in self.circuit.populations)
@@ -59,12 +59,12 @@ class RateNetwork:
             return self.names
         return tuple(f"{name}[{i}]" for name, size in zip(self.names, self.sizes, strict=True) for i in range(size))
 
-    @property
+    @cached_property
     def n(self) -> int:
         """Number of units."""
         return sum(self.sizes)
 
-    @property
+    @cached_property
     def whole(self) -> bool:
         """Whether every population is one unit."""
         return self.n == len(self.sizes)
@@ -116,10 +116,13 @@ class RateNetwork:
 
     def _dense(self, power: int) -> Array:
         out = np.zeros((self.n, self.n))
-        for one in self.links:
-            columns = one.contacts.matrix(one.pre.stop - one.pre.start)
-            out[one.post, one.pre] += np.reshape(one.weight**power, (-1, 1)) * columns
+        for one, numbers in zip(self.links, self._numbers, strict=True):
+            out[one.post, one.pre] += np.reshape(one.weight**power, (-1, 1)) * numbers
         return out
+
+    @cached_property
+    def _numbers(self) -> tuple[Array, ...]:
+        return tuple(one.contacts.matrix(one.pre.stop - one.pre.start) for one in self.links)
 
     def inputs(self, r: Array) -> tuple[Array, Array]:
         """h and s at rates r (n,)."""
@@ -149,6 +152,15 @@ class RateNetwork:
         """df_i/dr_j (n, n)."""
         _, by_h, by_s = self.fired(*self.inputs(r))
         return by_h[:, None] * self.coupling + (by_s[:, None] * self.noise_coupling if self.noisy else 0.0)
+
+    def residual(self, r: Array) -> tuple[Array, Array]:
+        """f - r and its derivatives by r, zero at a fixed point: (n,) and (n, n)."""
+        f, by_h, by_s = self.fired(*self.inputs(r))
+        slopes = by_h[:, None] * self.coupling
+        if self.noisy:
+            slopes += by_s[:, None] * self.noise_coupling
+        slopes.flat[:: self.n + 1] -= 1.0
+        return f - r, slopes
 
     def rhs(self, r: Array) -> Array:
         """dr/dt [Hz/s]."""
@@ -202,7 +214,9 @@ class RateNetwork:
         old = self.link(source, target)
         new = replace(old, weight=weight)
         links = tuple(new if one is old else one for one in self.links)
-        return replace(self, links=links, feeds=tuple(new if one is old else one for one in self.feeds))
+        out = replace(self, links=links, feeds=tuple(new if one is old else one for one in self.feeds))
+        out.__dict__.update({name: self.__dict__[name] for name in _UNITS if name in self.__dict__})
+        return out
 
     def mean(self, x: Array) -> Array:
         """Averages over the units of each population (P,)."""
@@ -216,7 +230,9 @@ class RateNetwork:
         return f"RateNetwork({', '.join(who)}; {len(self.links) + len(self.feeds)} projections)"
 
 
-_KEPT = ("coupling", "noise_coupling", "noisy", "places", "excitatory")
+_UNITS = ("names", "n", "whole", "places", "noisy", "_numbers")
+"""Cached properties that weights, drive, gain and threshold do not change."""
+_KEPT = (*_UNITS, "coupling", "noise_coupling", "excitatory")
 """Cached properties that drive, gain and threshold do not change."""
 
 

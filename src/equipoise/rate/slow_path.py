@@ -32,6 +32,10 @@ STEEP = 0.5
 MOST_RATE = 1e6
 """A rate [Hz] at which a state counts as gone: it diverges where the gain of its loop reaches 1."""
 NEWTON_STEPS = 10
+PLAIN_STEPS = 6
+"""Newton steps of few units taken without damping, which from the place before is hardly ever needed."""
+SHARP = 1e-12
+"""Relative size of the last of them."""
 TOO_FAST = 0.5
 """Largest relative change of the speeds over one step under noise."""
 
@@ -220,7 +224,8 @@ class _Follower:
             found = self._go(z, parts)
             if found is not None:
                 self.z, (self.net, self.r) = z.copy(), found
-                self.passed = [*self.passed, (self.z, self.r)] if self.small else [self.passed[-1], (self.z, self.r)]
+                self.passed = self.passed if self.small else self.passed[-1:]
+                self.passed.append((self.z, self.r))
                 self.lost = None
                 return True
         self.lost = z.copy()
@@ -253,7 +258,7 @@ class _Follower:
             )
         if status is not Status.OK:
             return Status.UNSTABLE, message
-        if self.small and not _stable(net, r):
+        if self.small and not _stable(net, net.residual(r)[1]):
             return Status.UNSTABLE, "the rates find no stable state."
         self.z, self.net, self.r, self.lost = z, net, r, None
         self.passed = [(z, r)]
@@ -263,8 +268,8 @@ class _Follower:
         r, net = self.r, self.net
         for part in range(1, parts + 1):
             net = self.system.at(self.z + (z - self.z) * part / parts)
-            found = near(net, r, max_steps=12) if self.small else self._many(net, z)
-            if found is None or _leaps(r, found, self.small) or (self.small and not _stable(net, found)):
+            found, slopes = _few(net, r) if self.small else (self._many(net, z), None)
+            if found is None or _leaps(r, found, self.small) or (slopes is not None and not _stable(net, slopes)):
                 return None
             r = found
         return net, r
@@ -292,8 +297,32 @@ def _leaps(before: Array, after: Array, small: bool) -> bool:
     return bool(np.linalg.norm(after - before) > STEEP * max(float(np.linalg.norm(before)), 0.1 * before.size**0.5))
 
 
-def _stable(net: RateNetwork, r: Array) -> bool:
-    return bool((np.linalg.eigvals(net.jacobian(r)).real < 0.0).all())
+def _stable(net: RateNetwork, slopes: Array) -> bool:
+    """Whether rates come back, from the derivatives of f - r."""
+    jacobian = slopes / net.tau[:, None]
+    if net.n == 2:  # by trace and determinant
+        (a, b), (c, d) = jacobian.tolist()
+        return a + d < 0.0 < a * d - b * c
+    return bool((np.linalg.eigvals(jacobian).real < 0.0).all())
+
+
+def _few(net: RateNetwork, r: Array) -> tuple[Array | None, Array | None]:
+    """The fixed point of few units near r and the derivatives of f - r there, or None."""
+    x = r
+    with np.errstate(all="ignore"):  # steps that go astray are taken again with damping
+        for _ in range(PLAIN_STEPS):
+            value, slopes = net.residual(x)
+            try:
+                step = np.linalg.solve(slopes, value)
+            except np.linalg.LinAlgError:
+                break
+            if not (np.abs(step) < ENDLESS).all():
+                break
+            last, x = x, x - step
+            if (np.abs(step) < SHARP * np.maximum(np.abs(last), SHARP)).all():
+                return (np.maximum(x, 0.0), slopes) if x.min() > -1e-9 else (None, None)
+    found = near(net, r, max_steps=12)
+    return (None, None) if found is None else (found, net.residual(found)[1])
 
 
 def _newton(net: RateNetwork, r: Array) -> Array | None:

@@ -161,6 +161,12 @@ class SlowSystem:
         return np.concatenate([x if scope == "unit" else [x.mean()] for x, scope in values])
 
     @cached_property
+    def bases(self) -> dict[SlowVariable, tuple[Array, float]]:
+        """Each variable in the units of the network as it is, and its mean over them."""
+        values = {variable: read(self.net, variable) for variable in self.places}
+        return {variable: (value, float(value.mean())) for variable, value in values.items()}
+
+    @cached_property
     def lower(self) -> Array:
         """Lower bounds (k,)."""
         out = np.concatenate([np.full(p.stop - p.start, lowest(v)) for v, p in self.places.items()])
@@ -187,9 +193,8 @@ class SlowSystem:
         """The network with slow state z."""
         net = self.net
         for variable, place in self.places.items():
-            value, base = z[place], read(self.net, variable)
+            value, (base, mean) = z[place], self.bases[variable]
             if value.size != base.size:
-                mean = base.mean()
                 value = base + (value - mean) if isinstance(variable, Threshold) else base * (value / mean)
             net = written(net, variable, value)
         return net
@@ -203,7 +208,7 @@ class SlowSystem:
         for i, rule in enumerate(self.rules):
             seen, unit = [sensed(net, r, what) for what in rule.senses], rule.scope == "unit"
             if not unit:
-                seen = [x.mean(keepdims=True) for x in seen]
+                seen = [x if x.size == 1 else x.mean(keepdims=True) for x in seen]
             elif errors and i in errors:
                 own = [not isinstance(what, Pooled) for what in rule.senses]
                 seen = [x + errors[i] if mine else x for x, mine in zip(seen, own, strict=True)]

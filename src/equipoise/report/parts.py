@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 9.2  # inches, the text width of the page
+RESOLUTION = 170  # dots per inch
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -108,9 +109,9 @@ def bullets(items: Sequence[str]) -> str:
 
 def as_png(figure: "Figure") -> str:
     """The figure as a base64 text of PNG."""
-    plotting.lay_out(figure)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    with plotting.laid_out(figure, dpi=RESOLUTION):
+        figure.savefig(buffer, format="png", metadata={"Software": None})
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
