@@ -43,9 +43,9 @@ class Phases:
     def completeness(self) -> Array:
         """1 - (chronic - baseline)/(acute - baseline), 1 where all is recovered (P,); NaN without an acute change."""
         change = self.acute - self.baseline
-        none = np.abs(change) <= NEGLIGIBLE * self._level
-        left = (self.chronic - self.baseline) / np.where(none, 1.0, change)
-        return np.where(none | np.isnan(self._level), np.nan, 1.0 - left)
+        some = np.abs(change) > NEGLIGIBLE * self._level  # never beside silence
+        left = (self.chronic - self.baseline) / np.where(some, change, 1.0)
+        return np.where(some, 1.0 - left, np.nan)
 
     @property
     def overshoot(self) -> Array:
