@@ -54,7 +54,7 @@ def design_chapter(data: "xr.Dataset", rules: Sequence[str] = ()) -> Chapter:
         title="How many cells and recordings",
         glance=[escape(line) for line in foremost(data)],
         figures=[(power_figure(data, rules), *POWER), (effects_figure(data), *EFFECTS)] if known else [],
-        tables=[_needed(data), *_sensitivity(data), _variability(data)] if known else [],
+        tables=[*_needed(data), *_sensitivity(data), _variability(data)] if known else [],
         caveats=[escape(line.removeprefix("- ")) for line in assumed.splitlines()],
         methods=METHODS,
     )
@@ -93,30 +93,26 @@ def effects_figure(data: "xr.Dataset") -> "Figure":
     return figure
 
 
-def _needed(data: "xr.Dataset") -> Grid:
+def _needed(data: "xr.Dataset") -> list[Grid]:
     """Every direction with its test and the numbers it needs, those that are told apart best first."""
-    rows = []
+    tests, numbers = [], []
     for d in np.argsort(-data["stated_power"].values, kind="stable"):
         best = data.isel(direction=d, contrast=int(data["best"].values[d]))
         observable, phase, beside = (str(best[name].values) for name in ("observable", "phase", "beside"))
+        pair = [str(best[name].values) for name in ("truth", "refuted")]
+        power, never = f"{float(best['stated_power']):.2f}", f"{float(best['never']):.0%}"
         place = f"{observable}, {when(phase)} beside {beside}"
-        rows.append(
-            [
-                str(best["truth"].values),
-                str(best["refuted"].values),
-                place,
-                _numbers(best["recordings_needed"].values),
-                f"{float(best['stated_power']):.2f}",
-                f"{float(best['never']):.0%}",
-                f"{percent(float(best['low']))} to {percent(float(best['high']))}",
-                percent(float(best["effect"])),
-                *(_numbers(best[name].values) for name in ("cells_each", "cells_alone")),
-            ]
-        )
-    R = data.attrs["chosen_recordings"]
-    head = ["if right", "refuse", "by", f"recordings of {data.attrs['cells']} cells", f"mean power of {R}", "never",
-            "it predicts", "difference", f"cells in each of {R}", "cells in one recording"]  # fmt: skip
-    return Grid(title="Numbers needed: median, and the middle eight of ten draws", head=head, rows=rows)
+        tests.append([*pair, place, _numbers(best["recordings_needed"].values), power, never])
+        expected = f"{percent(float(best['low']))} to {percent(float(best['high']))}"
+        cells = (_numbers(best[name].values) for name in ("cells_each", "cells_alone"))
+        numbers.append([*pair, expected, percent(float(best["effect"])), *cells])
+    R, pair = data.attrs["chosen_recordings"], ["if right", "refuse"]
+    first = [*pair, "by", f"recordings of {data.attrs['cells']} cells", f"mean power of {R}", "never"]
+    second = [*pair, "it predicts", "difference", f"cells in each of {R}", "cells in one recording"]
+    return [
+        Grid(title="Recordings needed: median, and the middle eight of ten draws", head=first, rows=tests),
+        Grid(title="What the rule to be refused predicts, and cells needed", head=second, rows=numbers),
+    ]
 
 
 def _sensitivity(data: "xr.Dataset") -> list[Grid]:
