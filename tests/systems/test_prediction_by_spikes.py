@@ -9,6 +9,7 @@ import equipoise as eq
 from equipoise import report
 from equipoise.inference import DesignSettings, Prediction, Spikes, predict
 from equipoise.inference.prediction_observables import observables_of
+from equipoise.report.predict_page import _levels, table_of
 from equipoise.spiking import Pace
 from equipoise.units import Hz, hour, ms, nS, pF, second
 
@@ -221,3 +222,27 @@ def test_the_page_says_which_level_was_used_and_why(conductances, beside_theory,
     assert "Lines: spiking" in page
     assert "By spikes, since &#x27;E&#x27; has ConductanceLIF neurons" in page
     assert "thin lines" in report.predict_html(beside_theory)
+
+
+def test_the_page_says_how_far_the_levels_differ(beside_theory):
+    page, (head, *rows) = report.predict_html(beside_theory), table_of(beside_theory, "optical 0.3")
+    assert head[3] == "rate_E (%)"
+    apart = [row for row in rows[0] if row[2] == "difference"]
+    assert [row[1] for row in apart] == ["acute", "during", "rebound", "after"]
+    shown = beside_theory.difference.isel(dose=0, rule=0).sel(observable="rate_E").values
+    np.testing.assert_allclose([float(row[3].replace("−", "-")) for row in apart], 100.0 * shown, atol=0.06)
+    signs = beside_theory.sign
+    opposite = int((signs.sel(level="theory") * signs.sel(level="spiking") < 0.0).sum())
+    assert f"Theory and spikes have opposite signs in {opposite} of " in page
+
+
+def test_signs_that_differ_are_counted_and_named(beside_theory):
+    data = beside_theory.data.copy(deep=True)
+    here = {"level": "spiking", "phase": "acute", "observable": "rate_E"}
+    data["value"].loc[here] = 0.5 * data["baseline"].sel(level="spiking", observable="rate_E")
+    (words,) = _levels(Prediction(data))
+    (before,) = _levels(beside_theory)
+    count = [int(text.split(" in ")[1].split(" of ")[0]) for text in (before, words)]
+    assert count[1] == count[0] + 1
+    assert "rate_E (calcium, acute)" in words
+    assert "rate_E (calcium, acute)" not in before

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 PANELS = ("rate_E", "rate_I", "cv_E", "calcium_mean_E", "calcium_second_E", "J_E_E", "J_I_E", "threshold_E")
+NAMED = 6
+"""Entries named at a glance."""
 METHODS = (
     "Every rule has its set points where the circuit rests. The manipulation begins at time 0 and ends where the "
     "shading does; <i>acute</i> is its beginning, <i>during</i> its end, <i>rebound</i> the moment after, <i>after</i> "
@@ -59,7 +61,7 @@ def predict_html(found: Prediction) -> str:
     data = found.data
     sections = [
         _head(data),
-        section("At a glance", bullets(_both(_glance(found), _advice(found)))),
+        section("At a glance", bullets([*_both(_glance(found), _advice(found)), *_levels(found)])),
         section(
             "What became of each rule",
             table(["manipulation", "rule", "level", "status", "why"], _ends(data), words=True),
@@ -107,6 +109,20 @@ def _glance(found: Prediction) -> list[str]:
             f"<b>{escape(str(dose))}</b>: the rate of E changes by {first} at once; at the end, {'; '.join(words)}."
         )
     return out
+
+
+def _levels(found: Prediction) -> list[str]:
+    """Where theory and spikes differ in sign, of all that both tell."""
+    if found.data.sizes["level"] < 2:
+        return []
+    theory, spikes = (found.sign.sel(level=level) for level in ("theory", "spiking"))
+    told = (found.change_error.sel(level="spiking") > 0.0) & theory.notnull() & spikes.notnull()
+    other = (theory * spikes < 0.0) & told
+    places = np.argwhere(other.transpose("rule", "phase", "dose", "observable").values)
+    axes = [found.data[name].values for name in ("rule", "phase", "observable")]
+    rows = dict.fromkeys(f"{axes[2][o]} ({axes[0][r]}, {axes[1][f]})" for r, f, _, o in places)
+    named = f"; they do in {', '.join(list(rows)[:NAMED])}{' and others' if len(rows) > NAMED else ''}" if rows else ""
+    return [f"Theory and spikes have opposite signs in {int(other.sum())} of {int(told.sum())} entries{escape(named)}."]
 
 
 def _advice(found: Prediction) -> list[str]:
@@ -234,7 +250,19 @@ def table_of(found: Prediction, dose: str) -> tuple[list[str], list[list[str]]]:
                 [str(rule), str(phase), str(level), *_cells(found, dose, str(rule), str(phase), str(level))]
                 for level in data["level"].values
             ]
+            if data.sizes["level"] > 1:
+                rows.append([str(rule), str(phase), "difference", *_apart(found, dose, str(rule), str(phase))])
     return titles, rows
+
+
+def _apart(found: Prediction, dose: str, rule: str, phase: str) -> list[str]:
+    """How far changes by spikes are from those by theory; nothing where spikes have the slow state of theory."""
+    here = {"dose": dose, "rule": rule, "phase": phase}
+    apart, error = found.difference.sel(here).values, found.change_error.sel(here | {"level": "spiking"}).values
+    return [
+        NONE if not spread > 0.0 else number(float(x)) if absolute else percent(float(x))
+        for x, spread, absolute in zip(apart, error, found.data["absolute"].values, strict=True)
+    ]
 
 
 def _cells(found: Prediction, dose: str, rule: str, phase: str, level: str) -> list[str]:
