@@ -78,4 +78,4 @@ def draw_spikes(ax: "Axes", at: "xr.DataArray", change: "xr.DataArray", error: "
     """Changes (rule, phase) measured in spikes with their standard errors, at times `at` (phase,) [s]."""
     for k, _ in enumerate(change["rule"].values):
         look = {"color": rule_look(k)["color"], "marker": "o", "mfc": "white", "ms": 4.5, "ls": "", "zorder": 4}
-        ax.errorbar(at.values / hour, change.values[k], error.values[k], lw=1.0, **look)
+        ax.errorbar(at.values / hour, change.values[k], error.values[k], lw=1.0, clip_on=False, **look)
