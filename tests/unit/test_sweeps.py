@@ -508,6 +508,9 @@ def test_a_lost_scheduler_is_told_and_what_is_known_kept(tmp_path):
     assert np.array_equal(kept["seconds"], swept["seconds"][:3])
 
 
-def test_no_scheduler_is_told():
+def test_no_scheduler_is_told_and_dask_is_left_as_it_was():
+    dask = pytest.importorskip("dask")
+    before = dask.config.get("scheduler", None)
     with pytest.raises(ConnectionError, match=r"no Dask scheduler answers at 'ftp://nowhere'"):
         sweep(_product, a=[1], b=[1], client="ftp://nowhere")
+    assert dask.config.get("scheduler", None) == before

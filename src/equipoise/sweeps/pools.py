@@ -247,6 +247,7 @@ def _connected(client: Any) -> tuple[Any, bool]:
             "sweep: client needs Dask; install it with pip install 'equipoise[cluster]', or leave client out."
         ) from None
     try:
-        return Client(client, timeout="20s"), True
+        # Not Dask's default: that one xarray would ask for its locks, long after it is closed.
+        return Client(client, timeout="20s", set_as_default=False), True
     except (OSError, ValueError) as error:
         raise ConnectionError(f"sweep: no Dask scheduler answers at {client!r} ({error}).") from None
