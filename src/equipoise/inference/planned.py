@@ -124,16 +124,17 @@ def planned(
     reasons = {rule.name: known.get(rule.name) or _refused(rule, at) for rule in rules}
     out = {name: why for name, why in reasons.items() if why}
     some, kept = [rule for rule in rules if rule.name not in out], ()
+    noise = how.variability or assumed_variability(at)
     if len(some) > 1:
         try:
-            drawn = _drawn(at, dose, some, spans, how)
+            drawn = _drawn(at, dose, some, spans, how, noise.duration)
         except NumericalFailure as failure:
             return Planned(dose=dose.label, design=None, predicted=(), left_out=out | _all(some, failure.reason))
         kept = tuple(one for one in drawn if len(one) >= LEAST_PRIOR)
         out |= {one.name: _short(one, how.draws) for one in drawn if len(one) < LEAST_PRIOR}
     design = None
     if len(kept) > 1:
-        design = power(kept, variability=how.variability or assumed_variability(at), settings=how.power)
+        design = power(kept, variability=noise, settings=how.power)
     return Planned(dose=dose.label, design=design, predicted=kept, left_out=out)
 
 
@@ -151,14 +152,18 @@ def _refused(rule: Candidate, at: Resting) -> str:
 
 
 def _drawn(
-    at: Resting, dose: Dose, rules: Sequence[Candidate], spans: tuple[float, float], how: DesignSettings
+    at: Resting,
+    dose: Dose,
+    rules: Sequence[Candidate],
+    spans: tuple[float, float],
+    how: DesignSettings,
+    stretch: float,
 ) -> tuple[Predictions, ...]:
     """What each rule predicts in circuits around the given one; NumericalFailure where none rests under any rule."""
     moments = tuple(part * spans[0] for part in PARTS) if how.moments is None else how.moments
-    noise = how.variability or assumed_variability(at)
     return predictions(
         dose.within(how.strength), operating=at, rules=rules, draws=how.draws, duration=spans[0], washout=spans[1],
-        moments=moments, stretch=noise.duration, seed=how.seed,
+        moments=moments, stretch=stretch, seed=how.seed,
     )  # fmt: skip
 
 

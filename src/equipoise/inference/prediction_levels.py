@@ -10,7 +10,7 @@ from equipoise.inference.prediction_follow import told_by_spikes
 from equipoise.inference.prediction_observables import SLOW, kind_of, observables_of
 from equipoise.inference.prediction_path import Journey
 from equipoise.inference.prediction_spikes import Runs, Spikes, circuit_at
-from equipoise.inference.prediction_table import AGAINST, Level, Told
+from equipoise.inference.prediction_table import AGAINST, LEFT, Level, Told
 from equipoise.inference.prediction_theory import Foreseen, Refused, Resting, observed
 from equipoise.inference.slow_batch import SlowBatch
 from equipoise.quantities import Array
@@ -69,11 +69,10 @@ def _blank(one: Found, doses: int, rest: Array) -> Told:
 
 def _stopped(told: Sequence[Told]) -> None:
     """After Ctrl-C: rules without all their values are INTERRUPTED."""
-    blank = Told.blank(told[0].rule, (), 1, 1)
     for one in told:
         for i, status in enumerate(one.status):
             if status in (Status.OK, Status.MARGINAL) and not np.isfinite(one.value[i, -1]).any():
-                one.ends(i, blank.status[0], blank.reason[0])
+                one.ends(i, Status.INTERRUPTED, LEFT)
 
 
 def _measured_at(
